@@ -1,0 +1,12 @@
+//! Everything kubectl-mizar decides. One line a module; the values flow facts → plan → events.
+pub mod chart;
+pub mod check;
+pub mod facts;
+pub mod health;
+pub mod kind;
+pub mod object;
+pub mod operation;
+pub mod plan;
+pub mod release;
+pub mod template;
+pub mod yaml;
