@@ -8,5 +8,6 @@ pub mod object;
 pub mod operation;
 pub mod plan;
 pub mod release;
+pub mod site;
 pub mod template;
 pub mod yaml;
