@@ -1,0 +1,54 @@
+//! The charts: those built into the program, or a folder that the person names.
+
+use std::path::Path;
+
+use mizar_core::chart::Chart;
+use rust_embed::RustEmbed;
+
+use crate::failure::{Failure, Kind};
+
+#[derive(RustEmbed)]
+#[folder = "../charts/mizar-crds"]
+struct CrdsChart;
+
+#[derive(RustEmbed)]
+#[folder = "../charts/mizar"]
+struct MizarChart;
+
+/// The two built-in charts, in the order in which they are installed: definitions, then Mizar.
+pub fn built_in() -> Result<[Chart; 2], Failure> {
+    Ok([load_embedded::<CrdsChart>("mizar-crds")?, load_embedded::<MizarChart>("mizar")?])
+}
+
+fn load_embedded<Files: RustEmbed>(name: &str) -> Result<Chart, Failure> {
+    let files =
+        Files::iter().filter_map(|path| Files::get(&path).map(|file| (path.to_string(), file.data.into_owned())));
+    Chart::load(files)
+        .map_err(|error| Failure::new(Kind::Bug, format!("the built-in chart {name} cannot be loaded: {error}")))
+}
+
+/// The chart in a folder.
+pub fn from_folder(folder: &Path) -> Result<Chart, Failure> {
+    let unreadable = |path: &Path, error: &std::io::Error| {
+        Failure::new(Kind::Failed, format!("cannot read the chart: {}: {error}", path.display()))
+    };
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(current) = folders.pop() {
+        for entry in std::fs::read_dir(&current).map_err(|error| unreadable(&current, &error))? {
+            let path = entry.map_err(|error| unreadable(&current, &error))?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+                let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                files.push((name, bytes));
+            }
+        }
+    }
+    if !files.iter().any(|(name, _)| name == "Chart.yaml") {
+        return Err(Failure::new(Kind::Failed, format!("{} is no chart: it has no Chart.yaml", folder.display()))
+            .hint("name the folder that holds Chart.yaml: --chart DIR"));
+    }
+    Ok(Chart::load(files)?)
+}

@@ -1,0 +1,37 @@
+//! Helm's flags for values, and those that choose the chart.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Values options")]
+pub(crate) struct ValuesArgs {
+    /// Base values: dev takes any image, prod demands digests
+    #[arg(long, value_name = "PROFILE", value_parser = ["dev", "prod"])]
+    pub(crate) profile: Option<String>,
+
+    /// Values file; - reads stdin; may be repeated, the last one wins
+    #[arg(short = 'f', long = "values", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Value on the command line: key=value,key2[0]=value
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+
+    /// Value that stays text: key=value
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_string: Vec<String>,
+
+    /// Value from a file: key=path
+    #[arg(long, value_name = "KEY=FILE")]
+    pub(crate) set_file: Vec<String>,
+
+    /// Value as JSON: key=json, or a JSON object
+    #[arg(long, value_name = "JSON")]
+    pub(crate) set_json: Vec<String>,
+
+    /// Use this chart folder instead of the built-in charts
+    #[arg(long, value_name = "DIR")]
+    pub(crate) chart: Option<PathBuf>,
+}

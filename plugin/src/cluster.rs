@@ -1,0 +1,186 @@
+//! The one way to an API server: connecting, reading, writing and watching objects as JSON.
+//!
+//! Only this folder knows kube and HTTP. It carries out what others decide: which object, which page size, which
+//! deadline. Everything that goes over the wire passes [`guard`], which counts, attributes and, for commands that
+//! only look, refuses writes.
+
+pub mod connect;
+pub mod failure;
+pub mod guard;
+pub mod path;
+pub mod read;
+pub mod watch;
+pub mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::BodyExt as _;
+use kube::client::Body;
+use mizar_core::timing::Timing;
+use serde_json::Value;
+
+pub use failure::{ApiFailure, Cause};
+pub use guard::{Access, Ledger};
+
+/// A connection to one API server, cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    client: kube::Client,
+    ledger: Arc<Ledger>,
+    server: String,
+    timing: Timing,
+}
+
+/// One request, before it is sent.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The HTTP method.
+    pub method: Method,
+    /// Path and query, starting with `/`.
+    pub uri: String,
+    /// What the request is about, for error texts: "list pods", "apply DaemonSet mizar-system/mizar-daemon".
+    pub what: String,
+    /// Content type and body.
+    pub body: Option<(&'static str, Vec<u8>)>,
+    /// Says that sending it twice does no more than sending it once, so a lost answer may be tried again.
+    pub idempotent: bool,
+    /// A phase of its own for the audit log (lease renewals), otherwise the ledger's.
+    pub phase: Option<&'static str>,
+}
+
+impl Call {
+    /// A GET.
+    pub fn get(uri: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { method: Method::GET, uri: uri.into(), what: what.into(), body: None, idempotent: true, phase: None }
+    }
+
+    /// A request with a JSON body.
+    pub fn with_json(
+        method: Method,
+        uri: impl Into<String>,
+        what: impl Into<String>,
+        content_type: &'static str,
+        body: &Value,
+    ) -> Self {
+        let bytes = serde_json::to_vec(body).expect("a JSON value always serialises");
+        Self {
+            method,
+            uri: uri.into(),
+            what: what.into(),
+            body: Some((content_type, bytes)),
+            idempotent: false,
+            phase: None,
+        }
+    }
+}
+
+impl Cluster {
+    pub(crate) fn new(client: kube::Client, ledger: Arc<Ledger>, server: String, timing: Timing) -> Self {
+        Self { client, ledger, server, timing }
+    }
+
+    /// The address of the API server.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// What was sent so far, and under which name.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Every duration of the product.
+    pub fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    pub(crate) fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    /// Sends one request and returns its JSON answer.
+    ///
+    /// Bounded by the request timeout. Answers that ask for patience (429, 503, 504) and, for idempotent requests, lost
+    /// connections are tried again a few times, each time told to the person.
+    pub async fn send(&self, call: &Call) -> Result<Value, ApiFailure> {
+        let mut attempt = 1;
+        loop {
+            let failure = match self.send_once(call).await {
+                Ok((_, value)) => return Ok(value),
+                Err(failure) => failure,
+            };
+            self.pause_before_retry(call, failure, attempt).await?;
+            attempt += 1;
+        }
+    }
+
+    /// As [`Cluster::send`], with the status code: 201 says that the request made the object.
+    pub async fn send_for_status(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
+        let mut attempt = 1;
+        loop {
+            let failure = match self.send_once(call).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            self.pause_before_retry(call, failure, attempt).await?;
+            attempt += 1;
+        }
+    }
+
+    async fn pause_before_retry(&self, call: &Call, failure: ApiFailure, attempt: u32) -> Result<(), ApiFailure> {
+        match failure.retry_after(call.idempotent, attempt) {
+            Some(pause) if attempt < self.timing.request_attempts => {
+                self.ledger.note_retry(&failure, pause);
+                tokio::time::sleep(pause).await;
+                Ok(())
+            }
+            _ => Err(failure),
+        }
+    }
+
+    async fn send_once(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
+        let limit = self.timing.request_timeout;
+        match tokio::time::timeout(limit, self.exchange(call)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.failure(call, Cause::TimedOut { after: limit })),
+        }
+    }
+
+    async fn exchange(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
+        let mut request = Request::builder().method(call.method.clone()).uri(&call.uri);
+        request = request.header(header::ACCEPT, "application/json");
+        if let Some((content_type, _)) = &call.body {
+            request = request.header(header::CONTENT_TYPE, *content_type);
+        }
+        if let Some(phase) = call.phase {
+            request = request.header(header::USER_AGENT, self.ledger.user_agent(Some(phase)));
+        }
+        let body = call.body.as_ref().map_or_else(Body::empty, |(_, bytes)| Body::from(bytes.clone()));
+        let request = request.body(body).map_err(|error| self.failure(call, Cause::Broken(error.to_string())))?;
+        let response = self.client.send(request).await.map_err(|error| self.failure(call, Cause::from_kube(error)))?;
+        let (parts, body) = response.into_parts();
+        let bytes: Bytes =
+            body.collect().await.map_err(|error| self.failure(call, Cause::Lost(error.to_string())))?.to_bytes();
+        self.ledger.note_bytes(bytes.len());
+        let status = parts.status.as_u16();
+        if (200..300).contains(&status) {
+            let value =
+                serde_json::from_slice(&bytes).map_err(|_| self.failure(call, Cause::not_json(status, &bytes)))?;
+            return Ok((status, value));
+        }
+        let retry_after = parts
+            .headers
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| text.parse().ok())
+            .map(Duration::from_secs);
+        Err(self.failure(call, Cause::from_answer(status, retry_after, &bytes)))
+    }
+
+    fn failure(&self, call: &Call, cause: Cause) -> ApiFailure {
+        ApiFailure { what: call.what.clone(), server: self.server.clone(), cause }
+    }
+}

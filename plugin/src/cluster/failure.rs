@@ -1,0 +1,277 @@
+//! What went wrong with a request. The only place that looks at kube's errors and at server texts.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::guard::ReadOnlyRefusal;
+
+/// One request that failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("cannot {what}: {cause}")]
+pub struct ApiFailure {
+    /// What was tried: "list pods".
+    pub what: String,
+    /// The address it was sent to.
+    pub server: String,
+    /// Why it failed.
+    pub cause: Cause,
+}
+
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// No connection could be made.
+    #[error("the server cannot be reached ({0})")]
+    Unreachable(String),
+    /// The server's certificate is not trusted, or ours not accepted.
+    #[error("the secure connection failed ({0})")]
+    Tls(String),
+    /// No credentials could be had for the request.
+    #[error("no credentials ({0})")]
+    Credentials(String),
+    /// The connection ended before the answer; the request may have been carried out.
+    #[error("the connection was lost before the answer came ({0})")]
+    Lost(String),
+    /// No answer within the request timeout; the request may have been carried out.
+    #[error("no answer within {} s", after.as_secs())]
+    TimedOut {
+        /// The limit.
+        after: Duration,
+    },
+    /// 401.
+    #[error("the server does not accept the credentials")]
+    Unauthorized,
+    /// 403.
+    #[error("{0}")]
+    Forbidden(String),
+    /// 404.
+    #[error("not found")]
+    NotFound,
+    /// 409 on create.
+    #[error("it exists already")]
+    AlreadyExists,
+    /// 409: somebody changed the object, or owns fields of it.
+    #[error("{message}")]
+    Conflict {
+        /// The server's words.
+        message: String,
+        /// Field managers and the fields they own.
+        fields: Vec<FieldConflict>,
+    },
+    /// 422, 400.
+    #[error("the server refused it: {0}")]
+    Invalid(String),
+    /// 415: this server knows no such patch.
+    #[error("the server does not know this kind of patch")]
+    UnsupportedPatch,
+    /// 410: the watch or list position is too old.
+    #[error("the position in the list has expired")]
+    Expired,
+    /// 429, 503, 504 and other signs of an overloaded server.
+    #[error("the server is busy (HTTP {status}: {message})")]
+    Busy {
+        /// The HTTP status.
+        status: u16,
+        /// The server's words.
+        message: String,
+        /// When it asks us to come back.
+        retry_after: Option<Duration>,
+    },
+    /// Any other status.
+    #[error("the server answered HTTP {status}: {message}")]
+    Server {
+        /// The HTTP status.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// An answer that no API server gives.
+    #[error("the answer is not from a Kubernetes API server (HTTP {status}: {start})")]
+    NotKubernetes {
+        /// The HTTP status.
+        status: u16,
+        /// How the answer starts, one line.
+        start: String,
+    },
+    /// A write by a command that only reads.
+    #[error("{0}")]
+    Refused(String),
+    /// A request that could not be built.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// A field that another manager owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldConflict {
+    /// The manager, as the server words it: `"kubectl" using apps/v1`.
+    pub manager: String,
+    /// The field's path.
+    pub field: String,
+}
+
+impl ApiFailure {
+    /// How long to wait before the same request may be sent again; none if it must not.
+    pub(super) fn retry_after(&self, idempotent: bool, attempt: u32) -> Option<Duration> {
+        let backoff = Duration::from_millis(250) * 2_u32.saturating_pow(attempt.min(4) - 1);
+        match &self.cause {
+            // The server says that it did not do it.
+            Cause::Busy { status: 429, retry_after, .. } => {
+                Some(retry_after.unwrap_or(backoff).min(Duration::from_secs(10)))
+            }
+            Cause::Busy { retry_after, .. } if idempotent => {
+                Some(retry_after.unwrap_or(backoff).min(Duration::from_secs(10)))
+            }
+            Cause::Lost(_) if idempotent => Some(backoff),
+            _ => None,
+        }
+    }
+
+    /// Says whether the object is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        self.cause == Cause::NotFound
+    }
+}
+
+impl Cause {
+    pub(super) fn from_kube(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Auth(error) => Self::Credentials(one_line(&error.to_string())),
+            kube::Error::Service(error) if error.is::<ReadOnlyRefusal>() => Self::Refused(error.to_string()),
+            kube::Error::Api(status) => Self::from_status(status.code, None, &status.message, &status.reason),
+            other => Self::from_chain(&other),
+        }
+    }
+
+    /// Tells a refused connection from a lost one by the chain of sources: hyper has no public kinds for it.
+    fn from_chain(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut texts = Vec::new();
+        let mut refused = false;
+        let mut source = Some(error);
+        while let Some(current) = source {
+            let text = current.to_string();
+            if let Some(io) = current.downcast_ref::<std::io::Error>() {
+                use std::io::ErrorKind::{
+                    AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut,
+                };
+                refused |= matches!(
+                    io.kind(),
+                    ConnectionRefused | HostUnreachable | NetworkUnreachable | AddrNotAvailable | TimedOut
+                );
+            }
+            texts.push(text);
+            source = current.source();
+        }
+        let whole = texts.join(": ");
+        let last = one_line(texts.last().map_or("unknown reason", String::as_str));
+        if whole.contains("certificate") || whole.contains("TLS") || whole.contains("tls") {
+            Self::Tls(last)
+        } else if refused || whole.contains("dns error") || whole.contains("connect") && !whole.contains("connection") {
+            Self::Unreachable(last)
+        } else if whole.contains("client error (Connect)") || whole.contains("tcp connect error") {
+            Self::Unreachable(last)
+        } else {
+            Self::Lost(last)
+        }
+    }
+
+    pub(super) fn not_json(status: u16, body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(&body[..body.len().min(400)]);
+        Self::NotKubernetes { status, start: one_line(&text) }
+    }
+
+    pub(super) fn from_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
+        let json: Option<Value> = serde_json::from_slice(body).ok();
+        let Some(json) = json.filter(|json| json["kind"] == "Status") else {
+            let text = one_line(&String::from_utf8_lossy(&body[..body.len().min(400)]));
+            return match status {
+                401 => Self::Unauthorized,
+                // Arktos and old servers answer an unknown group in plain text.
+                404 if text.contains("page not found") => Self::NotFound,
+                415 => Self::UnsupportedPatch,
+                429 | 503 | 504 => Self::Busy { status, message: text, retry_after },
+                _ => Self::NotKubernetes { status, start: text },
+            };
+        };
+        let message = one_line(json["message"].as_str().unwrap_or_default());
+        let fields = json["details"]["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let conflicts = fields
+            .iter()
+            .filter(|cause| cause["reason"] == "FieldManagerConflict")
+            .map(|cause| FieldConflict {
+                manager: cause["message"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .trim_start_matches("conflict with ")
+                    .replace('"', ""),
+                field: cause["field"].as_str().unwrap_or_default().to_owned(),
+            })
+            .collect::<Vec<_>>();
+        if !conflicts.is_empty() {
+            return Self::Conflict { message, fields: conflicts };
+        }
+        Self::from_status(status, retry_after, &message, json["reason"].as_str().unwrap_or_default())
+    }
+
+    fn from_status(status: u16, retry_after: Option<Duration>, message: &str, reason: &str) -> Self {
+        let message = one_line(message);
+        match (status, reason) {
+            (401, _) => Self::Unauthorized,
+            (403, _) => Self::Forbidden(message),
+            (404, _) => Self::NotFound,
+            (409, "AlreadyExists") => Self::AlreadyExists,
+            (409, _) => Self::Conflict { message, fields: Vec::new() },
+            (410, _) => Self::Expired,
+            (415, _) => Self::UnsupportedPatch,
+            (400 | 422, _) => Self::Invalid(message),
+            (429 | 503 | 504, _) => Self::Busy { status, message, retry_after },
+            _ => Self::Server { status, message },
+        }
+    }
+}
+
+/// Server texts may hold line breaks and whole pages: one line, cut.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match joined.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{}…", &joined[..cut]),
+        None => joined,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_field_conflict_names_manager_and_field() {
+        let body = json!({"kind": "Status", "code": 409, "reason": "Conflict", "message": "Apply failed with 1 conflict",
+            "details": {"causes": [{"reason": "FieldManagerConflict", "message": "conflict with \"kubectl\" using apps/v1", "field": ".spec.replicas"}]}});
+        let Cause::Conflict { fields, .. } = Cause::from_answer(409, None, body.to_string().as_bytes()) else {
+            panic!("not a conflict")
+        };
+        assert_eq!(fields, [FieldConflict { manager: "kubectl using apps/v1".into(), field: ".spec.replicas".into() }]);
+    }
+
+    #[test]
+    fn a_page_of_html_becomes_one_short_line() {
+        let page = format!("<html>\n<body>{}</body>", "x".repeat(5000));
+        let Cause::NotKubernetes { status: 502, start } = Cause::from_answer(502, None, page.as_bytes()) else {
+            panic!("taken for an API server")
+        };
+        assert!(start.starts_with("<html> <body>") && start.len() < 320);
+    }
+
+    #[test]
+    fn only_idempotent_requests_are_sent_again_after_a_lost_answer() {
+        let lost = ApiFailure { what: "x".into(), server: "s".into(), cause: Cause::Lost("reset".into()) };
+        assert!(lost.retry_after(true, 1).is_some());
+        assert!(lost.retry_after(false, 1).is_none());
+        let busy = Cause::Busy { status: 429, message: String::new(), retry_after: Some(Duration::from_secs(1)) };
+        let busy = ApiFailure { what: "x".into(), server: "s".into(), cause: busy };
+        assert_eq!(busy.retry_after(false, 1), Some(Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,96 @@
+//! Changing a cluster: the only file that does.
+
+use http::Method;
+use mizar_core::object::{Object, ObjectRef};
+use serde_json::{Value, json};
+
+use super::path::{collection, object};
+use super::{ApiFailure, Call, Cause, Cluster};
+
+/// What an apply came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// The request made the object.
+    Created,
+    /// The object existed.
+    Existed,
+}
+
+/// Whether a write is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// Stored.
+    Store,
+    /// Checked by the server and thrown away.
+    DryRun,
+}
+
+const APPLY: &str = "application/apply-patch+yaml";
+const MERGE: &str = "application/merge-patch+json";
+const JSON_PATCH: &str = "application/json-patch+json";
+const JSON: &str = "application/json";
+
+impl Cluster {
+    /// Applies an object server-side as `manager`, never by force.
+    pub async fn apply(&self, wanted: &Object, manager: &str, commit: Commit) -> Result<(Applied, Value), ApiFailure> {
+        let reference = wanted.reference();
+        let what = format!("apply {reference}");
+        let path = object(&reference).ok_or_else(|| self.unknown_kind(&what))?;
+        let dry = if commit == Commit::DryRun { "&dryRun=All" } else { "" };
+        let uri = format!("{path}?fieldManager={manager}&force=false&fieldValidation=Strict{dry}");
+        let mut call = Call::with_json(Method::PATCH, uri, what, APPLY, wanted.value());
+        call.idempotent = true;
+        let (status, value) = self.send_for_status(&call).await?;
+        Ok((if status == 201 { Applied::Created } else { Applied::Existed }, value))
+    }
+
+    /// Creates an object; [`Cause::AlreadyExists`] if there is one of its name.
+    pub async fn create(&self, wanted: &Object, manager: &str, commit: Commit) -> Result<Value, ApiFailure> {
+        let reference = wanted.reference();
+        let what = format!("create {reference}");
+        let kind = mizar_core::kind::lookup(&reference.api_version, &reference.kind)
+            .ok_or_else(|| self.unknown_kind(&what))?;
+        let dry = if commit == Commit::DryRun { "&dryRun=All" } else { "" };
+        let uri = format!("{}?fieldManager={manager}{dry}", collection(&kind, reference.namespace.as_deref()));
+        self.send(&Call::with_json(Method::POST, uri, what, JSON, wanted.value())).await
+    }
+
+    /// Replaces an object as a whole; its resourceVersion must be the stored one.
+    pub async fn replace(&self, wanted: &Object, manager: &str, phase: Option<&'static str>) -> Result<Value, ApiFailure> {
+        let reference = wanted.reference();
+        let what = format!("update {reference}");
+        let path = object(&reference).ok_or_else(|| self.unknown_kind(&what))?;
+        let uri = format!("{path}?fieldManager={manager}");
+        let mut call = Call::with_json(Method::PUT, uri, what, JSON, wanted.value());
+        call.phase = phase;
+        self.send(&call).await
+    }
+
+    /// Changes an object by a JSON patch, which carries its own preconditions.
+    pub async fn json_patch(&self, target: &ObjectRef, patch: &Value) -> Result<Value, ApiFailure> {
+        self.patch(target, JSON_PATCH, patch).await
+    }
+
+    /// Changes an object by a merge patch.
+    pub async fn merge_patch(&self, target: &ObjectRef, patch: &Value) -> Result<Value, ApiFailure> {
+        self.patch(target, MERGE, patch).await
+    }
+
+    async fn patch(&self, target: &ObjectRef, content_type: &'static str, patch: &Value) -> Result<Value, ApiFailure> {
+        let what = format!("change {target}");
+        let path = object(target).ok_or_else(|| self.unknown_kind(&what))?;
+        self.send(&Call::with_json(Method::PATCH, path, what, content_type, patch)).await
+    }
+
+    /// Deletes the object with this UID, and no successor of the same name.
+    pub async fn delete(&self, target: &ObjectRef, uid: &str) -> Result<(), ApiFailure> {
+        let what = format!("delete {target}");
+        let path = object(target).ok_or_else(|| self.unknown_kind(&what))?;
+        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}});
+        match self.send(&Call::with_json(Method::DELETE, path, what, JSON, &options)).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.cause == Cause::NotFound => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+}

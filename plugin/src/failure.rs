@@ -1,0 +1,177 @@
+//! What a person is told when something fails: kind, message, causes, hints. And the exit codes.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use mizar_core::chart::{ChartError, RenderError, ValuesError};
+
+use crate::cluster::connect::ConnectError;
+use crate::cluster::{ApiFailure, Cause};
+
+/// Why a command did not do what was asked; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It failed; values, schema and template errors too; `check` with a Fail.
+    Failed,
+    /// Wrong flags.
+    Usage,
+    /// A change refused by preflight or policy; nothing was changed.
+    Refused,
+    /// The cluster cannot be reached, or access is denied.
+    Unreachable,
+    /// A change was begun and did not end.
+    PartlyApplied,
+    /// Time ran out.
+    TimedOut,
+    /// A bug of ours.
+    Bug,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Kind {
+    /// The public exit code (docs/exit-codes.md).
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::Unreachable => 4,
+            Self::PartlyApplied => 5,
+            Self::TimedOut => 6,
+            Self::Bug => 70,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Kind> for ExitCode {
+    fn from(kind: Kind) -> Self {
+        Self::from(kind.code())
+    }
+}
+
+/// A failure as it is shown: `error:` line, further lines, `hint:` lines.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Decides the exit code.
+    pub kind: Kind,
+    /// One line: what failed.
+    pub message: String,
+    /// Further lines: causes, or each of many problems.
+    pub details: Vec<String>,
+    /// Commands to type or places to look.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with a message only.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), details: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Adds a further line.
+    #[must_use]
+    pub fn detail(mut self, line: impl Into<String>) -> Self {
+        self.details.push(line.into());
+        self
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, line: impl Into<String>) -> Self {
+        self.hints.push(line.into());
+        self
+    }
+
+    /// The same failure after something was changed already.
+    #[must_use]
+    pub fn after_changes(mut self) -> Self {
+        if !matches!(self.kind, Kind::TimedOut | Kind::Interrupted | Kind::Bug) {
+            self.kind = Kind::PartlyApplied;
+        }
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)?;
+        for detail in &self.details {
+            write!(out, "\n  {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        let failure = Self::new(Kind::Unreachable, error.to_string());
+        match error {
+            ConnectError::NoKubeconfig { .. } => failure.hint("name one: --kubeconfig FILE, or set KUBECONFIG"),
+            ConnectError::NoContext { .. } | ConnectError::NoCurrentContext { .. } => {
+                failure.hint("see them: kubectl config get-contexts")
+            }
+            ConnectError::BadFile { .. } | ConnectError::Kubeconfig(_) | ConnectError::Client(_) => {
+                failure.hint("see what kubectl makes of it: kubectl config view")
+            }
+        }
+    }
+}
+
+impl From<ApiFailure> for Failure {
+    fn from(error: ApiFailure) -> Self {
+        let server = &error.server;
+        match &error.cause {
+            Cause::Unreachable(reason) => Self::new(
+                Kind::Unreachable,
+                format!("the server {server} cannot be reached: {reason}"),
+            )
+            .hint("is this the right cluster? kubectl config current-context")
+            .hint("does it answer? kubectl get --raw /readyz"),
+            Cause::Tls(reason) => {
+                Self::new(Kind::Unreachable, format!("no secure connection to {server}: {reason}"))
+                    .hint("check certificate-authority in the kubeconfig, or name it: --certificate-authority FILE")
+            }
+            Cause::Unauthorized => {
+                Self::new(Kind::Unreachable, format!("you must be logged in to {server}: it does not accept the credentials"))
+                    .hint("the token may have expired: log in again, then try: kubectl auth whoami")
+            }
+            Cause::Credentials(_) => Self::new(Kind::Unreachable, error.to_string())
+                .hint("try: kubectl auth whoami"),
+            Cause::Forbidden(_) => Self::new(Kind::Unreachable, error.to_string())
+                .hint("see what you may do: kubectl auth can-i --list"),
+            Cause::TimedOut { .. } | Cause::Lost(_) | Cause::Busy { .. } => Self::new(Kind::Unreachable, error.to_string())
+                .hint("does the server answer? kubectl get --raw /readyz"),
+            Cause::NotKubernetes { .. } => Self::new(Kind::Unreachable, error.to_string())
+                .hint(format!("is {server} a Kubernetes API server, or a proxy or log-in page?")),
+            Cause::Conflict { fields, .. } if !fields.is_empty() => {
+                let mut failure = Self::new(Kind::Refused, format!("cannot {}: other managers own fields of it", error.what));
+                for conflict in fields {
+                    failure = failure.detail(format!("{} is owned by {}", conflict.field, conflict.manager));
+                }
+                failure.hint("undo that change, or have its owner release the field, then run this command again")
+            }
+            Cause::Refused(_) | Cause::Broken(_) => Self::new(Kind::Bug, error.to_string()),
+            _ => Self::new(Kind::Failed, error.to_string()),
+        }
+    }
+}
+
+impl From<ChartError> for Failure {
+    fn from(error: ChartError) -> Self {
+        Self::new(Kind::Failed, error.to_string())
+    }
+}
+
+impl From<RenderError> for Failure {
+    fn from(error: RenderError) -> Self {
+        Self::new(Kind::Failed, error.to_string())
+    }
+}
+
+impl From<ValuesError> for Failure {
+    fn from(error: ValuesError) -> Self {
+        Self::new(Kind::Failed, error.to_string()).hint("see all values and where they come from: kubectl mizar values --show-origin")
+    }
+}
