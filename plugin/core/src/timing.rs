@@ -1,0 +1,160 @@
+//! Every duration of the product in one value: limits, pauses, leases. Commands overwrite what a flag sets, tests
+//! scale the whole. Nothing here waits.
+
+use std::time::Duration;
+
+/// How long everything may take and how often things are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// For a connection to the API server to open.
+    pub connect: Duration,
+    /// For one request to be answered, watches apart.
+    pub request: Duration,
+    /// For the first answer of a server; after it the server is called unreachable.
+    pub first_answer: Duration,
+    /// For how long a request is tried again after a passing failure (429, 5xx, a broken connection).
+    pub retry_for: Duration,
+    /// Before the first retry; doubles each time.
+    pub retry_pause: Duration,
+    /// The longest pause between two retries.
+    pub retry_pause_limit: Duration,
+    /// Without progress in a wait before pods are listed and the culprit is named, and between two such looks.
+    pub look: Duration,
+    /// Between two lines of a wait on which nothing moved.
+    pub progress: Duration,
+    /// Without any progress before a wait ends.
+    pub stall: Duration,
+    /// For all daemons to be ready at a first install, when packages and images come over the network.
+    pub daemon_timeout: Duration,
+    /// For every other part of an installation.
+    pub part_timeout: Duration,
+    /// One round of the operator: what failed is tried again after it.
+    pub operator_round: Duration,
+    /// For the operator's own rounds on a cluster of ordinary size.
+    pub operator_rounds: Duration,
+    /// The same on a cluster of about two hundred nodes.
+    pub operator_rounds_large: Duration,
+    /// How long a thing must stay healthy before it counts.
+    pub settle: Duration,
+    /// How long the claim of a running command holds without renewal.
+    pub lease_ttl: Duration,
+    /// Between two renewals of that claim.
+    pub lease_renew: Duration,
+    /// How many looks in a row must show a fatal state before it ends a wait early.
+    pub confirm_failure_looks: u32,
+}
+
+/// A cluster with more nodes than this gets the longer limit for the operator's rounds.
+const LARGE_CLUSTER_NODES: usize = 20;
+
+/// No duration is scaled below this: a zero would turn pauses into busy loops.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            request: Duration::from_secs(30),
+            first_answer: Duration::from_secs(10),
+            retry_for: Duration::from_secs(30),
+            retry_pause: Duration::from_millis(500),
+            retry_pause_limit: Duration::from_secs(5),
+            look: Duration::from_secs(10),
+            progress: Duration::from_secs(5),
+            stall: Duration::from_secs(5 * 60),
+            daemon_timeout: Duration::from_secs(30 * 60),
+            part_timeout: Duration::from_secs(5 * 60),
+            operator_round: Duration::from_secs(15),
+            operator_rounds: Duration::from_secs(60),
+            operator_rounds_large: Duration::from_secs(90),
+            settle: Duration::from_secs(5),
+            lease_ttl: Duration::from_secs(15),
+            lease_renew: Duration::from_secs(5),
+            confirm_failure_looks: 2,
+        }
+    }
+}
+
+impl Timing {
+    /// Returns the same proportions, faster (below 1) or slower (above 1). Counts stay as they are.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        let scale = |duration: Duration| {
+            Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(duration).max(SHORTEST)
+        };
+        Self {
+            connect: scale(self.connect),
+            request: scale(self.request),
+            first_answer: scale(self.first_answer),
+            retry_for: scale(self.retry_for),
+            retry_pause: scale(self.retry_pause),
+            retry_pause_limit: scale(self.retry_pause_limit),
+            look: scale(self.look),
+            progress: scale(self.progress),
+            stall: scale(self.stall),
+            daemon_timeout: scale(self.daemon_timeout),
+            part_timeout: scale(self.part_timeout),
+            operator_round: scale(self.operator_round),
+            operator_rounds: scale(self.operator_rounds),
+            operator_rounds_large: scale(self.operator_rounds_large),
+            settle: scale(self.settle),
+            lease_ttl: scale(self.lease_ttl),
+            lease_renew: scale(self.lease_renew),
+            confirm_failure_looks: self.confirm_failure_looks,
+        }
+    }
+
+    /// Returns how long the operator may take until everything it makes is provisioned.
+    #[must_use]
+    pub fn operator_rounds_for(&self, nodes: usize) -> Duration {
+        if nodes > LARGE_CLUSTER_NODES { self.operator_rounds_large } else { self.operator_rounds }
+    }
+
+    /// Returns the pause before retry `attempt`, counted from 0.
+    #[must_use]
+    pub fn retry_pause_before(&self, attempt: u32) -> Duration {
+        self.retry_pause.saturating_mul(2_u32.saturating_pow(attempt)).min(self.retry_pause_limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_survives_two_missed_renewals() {
+        let timing = Timing::default();
+        assert!(timing.lease_renew * 2 < timing.lease_ttl);
+    }
+
+    #[test]
+    fn scaling_keeps_proportions_and_counts() {
+        let quick = Timing::default().scaled(0.1);
+        assert_eq!(quick.lease_ttl, Duration::from_millis(1500));
+        assert_eq!(quick.daemon_timeout, Duration::from_secs(180));
+        assert_eq!(quick.confirm_failure_looks, Timing::default().confirm_failure_looks);
+    }
+
+    #[test]
+    fn no_factor_makes_a_duration_vanish_or_panic() {
+        assert_eq!(Timing::default().scaled(0.0).look, SHORTEST);
+        for factor in [-1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(Timing::default().scaled(factor), Timing::default());
+        }
+    }
+
+    #[test]
+    fn large_clusters_get_the_longer_limit() {
+        let timing = Timing::default();
+        assert_eq!(timing.operator_rounds_for(20), Duration::from_secs(60));
+        assert_eq!(timing.operator_rounds_for(200), Duration::from_secs(90));
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit() {
+        let timing = Timing::default();
+        let pauses: Vec<_> = (0..5).map(|attempt| timing.retry_pause_before(attempt).as_millis()).collect();
+        assert_eq!(pauses, [500, 1000, 2000, 4000, 5000]);
+        assert_eq!(timing.retry_pause_before(u32::MAX), timing.retry_pause_limit);
+    }
+}
