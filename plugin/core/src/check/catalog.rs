@@ -1,0 +1,6 @@
+//! The table of all checks.
+
+use super::Check;
+
+/// All checks, in the order in which they are shown.
+pub const CHECKS: &[Check] = &[];

@@ -1,0 +1,241 @@
+//! What a check can come to, and how many findings are told in one line.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{Gap, Source};
+
+/// What a check came to, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// All is well.
+    Pass,
+    /// It does not apply here.
+    Skipped,
+    /// It works, but somebody should look.
+    Warn,
+    /// It could not be decided.
+    Unknown,
+    /// It is not well.
+    Fail,
+}
+
+impl Status {
+    /// Whether there is something for the user to do.
+    #[must_use]
+    pub const fn asks_for_action(self) -> bool {
+        matches!(self, Self::Warn | Self::Unknown | Self::Fail)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Pass => "pass",
+            Self::Skipped => "skipped",
+            Self::Warn => "warn",
+            Self::Unknown => "unknown",
+            Self::Fail => "fail",
+        })
+    }
+}
+
+/// One thing that was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// The object, `Node node-7`.
+    pub object: String,
+    /// The field that was looked at.
+    pub field: String,
+    /// What it holds.
+    pub seen: String,
+    /// What it should hold.
+    pub wanted: String,
+    /// Since when, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<Timestamp>,
+}
+
+impl Evidence {
+    /// Returns a finding.
+    pub(super) fn new(
+        object: impl Into<String>,
+        field: impl Into<String>,
+        seen: impl Into<String>,
+        wanted: impl Into<String>,
+    ) -> Self {
+        Self { object: object.into(), field: field.into(), seen: seen.into(), wanted: wanted.into(), since: None }
+    }
+
+    /// Returns the same finding with the time since which it holds.
+    pub(super) const fn since(mut self, since: Option<Timestamp>) -> Self {
+        self.since = since;
+        self
+    }
+}
+
+/// What a check came to, in words and with what was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// What it came to.
+    pub status: Status,
+    /// What was found, in one line.
+    pub message: String,
+    /// What was seen.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Verdict {
+    fn of(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), evidence: Vec::new() }
+    }
+
+    pub(super) fn pass(message: impl Into<String>) -> Self {
+        Self::of(Status::Pass, message)
+    }
+
+    pub(super) fn warn(message: impl Into<String>) -> Self {
+        Self::of(Status::Warn, message)
+    }
+
+    pub(super) fn fail(message: impl Into<String>) -> Self {
+        Self::of(Status::Fail, message)
+    }
+
+    pub(super) fn unknown(message: impl Into<String>) -> Self {
+        Self::of(Status::Unknown, message)
+    }
+
+    pub(super) fn skipped(message: impl Into<String>) -> Self {
+        Self::of(Status::Skipped, message)
+    }
+
+    /// Returns the verdict of a check whose sources could not be read; it names the rights that are missing.
+    pub(super) fn unreadable(gaps: &[(Source, Gap)]) -> Self {
+        let reasons: Vec<String> = gaps
+            .iter()
+            .map(|(source, gap)| match gap {
+                Gap::Denied => format!("you are not allowed to {}", source.right()),
+                Gap::Failed(reason) => format!("could not read {}: {reason}", source.noun()),
+                Gap::Absent => format!("the server does not have {}", source.noun()),
+                Gap::NotAsked => format!("{} were not read", source.noun()),
+            })
+            .collect();
+        Self::unknown(reasons.join("; "))
+    }
+
+    pub(super) fn with(mut self, evidence: Vec<Evidence>) -> Self {
+        self.evidence = evidence;
+        self
+    }
+}
+
+/// How many names a line holds before the rest is counted.
+const NAMES_SHOWN: usize = 5;
+
+/// One thing with something wrong, `node-7: not ready`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// The short name for the line.
+    pub(super) name: String,
+    /// What is wrong with it; problems with one reason share a part of the line.
+    pub(super) reason: String,
+    /// The same for the evidence.
+    pub(super) evidence: Evidence,
+}
+
+impl Problem {
+    pub(super) fn new(name: impl Into<String>, reason: impl Into<String>, evidence: Evidence) -> Self {
+        Self { name: name.into(), reason: reason.into(), evidence }
+    }
+}
+
+/// Returns Pass when there are no problems, else the given status with a line such as
+/// "37 of 40 nodes fine; node-7, node-9: not ready; node-12: cordoned".
+pub(super) fn grouped(noun: &str, total: usize, problems: Vec<Problem>, otherwise: Status) -> Verdict {
+    if problems.is_empty() {
+        return Verdict::pass(match total {
+            1 => format!("1 {} fine", singular(noun)),
+            _ => format!("all {total} {noun} fine"),
+        });
+    }
+    let mut names: Vec<&str> = problems.iter().map(|problem| problem.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let fine = total.saturating_sub(names.len());
+    Verdict {
+        status: otherwise,
+        message: format!("{fine} of {total} {noun} fine; {}", reasons(&problems)),
+        evidence: problems.into_iter().map(|problem| problem.evidence).collect(),
+    }
+}
+
+/// Returns what is wrong, with things of the same reason together: "node-7, node-9: not ready; node-12: cordoned".
+pub(super) fn reasons(problems: &[Problem]) -> String {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for problem in problems {
+        match groups.iter_mut().find(|(reason, _)| *reason == problem.reason) {
+            Some((_, names)) => names.push(&problem.name),
+            None => groups.push((&problem.reason, vec![&problem.name])),
+        }
+    }
+    let parts: Vec<String> =
+        groups.iter().map(|(reason, names)| format!("{}: {reason}", some_of(names))).collect();
+    if parts.len() <= NAMES_SHOWN {
+        return parts.join("; ");
+    }
+    format!("{}; and {} more findings", parts[..NAMES_SHOWN].join("; "), parts.len() - NAMES_SHOWN)
+}
+
+/// Returns the first names, and how many more there are.
+pub(super) fn some_of(names: &[&str]) -> String {
+    if names.len() <= NAMES_SHOWN {
+        return names.join(", ");
+    }
+    format!("{} and {} more", names[..NAMES_SHOWN].join(", "), names.len() - NAMES_SHOWN)
+}
+
+fn singular(noun: &str) -> &str {
+    noun.strip_suffix('s').unwrap_or(noun)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(name: &str, reason: &str) -> Problem {
+        Problem::new(name, reason, Evidence::default())
+    }
+
+    #[test]
+    fn things_with_one_reason_share_a_part_of_the_line() {
+        let problems =
+            vec![problem("node-7", "not ready"), problem("node-12", "cordoned"), problem("node-9", "not ready")];
+        let verdict = grouped("nodes", 40, problems, Status::Fail);
+        assert_eq!(verdict.message, "37 of 40 nodes fine; node-7, node-9: not ready; node-12: cordoned");
+        assert_eq!(verdict.evidence.len(), 3);
+    }
+
+    #[test]
+    fn a_thing_with_two_problems_is_counted_once() {
+        let problems = vec![problem("node-7", "not ready"), problem("node-7", "cordoned")];
+        assert!(grouped("nodes", 3, problems, Status::Warn).message.starts_with("2 of 3 nodes fine"));
+    }
+
+    #[test]
+    fn long_lists_are_counted_instead_of_shown() {
+        let problems = (1..=8).map(|n| problem(&format!("n{n}"), "lost")).collect();
+        let verdict = grouped("nodes", 8, problems, Status::Fail);
+        assert_eq!(verdict.message, "0 of 8 nodes fine; n1, n2, n3, n4, n5 and 3 more: lost");
+    }
+
+    #[test]
+    fn no_problem_is_a_pass() {
+        assert_eq!(grouped("nodes", 3, Vec::new(), Status::Fail).message, "all 3 nodes fine");
+        assert_eq!(grouped("nodes", 1, Vec::new(), Status::Fail).message, "1 node fine");
+    }
+}

@@ -1,0 +1,249 @@
+//! Facts about the cluster itself: client, server, nodes, namespaces and services.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::reading::{condition, flag, list, map, text, text_or_blank, texts, time};
+use super::{Absorb, FromObject, facts_from_objects};
+
+/// The machine that this program runs on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClientFact {
+    /// Where kubectl was found, if it was.
+    pub kubectl_path: Option<String>,
+    /// What kubectl calls its version, when it answered.
+    pub kubectl_version: Option<String>,
+}
+
+impl Absorb for ClientFact {
+    /// Takes `{"kubectlPath": …, "kubectlVersion": …}`.
+    fn absorb(&mut self, object: &Value) {
+        self.kubectl_path = text(object, "/kubectlPath");
+        self.kubectl_version = text(object, "/kubectlVersion");
+    }
+}
+
+/// What the API server says about itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VersionFact {
+    /// `v1.36.2`.
+    pub git_version: String,
+    /// `1`; blank on Arktos.
+    pub major: String,
+    /// `36` or `36+`; blank on Arktos.
+    pub minor: String,
+    /// `linux/amd64`.
+    pub platform: String,
+}
+
+impl Absorb for VersionFact {
+    fn absorb(&mut self, object: &Value) {
+        *self = Self {
+            git_version: text_or_blank(object, "/gitVersion"),
+            major: text_or_blank(object, "/major"),
+            minor: text_or_blank(object, "/minor"),
+            platform: text_or_blank(object, "/platform"),
+        };
+    }
+}
+
+/// What the Ready condition of a node says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Readiness {
+    /// The kubelet says that it is ready.
+    Ready,
+    /// The kubelet says that it is not, which is normal before a network exists.
+    NotReady,
+    /// The kubelet no longer reports: the node is lost.
+    Lost,
+    /// There is no such condition yet.
+    #[default]
+    Unreported,
+}
+
+/// One node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeFact {
+    /// Its name.
+    pub name: String,
+    /// When it was registered.
+    pub created: Option<Timestamp>,
+    /// Whether it is ready.
+    pub readiness: Readiness,
+    /// Since when that is so.
+    pub readiness_since: Option<Timestamp>,
+    /// What the NetworkUnavailable condition says, where it exists.
+    pub network_unavailable: Option<bool>,
+    /// Whether it is cordoned.
+    pub unschedulable: bool,
+    /// Its addresses of type InternalIP.
+    pub internal_ips: Vec<String>,
+    /// `spec.podCIDRs`.
+    pub pod_cidrs: Vec<String>,
+    /// `aws:///…`, `kind://…`, `kubemark://…`.
+    pub provider_id: String,
+    /// `linux`.
+    pub operating_system: String,
+    /// `amd64`.
+    pub architecture: String,
+    /// `5.15.0-118-generic`.
+    pub kernel_version: String,
+    /// `Ubuntu 22.04.4 LTS`.
+    pub os_image: String,
+    /// `containerd://1.7.20`.
+    pub container_runtime: String,
+    /// `v1.36.4`.
+    pub kubelet_version: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl NodeFact {
+    /// Reads a Node.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        let (readiness, readiness_since) = match condition(object, "Ready") {
+            None => (Readiness::Unreported, None),
+            Some((status, since)) if status == "True" => (Readiness::Ready, since),
+            Some((status, since)) if status == "False" => (Readiness::NotReady, since),
+            Some((_, since)) => (Readiness::Lost, since),
+        };
+        let is_internal = |address: &&Value| text(address, "/type").is_some_and(|kind| kind == "InternalIP");
+        let info = |field: &str| text_or_blank(object, &format!("/status/nodeInfo/{field}"));
+        Self {
+            name: text_or_blank(object, "/metadata/name"),
+            created: time(object, "/metadata/creationTimestamp"),
+            readiness,
+            readiness_since,
+            network_unavailable: condition(object, "NetworkUnavailable").map(|(status, _)| status == "True"),
+            unschedulable: flag(object, "/spec/unschedulable"),
+            internal_ips: list(object, "/status/addresses")
+                .iter()
+                .filter(is_internal)
+                .filter_map(|address| text(address, "/address"))
+                .collect(),
+            pod_cidrs: texts(object, "/spec/podCIDRs"),
+            provider_id: text_or_blank(object, "/spec/providerID"),
+            operating_system: info("operatingSystem"),
+            architecture: info("architecture"),
+            kernel_version: info("kernelVersion"),
+            os_image: info("osImage"),
+            container_runtime: info("containerRuntimeVersion"),
+            kubelet_version: info("kubeletVersion"),
+            labels: map(object, "/metadata/labels"),
+        }
+    }
+
+    /// Whether Kubemark pretends it: its pods have no processes, so nothing of Mizar can be expected there.
+    #[must_use]
+    pub fn is_hollow(&self) -> bool {
+        self.provider_id.starts_with("kubemark://") || self.name.starts_with("hollow-node-")
+    }
+
+    /// Whether it runs Linux; the label decides as it does for a node selector. A node that says nothing is taken for one.
+    #[must_use]
+    pub fn is_linux(&self) -> bool {
+        let system = self.labels.get("kubernetes.io/os").map_or(self.operating_system.as_str(), String::as_str);
+        system.is_empty() || system == "linux"
+    }
+
+    /// Whether its kubelet stopped reporting.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.readiness == Readiness::Lost
+    }
+}
+
+/// One namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NamespaceFact {
+    /// Its name.
+    pub name: String,
+    /// Since when it is being deleted, if it is.
+    pub deleting: Option<Timestamp>,
+}
+
+impl NamespaceFact {
+    /// Reads a Namespace; its metadata is enough.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Self {
+            name: text_or_blank(object, "/metadata/name"),
+            deleting: time(object, "/metadata/deletionTimestamp"),
+        }
+    }
+}
+
+/// One service.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServiceFact {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// `ClusterIP`, `NodePort`, `LoadBalancer`, `ExternalName`.
+    pub kind: String,
+    /// Its virtual addresses: none for a headless or external one.
+    pub cluster_ips: Vec<String>,
+}
+
+impl ServiceFact {
+    /// Reads a Service.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        let mut cluster_ips = texts(object, "/spec/clusterIPs");
+        if cluster_ips.is_empty() {
+            cluster_ips.extend(text(object, "/spec/clusterIP"));
+        }
+        cluster_ips.retain(|address| address != "None");
+        Self {
+            namespace: text_or_blank(object, "/metadata/namespace"),
+            name: text_or_blank(object, "/metadata/name"),
+            kind: text(object, "/spec/type").unwrap_or_else(|| "ClusterIP".to_owned()),
+            cluster_ips,
+        }
+    }
+}
+
+/// The addresses behind the service default/kubernetes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApiServerFact {
+    /// The addresses.
+    pub addresses: Vec<String>,
+}
+
+impl Absorb for ApiServerFact {
+    fn absorb(&mut self, object: &Value) {
+        self.addresses = list(object, "/subsets")
+            .iter()
+            .flat_map(|subset| list(subset, "/addresses"))
+            .filter_map(|address| text(address, "/ip"))
+            .collect();
+    }
+}
+
+/// ConfigMap kube-system/system-source, which switches Mizar to Arktos.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SystemSourceFact {
+    /// Its key `name`; an operator that finds the ConfigMap without this key does nothing at all.
+    pub name: Option<String>,
+}
+
+impl Absorb for SystemSourceFact {
+    fn absorb(&mut self, object: &Value) {
+        self.name = text(object, "/data/name");
+    }
+}
+
+facts_from_objects!(NodeFact, NamespaceFact, ServiceFact);

@@ -1,0 +1,258 @@
+//! Facts about Mizar's own objects and their definitions. All fields are loose: the operator writes blanks first, and
+//! numbers as text or as numbers.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::reading::{condition, count, list, moment, text, text_or_blank, time};
+use super::workload::HelmMark;
+use super::{FromObject, facts_from_objects};
+
+/// What kopf, the operator's framework, notes on every object; anything else under its prefix is a handler at work.
+const KOPF_PREFIX: &str = "kopf.zalando.org/";
+const KOPF_BOOKKEEPING: &[&str] = &["last-handled-configuration", "touch-dummy", "kopf-managed"];
+
+/// A handler of the operator that has not ended: the only trace of some failures, since `spec.status` may already say
+/// Provisioned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Retry {
+    /// `endpoint_opr_on_endpoint_provisioned`.
+    pub handler: String,
+    /// When it was first tried.
+    pub started: Option<Timestamp>,
+    /// How often it was tried.
+    pub retries: u32,
+    /// What it said last.
+    pub message: Option<String>,
+}
+
+/// What all of Mizar's objects have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MizarObject {
+    /// Its name.
+    pub name: String,
+    /// Its namespace; the operator knows `default` only.
+    pub namespace: String,
+    /// When it was created, by the server's clock.
+    pub created: Option<Timestamp>,
+    /// Since when it is being deleted, if it is.
+    pub deleting: Option<Timestamp>,
+    /// `spec.status`: `Init`, `Provisioned` or blank.
+    pub status: String,
+    /// Handlers of the operator that have not ended.
+    pub retries: Vec<Retry>,
+}
+
+impl MizarObject {
+    /// Reads what all kinds share.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        let created = time(object, "/metadata/creationTimestamp");
+        Self {
+            name: text_or_blank(object, "/metadata/name"),
+            namespace: text_or_blank(object, "/metadata/namespace"),
+            created,
+            deleting: time(object, "/metadata/deletionTimestamp"),
+            status: text_or_blank(object, "/spec/status"),
+            retries: retries(object),
+        }
+    }
+
+    /// Whether the operator has finished with it, as far as its status tells.
+    #[must_use]
+    pub fn is_provisioned(&self) -> bool {
+        self.status == "Provisioned"
+    }
+}
+
+fn retries(object: &Value) -> Vec<Retry> {
+    let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
+    let handlers = annotations.into_iter().flatten().filter_map(|(key, value)| {
+        let handler = key.strip_prefix(KOPF_PREFIX)?;
+        (!KOPF_BOOKKEEPING.contains(&handler)).then_some((handler, value.as_str().unwrap_or_default()))
+    });
+    let read = |(handler, progress): (&str, &str)| {
+        let progress: Value = serde_json::from_str(progress).unwrap_or_default();
+        Retry {
+            handler: handler.to_owned(),
+            started: text(&progress, "/started").and_then(|started| moment(&started)),
+            retries: count(&progress, "/retries").unwrap_or_default(),
+            message: text(&progress, "/message"),
+        }
+    };
+    handlers.map(read).collect()
+}
+
+/// Declares a kind of Mizar's objects: each field comes from the spec, as text, or as a count where it says so.
+macro_rules! mizar_kinds {
+    ($($(#[$about:meta])* $fact:ident { $($(#[$field_about:meta])* $field:ident: $kind:ident from $key:literal),* $(,)? })+) => {$(
+        $(#[$about])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        pub struct $fact {
+            /// What all kinds share.
+            pub object: MizarObject,
+            $($(#[$field_about])* pub $field: mizar_kinds!(@type $kind),)*
+        }
+
+        impl $fact {
+            /// Reads an object of this kind.
+            #[must_use]
+            pub fn from_object(object: &Value) -> Self {
+                Self {
+                    object: MizarObject::from_object(object),
+                    $($field: mizar_kinds!(@read $kind)(object, concat!("/spec/", $key)),)*
+                }
+            }
+        }
+
+        facts_from_objects!($fact);
+    )+};
+    (@type text) => { String };
+    (@type count) => { Option<u32> };
+    (@read text) => { text_or_blank };
+    (@read count) => { count };
+}
+
+mizar_kinds! {
+    /// A node as Mizar sees it. Its name is the host name that the daemon reported, not the node's name.
+    DropletFact {
+        /// The InternalIP of its node.
+        main_ip: text from "main_ip",
+        /// The address of the interface that carries the pod network.
+        ip: text from "ip",
+        /// The hardware address of that interface.
+        mac: text from "mac",
+        /// The name of that interface.
+        itf: text from "itf",
+    }
+
+    /// A virtual network.
+    VpcFact {
+        /// The base of its range.
+        ip: text from "ip",
+        /// The prefix length of its range.
+        prefix: text from "prefix",
+        /// Its number on the wire.
+        vni: text from "vni",
+        /// How many Dividers it wants.
+        dividers: count from "dividers",
+    }
+
+    /// What forwards between the subnets of a Vpc.
+    DividerFact {
+        /// Its Vpc.
+        vpc: text from "vpc",
+        /// The Droplet it was placed on.
+        droplet: text from "droplet",
+    }
+
+    /// A range within a Vpc from which pods get their addresses.
+    SubnetFact {
+        /// The base of its range.
+        ip: text from "ip",
+        /// The prefix length of its range.
+        prefix: text from "prefix",
+        /// Its Vpc's number on the wire.
+        vni: text from "vni",
+        /// Its Vpc.
+        vpc: text from "vpc",
+        /// How many Bouncers it wants.
+        bouncers: count from "bouncers",
+        /// The key that the operator reads instead of the status when it starts.
+        kind: text from "type",
+    }
+
+    /// What forwards within a Subnet.
+    BouncerFact {
+        /// Its Vpc.
+        vpc: text from "vpc",
+        /// Its Subnet.
+        net: text from "net",
+        /// The Droplet it was placed on.
+        droplet: text from "droplet",
+    }
+
+    /// An address on a virtual network: of a pod (`simple`), a service (`scaled`) or a node (`host`).
+    EndpointFact {
+        /// `simple`, `scaled`, `host` or `gateway`.
+        kind: text from "type",
+        /// Its address.
+        ip: text from "ip",
+        /// The number of its Vpc on the wire.
+        vni: text from "vni",
+        /// Its Vpc.
+        vpc: text from "vpc",
+        /// Its Subnet.
+        net: text from "net",
+        /// The Droplet it lives on.
+        droplet: text from "droplet",
+        /// The name of its pod, without the namespace.
+        pod: text from "pod",
+    }
+}
+
+impl EndpointFact {
+    /// Whether it is the one of this pod: it holds only the pod's name, its own name also the namespace.
+    #[must_use]
+    pub fn belongs_to(&self, namespace: &str, pod: &str) -> bool {
+        let rest = self.object.name.strip_prefix(pod).and_then(|rest| rest.strip_prefix('-'));
+        self.pod == pod
+            && rest.and_then(|rest| rest.strip_prefix(namespace)).is_some_and(|rest| rest.starts_with('-'))
+    }
+}
+
+/// One definition of group mizar.com.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DefinitionFact {
+    /// `bouncers.mizar.com`.
+    pub name: String,
+    /// `Bouncer`.
+    pub kind: String,
+    /// The release it belongs to.
+    pub helm: Option<HelmMark>,
+    /// Whether the server serves it.
+    pub established: bool,
+    /// Whether its names clash with no other.
+    pub names_accepted: bool,
+    /// The versions it serves.
+    pub served: Vec<String>,
+    /// Since when it is being deleted, if it is.
+    pub deleting: Option<Timestamp>,
+}
+
+impl DefinitionFact {
+    /// Reads a CustomResourceDefinition.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        let holds = |name: &str| condition(object, name).is_some_and(|(status, _)| status == "True");
+        let is_served = |version: &&Value| version.pointer("/served").and_then(Value::as_bool).unwrap_or_default();
+        Self {
+            name: text_or_blank(object, "/metadata/name"),
+            kind: text_or_blank(object, "/spec/names/kind"),
+            helm: HelmMark::from_object(object),
+            established: holds("Established"),
+            names_accepted: holds("NamesAccepted"),
+            served: list(object, "/spec/versions")
+                .iter()
+                .filter(is_served)
+                .filter_map(|version| text(version, "/name"))
+                .collect(),
+            deleting: time(object, "/metadata/deletionTimestamp"),
+        }
+    }
+}
+
+impl FromObject for DefinitionFact {
+    fn concerns(object: &Value) -> bool {
+        text(object, "/spec/group").is_some_and(|group| group == crate::kind::MIZAR_GROUP)
+    }
+
+    fn read(object: &Value) -> Self {
+        Self::from_object(object)
+    }
+}

@@ -1,0 +1,326 @@
+//! Facts about what runs: pods, DaemonSets, Deployments and the releases that brought them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::reading::{condition, count, flag, generation, list, map, text, text_or_blank, time};
+use super::{FromObject, facts_from_objects};
+
+/// The release that an object says it belongs to, by Helm's annotations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HelmMark {
+    /// The name of the release.
+    pub release: String,
+    /// The namespace of the release.
+    pub namespace: String,
+}
+
+impl HelmMark {
+    /// Reads the mark of any object; none when it carries none.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Option<Self> {
+        let release = text(object, "/metadata/annotations/meta.helm.sh~1release-name")?;
+        Some(Self { release, namespace: text_or_blank(object, "/metadata/annotations/meta.helm.sh~1release-namespace") })
+    }
+}
+
+/// What owns a pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Owner {
+    /// `ReplicaSet`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What a pod is to us.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PodRole {
+    /// Mizar's daemon on a node.
+    Daemon,
+    /// Mizar's operator.
+    Operator,
+    /// The cluster's name server.
+    Dns,
+    /// Anything else.
+    #[default]
+    Other,
+}
+
+/// One container of a Mizar pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerFact {
+    /// Its name.
+    pub name: String,
+    /// Whether it is an init container.
+    pub init: bool,
+    /// The image it was asked to run.
+    pub image: String,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// How often it was restarted.
+    pub restarts: u32,
+    /// Why it does not run, `ImagePullBackOff`.
+    pub waiting: Option<String>,
+    /// How it ended, when it has.
+    pub exit_code: Option<i64>,
+}
+
+/// One pod.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodFact {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Since when it is being deleted, if it is.
+    pub deleting: Option<Timestamp>,
+    /// Its node; blank before it is placed.
+    pub node: String,
+    /// `Pending`, `Running`, `Succeeded`, `Failed`.
+    pub phase: String,
+    /// Whether all its containers are ready.
+    pub ready: bool,
+    /// Whether it uses the network of its node.
+    pub host_network: bool,
+    /// Its address; blank before it has one.
+    pub ip: String,
+    /// The address of its node; blank before the kubelet took it.
+    pub host_ip: String,
+    /// What would create it again; nothing when nobody would.
+    pub owner: Option<Owner>,
+    /// What it is to us.
+    pub role: PodRole,
+    /// Its containers, for Mizar's own pods only.
+    pub containers: Vec<ContainerFact>,
+}
+
+impl PodFact {
+    /// Reads a Pod.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        let role = role(&map(object, "/metadata/labels"));
+        let owner = list(object, "/metadata/ownerReferences").iter().find(|owner| flag(owner, "/controller"));
+        Self {
+            namespace: text_or_blank(object, "/metadata/namespace"),
+            name: text_or_blank(object, "/metadata/name"),
+            created: time(object, "/metadata/creationTimestamp"),
+            deleting: time(object, "/metadata/deletionTimestamp"),
+            node: text_or_blank(object, "/spec/nodeName"),
+            phase: text_or_blank(object, "/status/phase"),
+            ready: condition(object, "Ready").is_some_and(|(status, _)| status == "True"),
+            host_network: flag(object, "/spec/hostNetwork"),
+            ip: text_or_blank(object, "/status/podIP"),
+            host_ip: text_or_blank(object, "/status/hostIP"),
+            owner: owner
+                .map(|owner| Owner { kind: text_or_blank(owner, "/kind"), name: text_or_blank(owner, "/name") }),
+            role,
+            containers: match role {
+                PodRole::Daemon | PodRole::Operator => containers(object),
+                PodRole::Dns | PodRole::Other => Vec::new(),
+            },
+        }
+    }
+
+    /// Whether it runs with an address of its own on the pod network.
+    #[must_use]
+    pub fn is_on_pod_network(&self) -> bool {
+        self.phase == "Running" && !self.host_network && self.deleting.is_none()
+    }
+
+    /// Returns `namespace/name`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+fn role(labels: &BTreeMap<String, String>) -> PodRole {
+    let is = |key: &str, wanted: &str| labels.get(key).is_some_and(|value| value == wanted);
+    if is("job", "mizar-daemon") {
+        PodRole::Daemon
+    } else if is("app", "mizar-operator") {
+        PodRole::Operator
+    } else if is("k8s-app", "kube-dns") {
+        PodRole::Dns
+    } else {
+        PodRole::Other
+    }
+}
+
+fn containers(pod: &Value) -> Vec<ContainerFact> {
+    let of = |init: bool, specs: &str, statuses: &str| {
+        let statuses = list(pod, statuses);
+        let read = move |spec: &Value| {
+            let name = text_or_blank(spec, "/name");
+            let status = statuses.iter().find(|status| text_or_blank(status, "/name") == name).unwrap_or(&Value::Null);
+            ContainerFact {
+                init,
+                image: text_or_blank(spec, "/image"),
+                ready: flag(status, "/ready"),
+                restarts: count(status, "/restartCount").unwrap_or_default(),
+                waiting: text(status, "/state/waiting/reason"),
+                exit_code: status.pointer("/state/terminated/exitCode").and_then(Value::as_i64),
+                name,
+            }
+        };
+        list(pod, specs).iter().map(read).collect::<Vec<_>>()
+    };
+    let mut all = of(true, "/spec/initContainers", "/status/initContainerStatuses");
+    all.extend(of(false, "/spec/containers", "/status/containerStatuses"));
+    all
+}
+
+/// Returns the images and feature gates of a pod template.
+fn template(object: &Value) -> (Vec<String>, BTreeMap<String, String>) {
+    let containers = list(object, "/spec/template/spec/containers");
+    let images = containers.iter().filter_map(|container| text(container, "/image")).collect();
+    let gates = containers
+        .iter()
+        .flat_map(|container| list(container, "/env"))
+        .filter_map(|variable| Some((text(variable, "/name")?, text_or_blank(variable, "/value"))))
+        .filter(|(name, _)| name.starts_with("FEATUREGATE_"))
+        .collect();
+    (images, gates)
+}
+
+/// One DaemonSet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DaemonSetFact {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The release it belongs to.
+    pub helm: Option<HelmMark>,
+    /// The generation that was asked for.
+    pub generation: i64,
+    /// The generation that its controller has seen.
+    pub observed_generation: i64,
+    /// How many nodes should have a pod.
+    pub desired: u32,
+    /// How many have one.
+    pub current: u32,
+    /// How many have a ready one.
+    pub ready: u32,
+    /// How many have one of the present template.
+    pub updated: u32,
+    /// The images of its template, without those of init containers.
+    pub images: Vec<String>,
+    /// Its `FEATUREGATE_…` variables.
+    pub gates: BTreeMap<String, String>,
+    /// The labels that a node must have.
+    pub node_selector: BTreeMap<String, String>,
+}
+
+impl DaemonSetFact {
+    /// Reads a DaemonSet.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        let (images, gates) = template(object);
+        let number = |field: &str| count(object, &format!("/status/{field}")).unwrap_or_default();
+        Self {
+            namespace: text_or_blank(object, "/metadata/namespace"),
+            name: text_or_blank(object, "/metadata/name"),
+            labels: map(object, "/metadata/labels"),
+            helm: HelmMark::from_object(object),
+            generation: generation(object, "/metadata/generation"),
+            observed_generation: generation(object, "/status/observedGeneration"),
+            desired: number("desiredNumberScheduled"),
+            current: number("currentNumberScheduled"),
+            ready: number("numberReady"),
+            updated: number("updatedNumberScheduled"),
+            images,
+            gates,
+            node_selector: map(object, "/spec/template/spec/nodeSelector"),
+        }
+    }
+}
+
+/// One Deployment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeploymentFact {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The release it belongs to.
+    pub helm: Option<HelmMark>,
+    /// The generation that was asked for.
+    pub generation: i64,
+    /// The generation that its controller has seen.
+    pub observed_generation: i64,
+    /// How many pods it should have.
+    pub replicas: u32,
+    /// How many are ready.
+    pub ready: u32,
+    /// The images of its template, without those of init containers.
+    pub images: Vec<String>,
+    /// Its `FEATUREGATE_…` variables.
+    pub gates: BTreeMap<String, String>,
+}
+
+impl DeploymentFact {
+    /// Reads a Deployment.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        let (images, gates) = template(object);
+        Self {
+            namespace: text_or_blank(object, "/metadata/namespace"),
+            name: text_or_blank(object, "/metadata/name"),
+            helm: HelmMark::from_object(object),
+            generation: generation(object, "/metadata/generation"),
+            observed_generation: generation(object, "/status/observedGeneration"),
+            replicas: count(object, "/spec/replicas").unwrap_or(1),
+            ready: count(object, "/status/readyReplicas").unwrap_or_default(),
+            images,
+            gates,
+        }
+    }
+}
+
+/// One revision of a release, as its record says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ReleaseFact {
+    /// The name of the release.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The revision.
+    pub revision: u32,
+    /// `deployed`, `superseded`, `pending-install` and so on.
+    pub status: String,
+    /// The version of its chart, when the record itself was read and not only its labels.
+    pub chart_version: Option<String>,
+}
+
+impl ReleaseFact {
+    /// Reads the Secret of a revision; its metadata is enough.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Self {
+            name: text_or_blank(object, "/metadata/labels/name"),
+            namespace: text_or_blank(object, "/metadata/namespace"),
+            revision: count(object, "/metadata/labels/version").unwrap_or_default(),
+            status: text_or_blank(object, "/metadata/labels/status"),
+            chart_version: None,
+        }
+    }
+}
+
+facts_from_objects!(PodFact, DaemonSetFact, DeploymentFact, ReleaseFact);

@@ -1,0 +1,205 @@
+//! When each part of the network is done. The rules follow the order in which the operator works: a part waits for the
+//! one before it, and says so instead of counting to zero.
+
+use super::{FIRST_SUBNET, FIRST_VPC, Network, Part, PartState, Wait};
+use crate::address::Cidr;
+use crate::facts::{DropletFact, EndpointFact, MizarObject, NodeFact, SubnetFact, VpcFact};
+
+/// Collects the state of one part.
+struct Progress {
+    state: PartState,
+}
+
+impl Progress {
+    const fn new(part: Part) -> Self {
+        Self { state: PartState { part, done: 0, total: 0, waiting_for: Vec::new(), failed: None } }
+    }
+
+    /// Counts one thing that must be there, done or else waited for.
+    fn expect(&mut self, object: String, missing: Option<String>) {
+        self.state.total += 1;
+        match missing {
+            None => self.state.done += 1,
+            Some(reason) => self.state.waiting_for.push(Wait { object, reason }),
+        }
+    }
+
+    /// Notes why waiting is in vain; the first reason stays.
+    fn fail(&mut self, reason: String) {
+        self.state.failed.get_or_insert(reason);
+    }
+
+    fn finish(self) -> PartState {
+        self.state
+    }
+}
+
+/// Returns what keeps an object from being done.
+fn pending(object: &MizarObject) -> Option<String> {
+    if object.deleting.is_some() {
+        Some("is being deleted".to_owned())
+    } else if object.is_provisioned() {
+        None
+    } else if object.status.is_empty() {
+        Some("has no status yet".to_owned())
+    } else {
+        Some(format!("is {}", object.status))
+    }
+}
+
+/// One Provisioned Droplet for every node, with the addresses that the operator programs with.
+pub(super) fn droplets(network: &Network<'_>) -> PartState {
+    let mut progress = Progress::new(Part::Droplets);
+    if network.nodes.is_empty() {
+        progress.fail("no node can run Mizar".to_owned());
+    }
+    for node in network.nodes {
+        if node.internal_ips.is_empty() {
+            // The operator looks at such a node once and never again.
+            progress.fail(format!("node {} has no InternalIP, so that it never gets a Droplet", node.name));
+        }
+        let of_node: Vec<&DropletFact> = network.droplets_of(node).collect();
+        if let [first, second, ..] = of_node.as_slice() {
+            progress.fail(format!(
+                "node {} has two Droplets, {} and {}",
+                node.name, first.object.name, second.object.name
+            ));
+        }
+        progress.expect(format!("node {}", node.name), droplet_pending(node, &of_node));
+    }
+    progress.finish()
+}
+
+fn droplet_pending(node: &NodeFact, droplets: &[&DropletFact]) -> Option<String> {
+    let Some(droplet) = droplets.first() else {
+        let address = node.internal_ips.first().map_or("no InternalIP", String::as_str);
+        return Some(format!("has no Droplet yet ({address})"));
+    };
+    let name = &droplet.object.name;
+    if let Some(reason) = pending(&droplet.object) {
+        return Some(format!("waits for Droplet {name}, which {reason}"));
+    }
+    let blank: Vec<&str> = [("mac", &droplet.mac), ("itf", &droplet.itf)]
+        .into_iter()
+        .filter(|(_, value)| value.is_empty())
+        .map(|(field, _)| field)
+        .collect();
+    (!blank.is_empty()).then(|| format!("waits for Droplet {name}, whose {} is blank", blank.join(" and ")))
+}
+
+/// The first Vpc, and every other one there is.
+pub(super) fn vpcs(network: &Network<'_>) -> PartState {
+    let mut progress = Progress::new(Part::Vpcs);
+    if !network.vpcs.iter().any(|vpc| vpc.object.name == FIRST_VPC) {
+        progress.expect(format!("Vpc {FIRST_VPC}"), Some("does not exist yet".to_owned()));
+    }
+    for vpc in network.vpcs {
+        progress.expect(format!("Vpc {}", vpc.object.name), pending(&vpc.object));
+        if let Err(error) = Cidr::new(&vpc.ip, &vpc.prefix) {
+            progress.fail(format!("Vpc {}: {error}", vpc.object.name));
+        }
+    }
+    progress.finish()
+}
+
+/// As many Provisioned Dividers as every Vpc wants.
+pub(super) fn dividers(network: &Network<'_>) -> PartState {
+    let mut progress = Progress::new(Part::Dividers);
+    for vpc in network.vpcs {
+        let of_vpc = network.dividers.iter().filter(|divider| divider.vpc == vpc.object.name);
+        let objects: Vec<&MizarObject> = of_vpc.map(|divider| &divider.object).collect();
+        count(&mut progress, "Divider", &format!("Vpc {}", vpc.object.name), vpc.dividers, &objects);
+    }
+    if network.vpcs.is_empty() {
+        progress.expect("Dividers".to_owned(), Some(format!("wait for Vpc {FIRST_VPC}")));
+    }
+    progress.finish()
+}
+
+/// The first Subnet, and every other one there is, each inside a Vpc that exists.
+pub(super) fn subnets(network: &Network<'_>) -> PartState {
+    let mut progress = Progress::new(Part::Subnets);
+    if !network.subnets.iter().any(|subnet| subnet.object.name == FIRST_SUBNET) {
+        progress.expect(format!("Subnet {FIRST_SUBNET}"), Some("does not exist yet".to_owned()));
+    }
+    for subnet in network.subnets {
+        let name = &subnet.object.name;
+        let vpc = network.vpcs.iter().find(|vpc| vpc.object.name == subnet.vpc);
+        progress.expect(format!("Subnet {name}"), subnet_pending(subnet, vpc));
+        if let Some(reason) = subnet_failure(subnet, vpc) {
+            progress.fail(format!("Subnet {name} {reason}"));
+        }
+    }
+    progress.finish()
+}
+
+fn subnet_pending(subnet: &SubnetFact, vpc: Option<&VpcFact>) -> Option<String> {
+    pending(&subnet.object).or_else(|| vpc.is_none().then(|| format!("waits for Vpc {}", named(&subnet.vpc))))
+}
+
+fn subnet_failure(subnet: &SubnetFact, vpc: Option<&VpcFact>) -> Option<String> {
+    if subnet.object.status.is_empty() && subnet.kind.is_empty() {
+        return Some("has neither status nor type: the operator does not look at it until its spec.status is Init".into());
+    }
+    let range = match Cidr::new(&subnet.ip, &subnet.prefix) {
+        Ok(range) => range,
+        Err(error) => return Some(format!("has no usable range: {error}")),
+    };
+    let outer = Cidr::new(&vpc?.ip, &vpc?.prefix).ok()?;
+    (!outer.encloses(&range)).then(|| format!("has range {range}, outside that of Vpc {} ({outer})", subnet.vpc))
+}
+
+/// As many Provisioned Bouncers as every Subnet wants; more are fine, since the operator takes none away.
+pub(super) fn bouncers(network: &Network<'_>) -> PartState {
+    let mut progress = Progress::new(Part::Bouncers);
+    for subnet in network.subnets {
+        let of_subnet = network.bouncers.iter().filter(|bouncer| bouncer.net == subnet.object.name);
+        let objects: Vec<&MizarObject> = of_subnet.map(|bouncer| &bouncer.object).collect();
+        count(&mut progress, "Bouncer", &format!("Subnet {}", subnet.object.name), subnet.bouncers, &objects);
+    }
+    if network.subnets.is_empty() {
+        progress.expect("Bouncers".to_owned(), Some(format!("wait for Subnet {FIRST_SUBNET}")));
+    }
+    progress.finish()
+}
+
+/// Counts the objects that an owner wants: those that exist, then those that are missing.
+fn count(progress: &mut Progress, kind: &str, owner: &str, wanted: Option<u32>, objects: &[&MizarObject]) {
+    let wanted = wanted.unwrap_or(1) as usize;
+    for object in objects {
+        progress.expect(format!("{kind} {}", object.name), pending(object));
+    }
+    for _ in objects.len()..wanted {
+        progress.expect(owner.to_owned(), Some(format!("has {} of {wanted} {kind}s", objects.len())));
+    }
+}
+
+/// One Provisioned host Endpoint for every Droplet of a node and every Vpc that has subnets.
+pub(super) fn host_endpoints(network: &Network<'_>) -> PartState {
+    let mut progress = Progress::new(Part::HostEndpoints);
+    let has_subnets = |vpc: &&VpcFact| network.subnets.iter().any(|subnet| subnet.vpc == vpc.object.name);
+    let vpcs: Vec<&VpcFact> = network.vpcs.iter().filter(has_subnets).collect();
+    for droplet in network.nodes.iter().filter_map(|node| network.droplets_of(node).next()) {
+        for vpc in &vpcs {
+            let endpoint = network.endpoints.iter().find(|endpoint| is_host_endpoint(endpoint, droplet, vpc));
+            let missing = match endpoint {
+                Some(endpoint) => pending(&endpoint.object)
+                    .map(|reason| format!("waits for Endpoint {}, which {reason}", endpoint.object.name)),
+                None => Some(format!("has no host endpoint in Vpc {} yet", vpc.object.name)),
+            };
+            progress.expect(format!("Droplet {}", droplet.object.name), missing);
+        }
+    }
+    if progress.state.total == 0 {
+        progress.expect("host endpoints".to_owned(), Some("wait for Droplets and Subnets".to_owned()));
+    }
+    progress.finish()
+}
+
+fn is_host_endpoint(endpoint: &EndpointFact, droplet: &DropletFact, vpc: &VpcFact) -> bool {
+    endpoint.kind == "host" && endpoint.droplet == droplet.object.name && endpoint.vpc == vpc.object.name
+}
+
+fn named(name: &str) -> &str {
+    if name.is_empty() { "(none named)" } else { name }
+}

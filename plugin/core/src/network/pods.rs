@@ -1,0 +1,78 @@
+//! Which pods an install touches: those that lose their network when the daemon starts on their node, and those that
+//! still live on the network that was there before.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ranges;
+use crate::facts::{NodeFact, Owner, PodFact, PodRole, SubnetFact};
+
+/// A pod with an address of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodOnNetwork {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its node.
+    pub node: String,
+    /// Its address.
+    pub ip: String,
+    /// What creates it again once it is deleted; without an owner nobody does.
+    pub owner: Option<Owner>,
+    /// Whether it answers the cluster's name queries.
+    pub is_dns: bool,
+}
+
+impl PodOnNetwork {
+    fn of(pod: &PodFact) -> Self {
+        Self {
+            namespace: pod.namespace.clone(),
+            name: pod.name.clone(),
+            node: pod.node.clone(),
+            ip: pod.ip.clone(),
+            owner: pod.owner.clone(),
+            is_dns: pod.role == PodRole::Dns,
+        }
+    }
+
+    /// Whether deleting it loses it for good.
+    #[must_use]
+    pub const fn is_ownerless(&self) -> bool {
+        self.owner.is_none()
+    }
+}
+
+/// Returns the pods that run with an address outside every Mizar subnet, in the order in which to recreate them: name
+/// servers first, since the others cannot start well without them, then by namespace and name.
+#[must_use]
+pub fn pods_that_predate_mizar(pods: &[PodFact], subnets: &[SubnetFact]) -> Vec<PodOnNetwork> {
+    let ranges = ranges(subnets);
+    let outside = |pod: &&PodFact| {
+        pod.is_on_pod_network() && !pod.ip.is_empty() && !ranges.iter().any(|range| range.contains_text(&pod.ip))
+    };
+    let mut found: Vec<PodOnNetwork> = pods.iter().filter(outside).map(PodOnNetwork::of).collect();
+    found.sort_by(|left, right| order(left).cmp(&order(right)));
+    found
+}
+
+fn order(pod: &PodOnNetwork) -> (bool, &str, &str) {
+    (!pod.is_dns, &pod.namespace, &pod.name)
+}
+
+/// Returns the pods that lose their network when the daemon starts, by node; nodes without such pods are left out.
+#[must_use]
+pub fn pods_cut_by_install<'a>(pods: &[PodFact], nodes: &[&'a NodeFact]) -> BTreeMap<&'a str, Vec<PodOnNetwork>> {
+    let mut cut: BTreeMap<&str, Vec<PodOnNetwork>> = BTreeMap::new();
+    for pod in pods.iter().filter(|pod| pod.is_on_pod_network()) {
+        if let Some(node) = nodes.iter().find(|node| node.name == pod.node) {
+            cut.entry(&node.name).or_default().push(PodOnNetwork::of(pod));
+        }
+    }
+    for pods in cut.values_mut() {
+        pods.sort_by(|left, right| order(left).cmp(&order(right)));
+    }
+    cut
+}
