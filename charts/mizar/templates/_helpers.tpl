@@ -30,26 +30,27 @@ app.kubernetes.io/managed-by: {{ .context.Release.Service }}
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default .context.Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{/* The paths of the tags that are set, of the images that this release uses: images.init.tag, images.daemon.tag. */}}
+{{/*
+The paths of the tags that are set, of the images that this release uses, one space before each:
+" images.init.tag images.daemon.tag".
+*/}}
 {{- define "mizar.taggedImages" -}}
-{{- $paths := "" }}
 {{- range $name := list "init" "daemon" "operator" }}
-{{- if and (include (ternary "mizar.management" "mizar.compute" (eq $name "operator")) $) (index $.Values.images $name).tag }}
-{{- $paths = printf "%s images.%s.tag" $paths $name }}
+{{- $image := index $.Values.images $name }}
+{{- if and $image.tag (include (ternary "mizar.management" "mizar.compute" (eq $name "operator")) $) }}
+{{- printf " images.%s.tag" $name }}
 {{- end }}
 {{- end }}
-{{- trim $paths | replace " " ", " }}
 {{- end }}
 
 {{/* The same for the digests that are not set. */}}
 {{- define "mizar.undigestedImages" -}}
-{{- $paths := "" }}
 {{- range $name := list "init" "daemon" "operator" }}
-{{- if and (include (ternary "mizar.management" "mizar.compute" (eq $name "operator")) $) (not (index $.Values.images $name).digest) }}
-{{- $paths = printf "%s images.%s.digest" $paths $name }}
+{{- $image := index $.Values.images $name }}
+{{- if and (not $image.digest) (include (ternary "mizar.management" "mizar.compute" (eq $name "operator")) $) }}
+{{- printf " images.%s.digest" $name }}
 {{- end }}
 {{- end }}
-{{- trim $paths | replace " " ", " }}
 {{- end }}
 
 {{/* The prefix length of the own pod network: 16 for 10.20.0.0/16. */}}
