@@ -121,6 +121,21 @@ run || fail "the later run ended with $?"
 [ -e "$saved/cni-configuration/10-flannel.conflist" ] || fail "the later run saved nothing"
 end
 
+begin "two runs at once leave one whole state"
+cat >"$work/bin/cp" <<CP
+#!/bin/sh
+PATH=${PATH}
+cp "\$@"
+mkdir "$saved"
+echo other >"$saved/node-state"
+CP
+chmod +x "$work/bin/cp"
+if run; then fail "it reported success"; fi
+[ "$(ls "$saved")" = node-state ] || fail "the other run's state was changed"
+run || fail "the rerun ended with $?"
+expect_line "$saved/node-state" other
+end
+
 begin "an empty configuration folder is saved as empty"
 rm "$node/host/cni-configuration/10-flannel.conflist"
 run || fail "it ended with $?"

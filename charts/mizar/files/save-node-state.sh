@@ -76,5 +76,6 @@ STATE
 
 # Written through to the disk where sync takes files, so that a power cut cannot leave empty copies.
 find "$saving" -type f -exec sync {} + 2>/dev/null || true
-mv "$saving" "$saved"
+# -T: a folder that another run has put there meanwhile is neither replaced nor moved into.
+mv -T "$saving" "$saved"
 echo "node state: saved, interface $interface, offload features $offloads"
