@@ -9,6 +9,7 @@ pub mod failure;
 pub mod guard;
 pub mod path;
 pub mod read;
+pub mod review;
 pub mod watch;
 pub mod write;
 
@@ -24,6 +25,8 @@ use serde_json::Value;
 
 pub use failure::{ApiFailure, Cause};
 pub use guard::{Access, Ledger};
+
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json";
 
 /// A connection to one API server, cheap to clone.
 #[derive(Clone)]
@@ -47,6 +50,8 @@ pub struct Call {
     pub body: Option<(&'static str, Vec<u8>)>,
     /// Says that sending it twice does no more than sending it once, so a lost answer may be tried again.
     pub idempotent: bool,
+    /// Asks for names, labels and annotations only.
+    pub metadata_only: bool,
     /// A phase of its own for the audit log (lease renewals), otherwise the ledger's.
     pub phase: Option<&'static str>,
 }
@@ -54,7 +59,7 @@ pub struct Call {
 impl Call {
     /// A GET.
     pub fn get(uri: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { method: Method::GET, uri: uri.into(), what: what.into(), body: None, idempotent: true, phase: None }
+        Self { method: Method::GET, uri: uri.into(), what: what.into(), body: None, idempotent: true, metadata_only: false, phase: None }
     }
 
     /// A request with a JSON body.
@@ -72,6 +77,7 @@ impl Call {
             what: what.into(),
             body: Some((content_type, bytes)),
             idempotent: false,
+            metadata_only: false,
             phase: None,
         }
     }
@@ -104,45 +110,32 @@ impl Cluster {
     /// Sends one request and returns its JSON answer.
     ///
     /// Bounded by the request timeout. Answers that ask for patience (429, 503, 504) and, for idempotent requests, lost
-    /// connections are tried again a few times, each time told to the person.
+    /// connections are tried again for a short time, and the person is told.
     pub async fn send(&self, call: &Call) -> Result<Value, ApiFailure> {
-        let mut attempt = 1;
-        loop {
-            let failure = match self.send_once(call).await {
-                Ok((_, value)) => return Ok(value),
-                Err(failure) => failure,
-            };
-            self.pause_before_retry(call, failure, attempt).await?;
-            attempt += 1;
-        }
+        Ok(self.send_for_status(call).await?.1)
     }
 
     /// As [`Cluster::send`], with the status code: 201 says that the request made the object.
     pub async fn send_for_status(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
-        let mut attempt = 1;
+        let begun = tokio::time::Instant::now();
+        let mut attempt = 0;
         loop {
             let failure = match self.send_once(call).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            self.pause_before_retry(call, failure, attempt).await?;
+            let pause = failure.asked_pause().unwrap_or_else(|| self.timing.retry_pause_before(attempt));
+            if !failure.may_retry(call.idempotent) || begun.elapsed() + pause > self.timing.retry_for {
+                return Err(failure);
+            }
+            self.ledger.note_retry(&failure, pause);
+            tokio::time::sleep(pause).await;
             attempt += 1;
         }
     }
 
-    async fn pause_before_retry(&self, call: &Call, failure: ApiFailure, attempt: u32) -> Result<(), ApiFailure> {
-        match failure.retry_after(call.idempotent, attempt) {
-            Some(pause) if attempt < self.timing.request_attempts => {
-                self.ledger.note_retry(&failure, pause);
-                tokio::time::sleep(pause).await;
-                Ok(())
-            }
-            _ => Err(failure),
-        }
-    }
-
     async fn send_once(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
-        let limit = self.timing.request_timeout;
+        let limit = self.timing.request;
         match tokio::time::timeout(limit, self.exchange(call)).await {
             Ok(answer) => answer,
             Err(_) => Err(self.failure(call, Cause::TimedOut { after: limit })),
@@ -151,7 +144,8 @@ impl Cluster {
 
     async fn exchange(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
         let mut request = Request::builder().method(call.method.clone()).uri(&call.uri);
-        request = request.header(header::ACCEPT, "application/json");
+        let accept = if call.metadata_only { METADATA_LIST } else { "application/json" };
+        request = request.header(header::ACCEPT, accept);
         if let Some((content_type, _)) = &call.body {
             request = request.header(header::CONTENT_TYPE, *content_type);
         }

@@ -1,1 +1,75 @@
-//! Shell.
+//! kubectl-mizar as a library: the program is [`main`], and each part below it can be reached by tests.
+
+mod assets;
+mod cli;
+mod cluster;
+mod commands;
+mod context;
+mod failure;
+mod flow;
+mod report;
+mod settings;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use cli::{Cli, Command};
+use context::Context;
+use failure::{Failure, Kind};
+use report::Output;
+
+/// Parses the command line, runs the command, shows what failed, and picks the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Exactly one TLS provider, named before any client is made: rustls panics when it has to guess.
+    let installed = rustls::crypto::ring::default_provider().install_default();
+    debug_assert!(installed.is_ok(), "nothing else installs a TLS provider");
+    report::panic::install();
+    run(std::env::args_os())
+}
+
+fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    settings::start_logging(cli.verbosity);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let failure = Failure::new(Kind::Failed, format!("cannot start: {error}"));
+            return report::failure(&failure, Output::Text);
+        }
+    };
+    let output = cli.command.output();
+    let outcome = runtime.block_on(dispatch(cli));
+    // Watches may still be open; nobody waits for them.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => report::failure(&failure, output),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+    let context = Context::new(&cli);
+    match cli.command {
+        Command::Install(args) => commands::install::run(&context, args).await,
+        Command::Check(args) => commands::check::run(&context, args).await,
+        Command::Render(args) => commands::render::run(&context, args).await,
+        Command::Values(args) => commands::values::run(&context, args).await,
+    }
+}
+
+/// clap's own text, with help on stdout and errors on stderr.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A reader that went away (`| head`) is no failure.
+    let _shown = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => Kind::Usage.into(),
+    }
+}

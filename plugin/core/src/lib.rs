@@ -2,6 +2,7 @@
 pub mod address;
 pub mod chart;
 pub mod check;
+pub mod event;
 pub mod facts;
 pub mod health;
 pub mod image;

@@ -96,7 +96,7 @@ pub async fn connect(
     let options = choose(&mut kubeconfig, target)?;
     let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(kubeconfig_error)?;
     config.default_retry = false;
-    config.connect_timeout = Some(timing.connect_timeout);
+    config.connect_timeout = Some(timing.connect);
     // Watches are silent between bookmarks, so only single requests have a deadline (Cluster::send).
     config.read_timeout = None;
     if is_loopback(config.cluster_url.host().unwrap_or_default()) && proxy_from_environment(target) {

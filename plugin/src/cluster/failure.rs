@@ -112,18 +112,20 @@ pub struct FieldConflict {
 }
 
 impl ApiFailure {
-    /// How long to wait before the same request may be sent again; none if it must not.
-    pub(super) fn retry_after(&self, idempotent: bool, attempt: u32) -> Option<Duration> {
-        let backoff = Duration::from_millis(250) * 2_u32.saturating_pow(attempt.min(4) - 1);
+    /// Says whether the same request may be sent again.
+    pub(super) fn may_retry(&self, idempotent: bool) -> bool {
         match &self.cause {
             // The server says that it did not do it.
-            Cause::Busy { status: 429, retry_after, .. } => {
-                Some(retry_after.unwrap_or(backoff).min(Duration::from_secs(10)))
-            }
-            Cause::Busy { retry_after, .. } if idempotent => {
-                Some(retry_after.unwrap_or(backoff).min(Duration::from_secs(10)))
-            }
-            Cause::Lost(_) if idempotent => Some(backoff),
+            Cause::Busy { status: 429, .. } => true,
+            Cause::Busy { .. } | Cause::Lost(_) => idempotent,
+            _ => false,
+        }
+    }
+
+    /// When the server asks us to come back.
+    pub(super) fn asked_pause(&self) -> Option<Duration> {
+        match &self.cause {
+            Cause::Busy { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
@@ -268,10 +270,10 @@ mod tests {
     #[test]
     fn only_idempotent_requests_are_sent_again_after_a_lost_answer() {
         let lost = ApiFailure { what: "x".into(), server: "s".into(), cause: Cause::Lost("reset".into()) };
-        assert!(lost.retry_after(true, 1).is_some());
-        assert!(lost.retry_after(false, 1).is_none());
+        assert!(lost.may_retry(true) && !lost.may_retry(false));
         let busy = Cause::Busy { status: 429, message: String::new(), retry_after: Some(Duration::from_secs(1)) };
         let busy = ApiFailure { what: "x".into(), server: "s".into(), cause: busy };
-        assert_eq!(busy.retry_after(false, 1), Some(Duration::from_secs(1)));
+        assert!(busy.may_retry(false));
+        assert_eq!(busy.asked_pause(), Some(Duration::from_secs(1)));
     }
 }

@@ -1,23 +1,26 @@
 //! Reading objects: single ones, and collections page by page.
 
-use mizar_core::kind::KindInfo;
 use mizar_core::object::ObjectRef;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::path::{collection, object, query_value};
+use super::path::{object, query_value};
 use super::{ApiFailure, Call, Cluster};
 
-/// Which part of a collection to list.
-#[derive(Debug, Clone, Default)]
-pub struct ListScope<'a> {
-    /// One namespace instead of all.
-    pub namespace: Option<&'a str>,
-    /// A label selector.
-    pub labels: Option<&'a str>,
-    /// A field selector.
-    pub fields: Option<&'a str>,
-    /// Objects per page; 500 when none. Big kinds take less, to bound memory.
-    pub page: Option<u32>,
+/// A collection to list, page by page.
+#[derive(Debug, Clone)]
+pub struct Listing<'a> {
+    /// The path of the collection.
+    pub path: &'a str,
+    /// What it is, for error texts: "pods".
+    pub noun: &'a str,
+    /// A label selector, blank for all.
+    pub labels: &'a str,
+    /// A field selector, blank for all.
+    pub fields: &'a str,
+    /// Objects per page: bounds memory.
+    pub page_limit: u32,
+    /// Says that names, labels and annotations are enough.
+    pub metadata_only: bool,
 }
 
 impl Cluster {
@@ -27,15 +30,11 @@ impl Cluster {
         let Some(path) = object(reference) else {
             return Err(self.unknown_kind(&what));
         };
-        match self.send(&Call::get(path, what)).await {
-            Ok(value) => Ok(Some(value)),
-            Err(failure) if failure.is_not_found() => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        self.get_path(&path, what).await
     }
 
     /// Reads any path, for `/version` and API groups; none on 404.
-    pub async fn get_path(&self, path: &str, what: &str) -> Result<Option<Value>, ApiFailure> {
+    pub async fn get_path(&self, path: &str, what: impl Into<String>) -> Result<Option<Value>, ApiFailure> {
         match self.send(&Call::get(path, what)).await {
             Ok(value) => Ok(Some(value)),
             Err(failure) if failure.is_not_found() => Ok(None),
@@ -43,45 +42,27 @@ impl Cluster {
         }
     }
 
-    /// Hands every object of a collection to `each`, page by page, so that no more than one page is in memory.
+    /// Hands a collection to `each`, page by page, so that no more than one page is in memory.
     ///
-    /// Items of a list carry no apiVersion and kind; they are added here. Returns false if the kind is not served.
-    pub async fn list(
-        &self,
-        kind: &KindInfo,
-        scope: &ListScope<'_>,
-        mut each: impl FnMut(Value),
-    ) -> Result<bool, ApiFailure> {
-        let base = collection(kind, scope.namespace);
-        let api_version = kind.api_version();
+    /// Fails with `NotFound` if the kind is not served.
+    pub async fn pages(&self, listing: &Listing<'_>, mut each: impl FnMut(&Value)) -> Result<(), ApiFailure> {
         let mut position = String::new();
         loop {
-            let mut uri = format!("{base}?limit={}", scope.page.unwrap_or(500));
-            for (key, value) in [("labelSelector", scope.labels), ("fieldSelector", scope.fields)] {
-                if let Some(value) = value {
+            let mut uri = format!("{}?limit={}", listing.path, listing.page_limit);
+            for (key, value) in
+                [("labelSelector", listing.labels), ("fieldSelector", listing.fields), ("continue", &position)]
+            {
+                if !value.is_empty() {
                     uri += &format!("&{key}={}", query_value(value));
                 }
             }
-            if !position.is_empty() {
-                uri += &format!("&continue={}", query_value(&position));
-            }
-            let mut page = match self.send(&Call::get(uri, format!("list {}", kind.plural))).await {
-                Ok(page) => page,
-                Err(failure) if failure.is_not_found() => return Ok(false),
-                Err(failure) => return Err(failure),
-            };
-            position = page["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
-            if let Some(items) = page.get_mut("items").and_then(Value::as_array_mut) {
-                for mut item in items.drain(..) {
-                    if let Some(fields) = item.as_object_mut() {
-                        fields.insert("apiVersion".to_owned(), json!(api_version));
-                        fields.insert("kind".to_owned(), json!(kind.kind));
-                        each(item);
-                    }
-                }
-            }
-            if position.is_empty() {
-                return Ok(true);
+            let mut call = Call::get(uri, format!("list {}", listing.noun));
+            call.metadata_only = listing.metadata_only;
+            let page = self.send(&call).await?;
+            each(&page);
+            match page["metadata"]["continue"].as_str() {
+                Some(next) if !next.is_empty() => next.clone_into(&mut position),
+                _ => return Ok(()),
             }
         }
     }

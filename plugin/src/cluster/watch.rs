@@ -29,6 +29,8 @@ pub struct WatchScope<'a> {
     pub namespace: Option<&'a str>,
     /// A field selector, such as `metadata.name=x`.
     pub fields: Option<&'a str>,
+    /// A label selector.
+    pub labels: Option<&'a str>,
 }
 
 impl Cluster {
@@ -48,6 +50,9 @@ impl Cluster {
         let mut config = watcher::Config::default();
         if let Some(fields) = scope.fields {
             config = config.fields(fields);
+        }
+        if let Some(labels) = scope.labels {
+            config = config.labels(labels);
         }
         // A silent connection is noticed when the watch's own time is over: keep that short.
         let config = config.timeout(60);

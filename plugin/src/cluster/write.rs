@@ -4,7 +4,7 @@ use http::Method;
 use mizar_core::object::{Object, ObjectRef};
 use serde_json::{Value, json};
 
-use super::path::{collection, object};
+use super::path::object;
 use super::{ApiFailure, Call, Cause, Cluster};
 
 /// What an apply came to.
@@ -51,7 +51,7 @@ impl Cluster {
         let kind = mizar_core::kind::lookup(&reference.api_version, &reference.kind)
             .ok_or_else(|| self.unknown_kind(&what))?;
         let dry = if commit == Commit::DryRun { "&dryRun=All" } else { "" };
-        let uri = format!("{}?fieldManager={manager}{dry}", collection(&kind, reference.namespace.as_deref()));
+        let uri = format!("{}?fieldManager={manager}{dry}", kind.collection_path(reference.namespace.as_deref()));
         self.send(&Call::with_json(Method::POST, uri, what, JSON, wanted.value())).await
     }
 

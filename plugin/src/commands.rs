@@ -1,0 +1,20 @@
+//! The commands, one file each: what may be typed, and what then happens, by way of flows.
+
+pub mod check;
+pub mod install;
+pub mod render;
+pub mod values;
+
+use crate::cli::Command;
+use crate::report::Output;
+
+impl Command {
+    /// What stdout is for, so that a failure is shown in the same form.
+    pub(crate) fn output(&self) -> Output {
+        match self {
+            Self::Install(args) => args.output(),
+            Self::Check(args) => args.output(),
+            Self::Render(_) | Self::Values(_) => Output::Text,
+        }
+    }
+}

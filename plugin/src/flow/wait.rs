@@ -1,0 +1,244 @@
+//! Waiting: watches judged by pure functions, until all is there, it cannot come, or time is up.
+//!
+//! A wait says at every moment what it waits for. When nothing moves for a while it looks at Mizar's pods once, so that it
+//! can name node, pod, container and reason; a pod that cannot get well by itself, seen twice, ends the wait early.
+
+use std::time::Duration;
+
+use futures::future::select_all;
+use mizar_core::event::Event;
+use mizar_core::health::{self, PodTrouble};
+use mizar_core::object::{Object, ObjectRef};
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+
+use super::install::Run;
+use crate::cluster::read::Listing;
+use crate::cluster::watch::Watched;
+use crate::failure::{Failure, Kind};
+
+/// How many names a waiting line holds.
+const NAMES_SHOWN: usize = 3;
+
+/// What the watched objects come to at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// How many are done.
+    pub done: usize,
+    /// How many there must be.
+    pub total: usize,
+    /// What is missing and why.
+    pub waiting_for: Vec<String>,
+    /// Why it will not come, if so.
+    pub failed: Option<String>,
+    /// Whether all is there.
+    pub complete: bool,
+}
+
+/// What is waited for, and how long.
+#[derive(Debug, Clone)]
+pub struct Patience<'a> {
+    /// The part's name.
+    pub stage: &'a str,
+    /// What a person is told when it is done.
+    pub done: &'a str,
+    /// The whole wait.
+    pub limit: Duration,
+    /// Without any progress, the pods are looked at after this long.
+    pub look: Duration,
+    /// Without any progress, the wait ends after this long.
+    pub stall: Duration,
+    /// Label selector of the pods to look at, in the release's namespace.
+    pub pods: &'a str,
+}
+
+/// The watches of one wait.
+pub struct Watches(pub Vec<Watched>);
+
+impl Watches {
+    async fn changed(&mut self) {
+        let changes = self.0.iter_mut().map(|watch| Box::pin(watch.changed()));
+        select_all(changes).await;
+    }
+
+    fn trouble(&self) -> Option<&str> {
+        self.0.iter().find_map(Watched::trouble)
+    }
+}
+
+/// Waits until `judge` says that all is there.
+pub async fn wait(
+    run: &Run,
+    patience: &Patience<'_>,
+    watches: &mut Watches,
+    mut judge: impl FnMut(&[Watched]) -> Standing,
+) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let mut moved = begun;
+    let mut next_look = begun + patience.look;
+    let mut looks_in_vain = 0;
+    let mut before: Option<Standing> = None;
+    loop {
+        let standing = judge(&watches.0);
+        if standing.complete {
+            return Ok(());
+        }
+        if before.as_ref() != Some(&standing) {
+            moved = Instant::now();
+            next_look = moved + patience.look;
+            tell(run, patience, &standing, begun.elapsed());
+            before = Some(standing.clone());
+        }
+        if let Some(reason) = &standing.failed {
+            let troubles = look(run, patience).await;
+            return Err(stuck(run, patience, &standing, &troubles, Kind::PartlyApplied, begun.elapsed(), reason).await);
+        }
+        let limit = (begun + patience.limit).min(moved + patience.stall);
+        tokio::select! {
+            () = watches.changed() => {}
+            failure = run.stopped() => return Err(failure),
+            () = sleep_until(next_look.min(limit)) => {
+                let troubles = look(run, patience).await;
+                if !troubles.is_empty() {
+                    run.tell(Event::TroubleSeen { stage: patience.stage.to_owned(), troubles: troubles.clone(), elapsed: begun.elapsed() });
+                }
+                let standing = judge(&watches.0);
+                if Instant::now() >= limit {
+                    let reason = if moved + patience.stall <= begun + patience.limit { "no progress" } else { "time is up" };
+                    return Err(stuck(run, patience, &standing, &troubles, Kind::TimedOut, begun.elapsed(), reason).await);
+                }
+                looks_in_vain = if troubles.iter().any(|trouble| trouble.ends_early) { looks_in_vain + 1 } else { 0 };
+                if looks_in_vain >= run.timing().confirm_failure_looks {
+                    let reason = "waiting longer cannot help";
+                    return Err(stuck(run, patience, &standing, &troubles, Kind::PartlyApplied, begun.elapsed(), reason).await);
+                }
+                tell(run, patience, &standing, begun.elapsed());
+                next_look = Instant::now() + patience.look;
+            }
+        }
+        if let Some(trouble) = watches.trouble() {
+            tracing::debug!(trouble, "watch");
+        }
+    }
+}
+
+fn tell(run: &Run, patience: &Patience<'_>, standing: &Standing, elapsed: Duration) {
+    let mut waiting_for: Vec<String> = standing.waiting_for.iter().take(NAMES_SHOWN).cloned().collect();
+    if let Some(more) = standing.waiting_for.len().checked_sub(NAMES_SHOWN).filter(|more| *more > 0) {
+        waiting_for.push(format!("{more} more"));
+    }
+    run.tell(Event::StageProgressed {
+        stage: patience.stage.to_owned(),
+        done: standing.done,
+        total: standing.total,
+        waiting_for,
+        elapsed,
+    });
+}
+
+/// Lists the pods once and says what keeps each from being ready. A list that fails says nothing: the wait goes on.
+async fn look(run: &Run, patience: &Patience<'_>) -> Vec<PodTrouble> {
+    let path = format!("/api/v1/namespaces/{}/pods", run.namespace());
+    let listing =
+        Listing { path: &path, noun: "pods", labels: patience.pods, fields: "", page_limit: 500, metadata_only: false };
+    let mut troubles = Vec::new();
+    run.cluster().ledger().enter("look");
+    let looked = run
+        .cluster()
+        .pages(&listing, |page| {
+            for item in page["items"].as_array().into_iter().flatten() {
+                let mut item = item.clone();
+                item["apiVersion"] = "v1".into();
+                item["kind"] = "Pod".into();
+                if let Ok(pod) = Object::new(item) {
+                    troubles.extend(health::pod::trouble(&pod));
+                }
+            }
+        })
+        .await;
+    run.cluster().ledger().enter("wait");
+    if let Err(failure) = looked {
+        tracing::debug!(%failure, "look");
+    }
+    troubles.sort_by(|a, b| b.ends_early.cmp(&a.ends_early).then_with(|| a.node.cmp(&b.node)));
+    troubles
+}
+
+/// What a person is told of a wait that ended badly: what is missing, which pod is the cause, its last event, what to type.
+async fn stuck(
+    run: &Run,
+    patience: &Patience<'_>,
+    standing: &Standing,
+    troubles: &[PodTrouble],
+    kind: Kind,
+    elapsed: Duration,
+    reason: &str,
+) -> Failure {
+    let message = format!(
+        "{} stopped after {} s with {} of {} done: {reason}",
+        patience.stage,
+        elapsed.as_secs(),
+        standing.done,
+        standing.total
+    );
+    let mut failure = Failure::new(kind, message);
+    for name in standing.waiting_for.iter().take(5) {
+        failure = failure.detail(format!("waiting for {name}"));
+    }
+    for trouble in troubles.iter().take(5) {
+        failure = failure.detail(trouble.to_string());
+        if let Some(event) = last_event(run, trouble).await {
+            failure = failure.detail(format!("  last event: {event}"));
+        }
+    }
+    if let Some(trouble) = troubles.first() {
+        let name = trouble.pod.rsplit('/').next().unwrap_or(&trouble.pod);
+        failure = failure.hint(format!("kubectl -n {} describe pod {name}", run.namespace()));
+        if let Some(container) = trouble.container.as_ref().filter(|_| trouble.restarts > 0) {
+            failure = failure.hint(format!("kubectl -n {} logs {name} -c {container} --previous", run.namespace()));
+        }
+    } else if patience.pods.contains("operator") {
+        failure = failure.hint(format!("kubectl -n {} logs deployment/mizar-operator", run.namespace()));
+    }
+    failure.hint("when that is mended, run the same command again: it goes on where it stopped")
+}
+
+async fn last_event(run: &Run, trouble: &PodTrouble) -> Option<String> {
+    let name = trouble.pod.rsplit('/').next().unwrap_or(&trouble.pod);
+    let path = format!("/api/v1/namespaces/{}/events", run.namespace());
+    let fields = format!("involvedObject.name={name}");
+    let listing =
+        Listing { path: &path, noun: "events", labels: "", fields: &fields, page_limit: 500, metadata_only: false };
+    let mut last: Option<(String, String)> = None;
+    run.cluster()
+        .pages(&listing, |page| {
+            for event in page["items"].as_array().into_iter().flatten() {
+                let time = [&event["lastTimestamp"], &event["eventTime"], &event["metadata"]["creationTimestamp"]];
+                let time = time.into_iter().find_map(Value::as_str).unwrap_or_default().to_owned();
+                let text = format!(
+                    "{}: {}",
+                    event["reason"].as_str().unwrap_or_default(),
+                    event["message"].as_str().unwrap_or_default()
+                );
+                if last.as_ref().is_none_or(|(earlier, _)| *earlier <= time) {
+                    last = Some((time, text));
+                }
+            }
+        })
+        .await
+        .ok()?;
+    last.map(|(_, text)| text)
+}
+
+/// The wait of a single object that its own health describes.
+pub fn standing_of(object: Option<&Object>, reference: &ObjectRef) -> Standing {
+    let health = health::assess(object);
+    let complete = health.is_current();
+    Standing {
+        done: usize::from(complete),
+        total: 1,
+        waiting_for: if complete { Vec::new() } else { vec![format!("{reference}: {health}")] },
+        failed: health.is_failed().then(|| health.to_string()),
+        complete,
+    }
+}

@@ -1,0 +1,102 @@
+//! Showing what happens. The only folder that writes to stdout and stderr.
+//!
+//! stdout holds the data that was asked for and nothing else; progress, warnings and hints go to stderr. Events come in, and
+//! each reporter shows them its way: a live view on a terminal, plain lines in a pipe, JSON lines for machines.
+
+pub mod checks;
+pub mod json;
+pub mod lines;
+pub mod live;
+pub mod panic;
+pub mod plan;
+pub mod prompt;
+pub mod style;
+pub mod table;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use mizar_core::event::Event;
+use serde_json::json;
+
+use crate::failure::Failure;
+
+/// How much to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Results and failures.
+    Quiet,
+    /// Progress too.
+    Normal,
+}
+
+/// What stdout is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Text for people.
+    Text,
+    /// JSON for machines.
+    Json,
+}
+
+/// Takes every event of a run.
+pub trait Reporter: Send + Sync {
+    /// Shows one event.
+    fn event(&self, event: &Event);
+
+    /// Makes room for a question or a table: a live view steps aside until the next event.
+    fn pause(&self) {}
+}
+
+/// The reporter that fits stderr, the flags and the output format.
+pub fn reporter(output: Output, verbosity: Verbosity) -> Arc<dyn Reporter> {
+    match (output, verbosity) {
+        (Output::Json, _) => Arc::new(json::JsonLines),
+        (Output::Text, Verbosity::Quiet) => Arc::new(lines::Lines::quiet()),
+        (Output::Text, Verbosity::Normal) if style::stderr_is_terminal() => Arc::new(live::Live::new()),
+        (Output::Text, Verbosity::Normal) => Arc::new(lines::Lines::new()),
+    }
+}
+
+/// Writes data to stdout. A reader that went away (`| head`) is no failure.
+pub fn data(text: &str) {
+    let mut stdout = anstream::stdout().lock();
+    let _reader_may_be_gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes one line for people to stderr.
+pub fn note(line: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _nobody_may_listen = writeln!(stderr, "{line}");
+}
+
+/// Shows a failure in the one form that all failures have, and returns its exit code.
+pub fn failure(failure: &Failure, output: Output) -> ExitCode {
+    if output == Output::Json {
+        let line = json!({"schema": mizar_core::event::SCHEMA, "type": "failed", "exitCode": failure.kind.code(),
+            "error": failure.message, "details": failure.details, "hints": failure.hints});
+        data(&format!("{line}\n"));
+    }
+    let (error, hint) = (style::ERROR, style::HINT);
+    note(&format!("{error}error:{error:#} {}", failure.message));
+    for detail in &failure.details {
+        note(&format!("  {detail}"));
+    }
+    for advice in &failure.hints {
+        note(&format!("{hint}hint:{hint:#} {advice}"));
+    }
+    failure.kind.into()
+}
+
+/// Says that checks are asked again, and because of which.
+pub fn waiting_for_checks(report: &mizar_core::check::Report, elapsed: std::time::Duration) {
+    let names: Vec<String> = report.blocking().map(|result| result.id.clone()).collect();
+    note(&format!("waiting for {} ({})", names.join(", "), lines::clock(elapsed)));
+}
+
+/// Ends the process with the exit code of a bug.
+#[expect(clippy::exit, reason = "a panic must not end with Rust's 101, which no page explains")]
+fn leave_after_panic() {
+    std::process::exit(i32::from(crate::failure::Kind::Bug.code()));
+}

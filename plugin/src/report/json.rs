@@ -1,0 +1,14 @@
+//! One event a line on stdout, for machines.
+
+use mizar_core::event::Event;
+
+use super::Reporter;
+
+/// Writes every event as a line of JSON.
+pub struct JsonLines;
+
+impl Reporter for JsonLines {
+    fn event(&self, event: &Event) {
+        super::data(&format!("{}\n", event.to_json_line(jiff::Timestamp::now())));
+    }
+}

@@ -1,0 +1,108 @@
+//! A live view for terminals: finished parts scroll up as lines, the part that runs is one line that says what it
+//! waits for and for how long.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use mizar_core::event::Event;
+
+use super::lines::{line, waiting};
+use super::{Reporter, note};
+
+/// Draws the view on stderr.
+pub struct Live {
+    running: Mutex<Option<Running>>,
+}
+
+/// The line that changes.
+struct Running {
+    title: String,
+    bar: ProgressBar,
+}
+
+impl Live {
+    /// An empty view.
+    pub fn new() -> Self {
+        Self { running: Mutex::new(None) }
+    }
+
+    fn begin(&self, title: &str) {
+        let style = ProgressStyle::with_template("  {spinner:.cyan} {wide_msg} {elapsed:.dim}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = ProgressBar::new_spinner().with_style(style);
+        bar.set_message(format!("{title} …"));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        self.end();
+        *self.lock() = Some(Running { title: title.to_owned(), bar });
+    }
+
+    fn end(&self) {
+        if let Some(running) = self.lock().take() {
+            running.bar.finish_and_clear();
+        }
+    }
+
+    /// Prints above the running line.
+    fn print(&self, text: &str) {
+        match &*self.lock() {
+            Some(running) => running.bar.suspend(|| note(text)),
+            None => note(text),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reporter for Live {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::StepStarted { step } => {
+                self.end();
+                if let Some(text) = line(event) {
+                    note(&text);
+                }
+                self.begin(match step {
+                    mizar_core::event::Step::BinaryReady => "reading charts and values",
+                    mizar_core::event::Step::EnvironmentReady => "looking at the cluster",
+                    mizar_core::event::Step::Deploy => "recording the intent",
+                    mizar_core::event::Step::SanityCheck => "looking at what runs",
+                });
+            }
+            Event::StageStarted { title, .. } => self.begin(title),
+            Event::StageProgressed { done, total, waiting_for, .. } => {
+                if let Some(running) = &*self.lock() {
+                    running.bar.set_message(format!("{} {done}/{total}{}", running.title, waiting(waiting_for)));
+                }
+            }
+            Event::ObjectApplied { object, .. } => {
+                if let Some(running) = &*self.lock() {
+                    running.bar.set_message(format!("{}: {object}", running.title));
+                }
+            }
+            Event::StepFinished { .. } | Event::StageFinished { .. } | Event::Finished { .. } => {
+                self.end();
+                if let Some(text) = line(event) {
+                    note(&text);
+                }
+            }
+            _ => {
+                if let Some(text) = line(event) {
+                    self.print(&text);
+                }
+            }
+        }
+    }
+
+    fn pause(&self) {
+        self.end();
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,33 @@
+//! The one list of environment variables that the program reads (kubectl's own apart: KUBECONFIG, NO_COLOR, TERM).
+
+use mizar_core::timing::Timing;
+use tracing_subscriber::EnvFilter;
+
+/// Scales every duration of the product; for tests. `0.1` makes everything ten times as impatient.
+const TIME_SCALE: &str = "MIZAR_TIME_SCALE";
+
+/// Where kubectl tells a plugin its own path.
+pub const KUBECTL_PATH: &str = "KUBECTL_PATH";
+
+/// The durations of this run.
+pub fn timing() -> Timing {
+    let scale = std::env::var(TIME_SCALE).ok().and_then(|text| text.parse::<f64>().ok());
+    match scale {
+        Some(factor) if factor.is_finite() && factor > 0.0 => Timing::default().scaled(factor),
+        _ => Timing::default(),
+    }
+}
+
+/// Starts the log on stderr: silent at level 0; requests from 6 on, as kubectl's levels go. No level shows headers or bodies, so no
+/// credentials.
+pub fn start_logging(level: u8) {
+    let directives = match level {
+        0 => return,
+        1..=5 => "kubectl_mizar=info,kube=warn",
+        6..=8 => "kubectl_mizar=debug,kube=info",
+        _ => "kubectl_mizar=trace,kube=debug",
+    };
+    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(directives)).with_writer(std::io::stderr);
+    // A second start in the same process (tests) keeps the first log.
+    let _already_started = log.with_target(false).try_init();
+}
