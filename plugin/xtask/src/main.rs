@@ -1,1 +1,53 @@
-fn main() {}
+//! `cargo xtask`: the one list of commands for developing kubectl-mizar.
+//!
+//! One file per command under `commands`. What a command prints goes through `report`; the test bed itself is the crate
+//! `mizar-bed`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod commands;
+mod failure;
+mod report;
+
+use commands::{cluster, demo, programs, test};
+
+/// Develop kubectl-mizar: a test cluster, the demo, all tests
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start, list, use and stop test clusters
+    #[command(subcommand)]
+    Cluster(cluster::Arguments),
+    /// Build programs of the test bed and print their paths
+    Programs(programs::Arguments),
+    /// Run everything: format, lints, build and all tests, control plane included
+    Test(test::Arguments),
+    /// Run what CI runs: the same as `test`
+    Ci(test::Arguments),
+    /// Install Mizar on a cluster of simulated nodes and show that it works
+    Demo(demo::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Cluster(arguments) => cluster::run(arguments),
+        Command::Programs(arguments) => programs::run(&arguments),
+        Command::Test(arguments) | Command::Ci(arguments) => test::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            report::failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The commands, one file each.
+
+pub(crate) mod cluster;
+pub(crate) mod demo;
+pub(crate) mod programs;
+pub(crate) mod test;

@@ -1,0 +1,71 @@
+//! `cargo xtask test`, and `ci`: everything that must hold, in the order in which it is cheapest to learn that it does not.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use mizar_bed::{Program, cargo, lifecycle, programs};
+
+use crate::failure::Failure;
+use crate::report;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only tests whose name contains this; skips format and lints
+    filter: Option<String>,
+}
+
+const LINTS: [(&str, &[&str]); 2] = [
+    ("format", &["fmt", "--all", "--check"]),
+    ("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]),
+];
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let started = Instant::now();
+    let mut done = Vec::new();
+    if arguments.filter.is_none() {
+        for (name, command) in LINTS {
+            step(&mut done, name, || cargo_runs(command, &[]))?;
+        }
+    }
+    step(&mut done, "programs of the test bed", || {
+        programs::ensure(&Program::ALL)?;
+        Ok(())
+    })?;
+    step(&mut done, "build", || cargo_runs(&["build", "--workspace", "--all-targets"], &[]))?;
+    // Once for all test processes, instead of a nested build in each.
+    let supervisor = lifecycle::supervisor_program()?.display().to_string();
+    step(&mut done, "tests", || {
+        let mut command = vec!["test", "--workspace", "--no-fail-fast"];
+        if let Some(filter) = &arguments.filter {
+            command.extend(["--", filter]);
+        }
+        cargo_runs(&command, &[("MIZAR_BED_PROGRAM", &supervisor)])
+    })?;
+    report::status(&format!("\nall passed in {:.0} s", started.elapsed().as_secs_f64()));
+    for (name, seconds) in done {
+        report::status(&format!("  {seconds:>6.1} s  {name}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn step(
+    done: &mut Vec<(&'static str, f64)>,
+    name: &'static str,
+    run: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    report::status(&format!("==> {name}"));
+    let started = Instant::now();
+    run()?;
+    done.push((name, started.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+fn cargo_runs(arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), Failure> {
+    let status = cargo::command().args(arguments).envs(environment.iter().copied()).status();
+    let status = status.map_err(|source| Failure::Run { program: "cargo".to_owned(), source })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::Command { command: format!("cargo {}", arguments.join(" ")), status })
+}

@@ -1,0 +1,92 @@
+//! What can go wrong in a command, and what to type next.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mizar_bed::control::ControlError;
+use mizar_bed::lifecycle::LifecycleError;
+use mizar_bed::programs::ProgramError;
+
+/// Why a command of xtask failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A bed.
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
+    /// A program of the bed.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// A bed's supervisor.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// A program of the workspace.
+    #[error(transparent)]
+    Cargo(#[from] mizar_bed::cargo::CargoError),
+    /// The cache.
+    #[error(transparent)]
+    Cache(#[from] mizar_bed::cache::CacheError),
+    /// A program cannot be run.
+    #[error("cannot run {program}")]
+    Run {
+        /// Which.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A program failed.
+    #[error("`{command}` failed ({status})")]
+    Command {
+        /// As it could be typed.
+        command: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+    /// Something did not happen.
+    #[error("{what} did not happen within {} s; last seen:\n{seen}", patience.as_secs())]
+    Late {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        patience: Duration,
+        /// The state at the end.
+        seen: String,
+    },
+    /// An answer that cannot be read.
+    #[error("{program} printed what is no JSON")]
+    Garbled {
+        /// Who.
+        program: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The demo failed; its cluster is kept to look at.
+    #[error("the demo failed; its cluster is kept: {}", folder.display())]
+    Demo {
+        /// Where the bed lies.
+        folder: PathBuf,
+        /// Why.
+        source: Box<Failure>,
+    },
+}
+
+impl Failure {
+    /// What to type next, if anything helps.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Lifecycle(LifecycleError::Unknown { name, .. }) => {
+                Some(format!("cargo xtask cluster up --name {name}"))
+            }
+            Self::Lifecycle(LifecycleError::Runs(name)) => Some(format!(
+                "use it: eval \"$(cargo xtask cluster env --name {name})\", or stop it: cargo xtask cluster down --name {name}"
+            )),
+            Self::Lifecycle(LifecycleError::NotReady { name, .. } | LifecycleError::DidNotStart { name, .. }) => {
+                Some(format!("cargo xtask cluster down --name {name}, then up again"))
+            }
+            Self::Demo { .. } => Some(
+                "look: eval \"$(cargo xtask cluster env --name demo)\"; then: cargo xtask cluster down --name demo"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
