@@ -1,1 +1,203 @@
-//! sim
+//! Plays Mizar on a real API server, for tests and the demo: its operator, its node daemons, and the kubelet of the
+//! pods that matter.
+//!
+//! | part | plays |
+//! |---|---|
+//! | `kubelet` | the life of Mizar's own pods and of pods on the pod network, with faults on demand |
+//! | `daemon` | what a node's daemon answers and keeps, while its pod is Ready |
+//! | `operator` | Mizar's operator, in the operator's pod, under the pod's service account |
+//! | `fault` | what can be made to go wrong |
+//!
+//! It acts only on what was installed: without a DaemonSet there are no daemons, without a role the operator is
+//! refused. All durations follow from the round, Mizar's pause of 15 s between two tries.
+
+mod address;
+mod api;
+mod daemon;
+mod fault;
+mod kubelet;
+mod object;
+mod operator;
+
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+pub use self::fault::{Fault, FaultError, FaultOrder};
+use self::{
+    api::Objects,
+    daemon::Daemons,
+    kubelet::{Channels, Kubelet, Order},
+    operator::{Access, Operator, Status},
+};
+
+/// How many rounds a clean start takes: the real operator's races give one to three.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rounds {
+    /// Droplets come before the network is looked at.
+    One,
+    /// The network is looked at before the first Droplet, as in most starts.
+    #[default]
+    Two,
+    /// One more, lost to a failure that means nothing.
+    Three,
+}
+
+/// What a simulator works with.
+#[derive(Clone)]
+pub struct SimulatorConfig {
+    /// A client that may do anything; it is the kubelet's, and asks for the operator's tokens.
+    pub admin: kube::Client,
+    /// The API server's address, as in `https://127.0.0.1:6443`.
+    pub api_server: String,
+    /// The authorities that sign the API server's certificate.
+    pub ca_pem: Vec<u8>,
+    /// The pause between two tries of the operator: 15 s in reality.
+    pub round: Duration,
+    /// How many rounds a clean start takes.
+    pub rounds: Rounds,
+    /// The longest pause between two starts of a crashing container.
+    pub longest_back_off: Duration,
+}
+
+impl SimulatorConfig {
+    /// Returns the configuration of a real-time simulator.
+    #[must_use]
+    pub fn new(admin: kube::Client, api_server: impl Into<String>, ca_pem: impl Into<Vec<u8>>) -> Self {
+        Self {
+            admin,
+            api_server: api_server.into(),
+            ca_pem: ca_pem.into(),
+            round: Duration::from_secs(15),
+            rounds: Rounds::default(),
+            longest_back_off: Duration::from_secs(4),
+        }
+    }
+}
+
+/// The simulator could not start.
+#[derive(Debug, Error)]
+pub enum SimulatorError {
+    /// The address is none.
+    #[error("API server address `{address}` is not a URL")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        source: http::uri::InvalidUri,
+    },
+    /// The authorities cannot be read.
+    #[error("the certificates of the API server's authorities are not PEM")]
+    Certificates(#[source] rustls::pki_types::pem::Error),
+    /// There is no authority.
+    #[error("the certificates of the API server's authorities are empty")]
+    NoCertificate,
+    /// A time makes no sense.
+    #[error("round must be longer than zero")]
+    NoTime,
+}
+
+/// A running simulator. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    daemons: Daemons,
+    status: Status,
+    orders: mpsc::UnboundedSender<Order>,
+    faults: std::sync::Mutex<Vec<FaultOrder>>,
+    kubelet: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Starts to play. Must be called inside a tokio runtime; waits for nothing.
+    #[expect(clippy::unused_async, reason = "the signature leaves room for a first request, callers await it")]
+    pub async fn start(config: SimulatorConfig) -> Result<Self, SimulatorError> {
+        let server = config
+            .api_server
+            .parse::<http::Uri>()
+            .map_err(|source| SimulatorError::Address { address: config.api_server.clone(), source })?;
+        let authorities = CertificateDer::pem_slice_iter(&config.ca_pem)
+            .map(|certificate| certificate.map(|certificate| certificate.as_ref().to_vec()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(SimulatorError::Certificates)?;
+        if authorities.is_empty() {
+            return Err(SimulatorError::NoCertificate);
+        }
+        if config.round.is_zero() {
+            return Err(SimulatorError::NoTime);
+        }
+        // Only the first call of a program counts, whoever makes it.
+        rustls::crypto::ring::default_provider().install_default().ok();
+
+        let (daemons, status) = (Daemons::default(), Status::default());
+        let (ended, processes) = mpsc::unbounded_channel();
+        let (orders, incoming) = mpsc::unbounded_channel();
+        let access = Access { admin: config.admin.clone(), server, authorities };
+        let pace = operator::Pace { round: config.round, rounds: config.rounds };
+        let operator = Operator::new(access, daemons.clone(), pace, status.clone(), ended);
+        let kubelet = Kubelet::new(
+            Objects::new(config.admin),
+            daemons.clone(),
+            operator,
+            Channels { processes, orders: incoming },
+            config.round,
+            config.longest_back_off,
+        );
+        let kubelet = tokio::spawn(kubelet.run());
+        Ok(Self { daemons, status, orders, faults: std::sync::Mutex::default(), kubelet })
+    }
+
+    /// Replaces all fault orders. Pods that run already feel it, and recover when a fault is lifted.
+    pub fn set_faults(&self, faults: Vec<FaultOrder>) {
+        self.faults_in_force().clone_from(&faults);
+        self.send(Order::Faults(faults));
+    }
+
+    /// Returns what is going on: per node and in the operator.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        json!({
+            "nodes": self.daemons.state(),
+            "operator": self.status.state(),
+            "faults": *self.faults_in_force(),
+        })
+    }
+
+    /// Forgets all: programmed state, faults, the operator's process and log. Pods that are still there are taken up
+    /// again as they stand.
+    pub async fn wipe(&self) {
+        self.faults_in_force().clear();
+        let (done, wiped) = oneshot::channel();
+        self.send(Order::Wipe(done));
+        // It fails only when the kubelet has ended, and then there is nothing left to forget.
+        wiped.await.ok();
+        self.status.forget();
+    }
+
+    /// Ends all processes of the simulator.
+    pub async fn stop(mut self) {
+        self.kubelet.abort();
+        // The task was aborted: its result says just that.
+        (&mut self.kubelet).await.ok();
+    }
+
+    fn send(&self, order: Order) {
+        // It fails only when the kubelet has ended, which happens with this simulator.
+        self.orders.send(order).ok();
+    }
+
+    fn faults_in_force(&self) -> std::sync::MutexGuard<'_, Vec<FaultOrder>> {
+        self.faults.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.kubelet.abort();
+    }
+}

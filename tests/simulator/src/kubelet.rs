@@ -1,0 +1,485 @@
+//! The kubelet of the pods that matter: Mizar's own, and all on the pod network.
+//!
+//! This is the shell: it watches, asks `lifecycle` what happens next, writes what `status` makes of it, and tells
+//! operator and daemons whether their containers run. Nodes, other pods on the host network, the completion of Jobs
+//! and the removal of deleted pods are KWOK's.
+
+mod lifecycle;
+mod pod;
+mod status;
+mod writing;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    time::Duration,
+};
+
+use futures::{
+    StreamExt,
+    future::BoxFuture,
+    stream::{self, FuturesUnordered},
+};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    lifecycle::{Lifecycle, Pace},
+    pod::{Role, Surroundings},
+    writing::{EventLog, Post, Update},
+};
+use crate::{
+    api::{Objects, Watched},
+    daemon::Daemons,
+    fault::FaultOrder,
+    object::{Key, Kind, Object},
+    operator::{Operator, ProcessEnded, endpoint_name},
+};
+
+const WATCHED: [Kind; 3] = [Kind::Node, Kind::Pod, Kind::Endpoint];
+
+/// What the simulator asks of its kubelet.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Faults(Vec<FaultOrder>),
+    Wipe(oneshot::Sender<()>),
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    address: Option<String>,
+    index: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wired {
+    address: String,
+    provisioned: bool,
+}
+
+struct Pod {
+    object: Object,
+    role: Role,
+    life: Lifecycle,
+    written: Option<Value>,
+    busy: bool,
+    due: Option<Instant>,
+    /// The run of the operator process in it.
+    run: Option<u64>,
+    exited: Option<i64>,
+    /// When the containers are killed although they have not ended yet.
+    kill_at: Option<Timestamp>,
+}
+
+pub(crate) struct Kubelet {
+    objects: Objects,
+    daemons: Daemons,
+    operator: Operator,
+    processes: mpsc::UnboundedReceiver<ProcessEnded>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    round: Duration,
+    pace: Pace,
+    faults: Vec<FaultOrder>,
+    nodes: BTreeMap<String, Node>,
+    endpoints: BTreeMap<String, Wired>,
+    pods: BTreeMap<Key, Pod>,
+    schedule: BTreeSet<(Instant, Key)>,
+    listed: BTreeMap<Kind, BTreeSet<Key>>,
+    foreign_addresses: BTreeMap<String, u16>,
+    events: EventLog,
+    writes: FuturesUnordered<BoxFuture<'static, Key>>,
+}
+
+/// The channels by which the rest of the simulator reaches the kubelet.
+pub(crate) struct Channels {
+    pub(crate) processes: mpsc::UnboundedReceiver<ProcessEnded>,
+    pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+}
+
+impl Kubelet {
+    pub(crate) fn new(
+        objects: Objects,
+        daemons: Daemons,
+        operator: Operator,
+        channels: Channels,
+        round: Duration,
+        longest_back_off: Duration,
+    ) -> Self {
+        let pace = Pace {
+            step: (round / 100).clamp(Duration::from_millis(20), Duration::from_millis(300)),
+            crash: round / 15,
+            back_off: (longest_back_off / 4).max(Duration::from_millis(100)),
+            longest_back_off,
+            sandbox: round * 2 / 3,
+            probe: round * 2 / 3,
+        };
+        Self {
+            objects,
+            daemons,
+            operator,
+            processes: channels.processes,
+            orders: channels.orders,
+            round,
+            pace,
+            faults: Vec::new(),
+            nodes: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            schedule: BTreeSet::new(),
+            listed: BTreeMap::new(),
+            foreign_addresses: BTreeMap::new(),
+            events: EventLog::default(),
+            writes: FuturesUnordered::new(),
+        }
+    }
+
+    /// Runs until the simulator hangs up.
+    pub(crate) async fn run(mut self) {
+        let pause = Duration::from_millis(500);
+        let mut events = stream::select_all(WATCHED.map(|kind| self.objects.watch(kind, pause)));
+        loop {
+            let next_look = self.schedule.first().map(|(due, _)| *due);
+            tokio::select! {
+                Some(event) = events.next() => self.observe(event),
+                Some(key) = self.writes.next() => self.written(&key),
+                Some(ended) = self.processes.recv() => self.process_ended(&ended),
+                () = sleep_until(next_look.unwrap_or_else(Instant::now)), if next_look.is_some() => self.look_at_due(),
+                order = self.orders.recv() => match order {
+                    Some(Order::Faults(faults)) => {
+                        self.faults = faults;
+                        self.look_at_all();
+                    }
+                    Some(Order::Wipe(done)) => {
+                        self.wipe();
+                        // Whoever asked may have given up waiting.
+                        done.send(()).ok();
+                    }
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn wipe(&mut self) {
+        self.operator.kill_all();
+        self.daemons.forget_all();
+        self.faults.clear();
+        self.events.forget();
+        self.foreign_addresses.clear();
+        for (name, node) in &self.nodes {
+            self.daemons.set_address(name, node.address.as_deref().and_then(|text| text.parse().ok()));
+        }
+        let now = Timestamp::now();
+        for pod in self.pods.values_mut() {
+            pod.life = pod::take_up(&pod.object, now);
+            pod.written = None;
+            pod.run = None;
+            pod.exited = None;
+        }
+        self.look_at_all();
+    }
+
+    fn observe(&mut self, event: Watched) {
+        match event {
+            Watched::ListBegan(kind) => {
+                self.listed.insert(kind, BTreeSet::new());
+            }
+            Watched::Listed(object) => {
+                self.listed.entry(object.kind()).or_default().insert(object.key());
+                self.seen(object);
+            }
+            Watched::ListEnded(kind) => {
+                let listed = self.listed.remove(&kind).unwrap_or_default();
+                for key in self.known(kind).into_iter().filter(|key| !listed.contains(key)) {
+                    self.gone(&key);
+                }
+            }
+            Watched::Changed(object) => self.seen(object),
+            Watched::Gone(object) => self.gone(&object.key()),
+            // Before Mizar's definitions are installed there are no Endpoints to watch.
+            Watched::Failed { kind: Kind::Endpoint, code: Some(404), .. } => {
+                for key in self.known(Kind::Endpoint) {
+                    self.gone(&key);
+                }
+            }
+            Watched::Failed { kind, message, .. } => {
+                tracing::warn!("simulated kubelet cannot watch {}: {message}", kind.resource().plural);
+            }
+        }
+    }
+
+    fn known(&self, kind: Kind) -> Vec<Key> {
+        let global = |name: &String| Key { kind, namespace: None, name: name.clone() };
+        match kind {
+            Kind::Node => self.nodes.keys().map(global).collect(),
+            Kind::Endpoint => self.endpoints.keys().map(|name| Key::mizar(kind, name)).collect(),
+            _ => self.pods.keys().cloned().collect(),
+        }
+    }
+
+    fn seen(&mut self, object: Object) {
+        match object.kind() {
+            Kind::Node => self.node_seen(&object),
+            Kind::Endpoint => {
+                let provisioned = object.spec("status") == "Provisioned";
+                let wired = Wired { address: object.spec("ip"), provisioned };
+                let name = object.name().to_owned();
+                if self.endpoints.insert(name.clone(), wired.clone()) != Some(wired) {
+                    self.look_at_pods_of_endpoint(&name);
+                }
+            }
+            _ => self.pod_seen(object),
+        }
+    }
+
+    fn node_seen(&mut self, object: &Object) {
+        let address = object.address("InternalIP").map(str::to_owned);
+        self.daemons.set_address(object.name(), address.as_deref().and_then(|text| text.parse::<Ipv4Addr>().ok()));
+        let free = (1..=u16::MAX).find(|index| self.nodes.values().all(|node| node.index != *index)).unwrap_or(0);
+        let node = self.nodes.entry(object.name().to_owned()).or_insert(Node { address: None, index: free });
+        let news = node.address != address;
+        node.address = address;
+        if news {
+            self.look_at_pods_on(object.name());
+        }
+    }
+
+    fn pod_seen(&mut self, object: Object) {
+        let key = object.key();
+        let role = Role::of(&object);
+        let finished = matches!(object.text("/status/phase"), Some("Succeeded" | "Failed"));
+        if role == Role::Foreign || (finished && !self.pods.contains_key(&key)) {
+            return;
+        }
+        if finished && role == Role::Networked {
+            self.gone(&key);
+            return;
+        }
+        let same = self.pods.get_mut(&key).filter(|pod| pod.object.uid() == object.uid());
+        if let Some(pod) = same {
+            pod.object = object;
+        } else {
+            self.gone(&key);
+            let life = pod::take_up(&object, Timestamp::now());
+            let (run, exited, kill_at) = (None, None, None);
+            let pod = Pod { object, role, life, written: None, busy: false, due: None, run, exited, kill_at };
+            self.pods.insert(key.clone(), pod);
+        }
+        self.schedule(&key, Instant::now());
+    }
+
+    fn gone(&mut self, key: &Key) {
+        match key.kind {
+            Kind::Node => {
+                self.nodes.remove(&key.name);
+                self.daemons.forget_node(&key.name);
+            }
+            Kind::Endpoint => {
+                self.endpoints.remove(&key.name);
+            }
+            _ => self.pod_gone(key),
+        }
+    }
+
+    fn pod_gone(&mut self, key: &Key) {
+        let Some(pod) = self.pods.remove(key) else {
+            return;
+        };
+        if let Some(due) = pod.due {
+            self.schedule.remove(&(due, key.clone()));
+        }
+        self.events.forget_pod(pod.object.uid());
+        let node = pod.object.text("/spec/nodeName").unwrap_or_default().to_owned();
+        match pod.role {
+            Role::Operator => self.operator.kill(pod.object.uid()),
+            Role::Daemon => {
+                self.daemons.set_running(&node, false, false);
+                self.daemons.wipe(&node);
+                self.look_at_pods_on(&node);
+            }
+            Role::Networked | Role::Foreign => {}
+        }
+    }
+
+    fn process_ended(&mut self, ended: &ProcessEnded) {
+        if !self.operator.has_ended(ended) {
+            return;
+        }
+        let found = self.pods.iter_mut().find(|(_, pod)| pod.object.uid() == ended.pod && pod.run == Some(ended.run));
+        if let Some((key, pod)) = found {
+            pod.exited = Some(ended.exit_code);
+            let key = key.clone();
+            self.schedule(&key, Instant::now());
+        }
+    }
+
+    fn look_at_all(&mut self) {
+        self.look_at_those(|_| true);
+    }
+
+    fn look_at_pods_on(&mut self, node: &str) {
+        self.look_at_those(|pod| pod.object.text("/spec/nodeName") == Some(node));
+    }
+
+    fn look_at_pods_of_endpoint(&mut self, name: &str) {
+        self.look_at_those(|pod| {
+            pod.role == Role::Networked && endpoint_name(pod.object.namespace(), pod.object.name()) == name
+        });
+    }
+
+    fn look_at_those(&mut self, wanted: impl Fn(&Pod) -> bool) {
+        let keys: Vec<_> = self.pods.iter().filter(|(_, pod)| wanted(pod)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.schedule(&key, Instant::now());
+        }
+    }
+
+    fn schedule(&mut self, key: &Key, due: Instant) {
+        if let Some(pod) = self.pods.get_mut(key) {
+            if let Some(before) = pod.due.replace(due) {
+                self.schedule.remove(&(before, key.clone()));
+            }
+            self.schedule.insert((due, key.clone()));
+        }
+    }
+
+    fn look_at_due(&mut self) {
+        let now = Instant::now();
+        while let Some((due, key)) = self.schedule.first().cloned().filter(|(due, _)| *due <= now) {
+            self.schedule.remove(&(due, key.clone()));
+            if let Some(mut pod) = self.pods.remove(&key) {
+                pod.due = None;
+                let pause = self.look_at(&key, &mut pod);
+                self.pods.insert(key.clone(), pod);
+                if let Some(pause) = pause {
+                    self.schedule(&key, Instant::now() + pause);
+                }
+            }
+        }
+    }
+
+    /// Lets a pod make its moves. Returns after how long to look again.
+    fn look_at(&mut self, key: &Key, pod: &mut Pod) -> Option<Duration> {
+        let now = Timestamp::now();
+        let node_name = pod.object.text("/spec/nodeName").unwrap_or_default().to_owned();
+        let host_ip = self.nodes.get(&node_name)?.address.clone()?;
+        let ended = self.ending(pod, now);
+        let network_address = self.network_address(pod, &node_name);
+        let around = Surroundings {
+            orders: &self.faults,
+            host_ip: &host_ip,
+            network_address,
+            exited: pod.exited.take(),
+            ended,
+            scale: self.round.as_secs_f64() / 15.0,
+        };
+        let situation = pod::situation(&pod.object, pod.role, &around);
+        let before = pod.life.clone();
+        let notices = pod.life.advance(now, &situation, &self.pace);
+        self.tell_others(pod, &before, &node_name);
+        let news: Vec<Post> = notices
+            .iter()
+            .map(|notice| self.events.post(&pod.object, status::event_texts(&pod.object, &pod.life, notice), now))
+            .collect();
+        self.write(key, pod, &host_ip, news);
+        let to_the_kill = pod.kill_at.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        let to_the_kill = to_the_kill.filter(|_| situation.ended.is_none());
+        [pod.life.pause(now, &situation, &self.pace), to_the_kill].into_iter().flatten().min()
+    }
+
+    /// Ends the containers of a pod that is being deleted. Returns their exit code once they are gone.
+    fn ending(&mut self, pod: &mut Pod, now: Timestamp) -> Option<i64> {
+        if !pod.object.is_deleting() {
+            return None;
+        }
+        if pod.role != Role::Operator || !self.operator.has_process(pod.object.uid()) {
+            return Some(pod.exited.unwrap_or(0));
+        }
+        self.operator.terminate(pod.object.uid());
+        let seconds = pod.object.at("/metadata/deletionGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(30);
+        let grace = Duration::from_secs(seconds).mul_f64(self.round.as_secs_f64() / 15.0);
+        let kill_at = *pod.kill_at.get_or_insert(now.checked_add(grace).unwrap_or(now));
+        (now >= kill_at).then_some(137)
+    }
+
+    /// Returns the address of a pod on the pod network, once the node's network has one for it.
+    fn network_address(&mut self, pod: &Pod, node: &str) -> Option<String> {
+        if pod.role != Role::Networked || pod.life.address.is_some() {
+            return None;
+        }
+        if !self.daemons.is_present(node) {
+            return self.foreign_address(node);
+        }
+        let name = endpoint_name(pod.object.namespace(), pod.object.name());
+        let wired = self.endpoints.get(&name).filter(|wired| wired.provisioned && !wired.address.is_empty());
+        wired.filter(|_| self.daemons.is_ready(node)).map(|wired| wired.address.clone())
+    }
+
+    /// Returns a new address of the kind that another network would give.
+    fn foreign_address(&mut self, node: &str) -> Option<String> {
+        let index = self.nodes.get(node)?.index;
+        let [high, low] = index.to_be_bytes();
+        let in_use: BTreeSet<&str> = self.pods.values().filter_map(|pod| pod.life.address.as_deref()).collect();
+        let last = self.foreign_addresses.get(node).copied().unwrap_or(1);
+        let candidates = (1..=253).map(|step| (last - 1 + step) % 253 + 2);
+        let (number, address) = candidates
+            .map(|number| (number, format!("10.{}.{low}.{number}", 244 + u16::from(high) % 12)))
+            .find(|(_, address)| !in_use.contains(address.as_str()))?;
+        self.foreign_addresses.insert(node.to_owned(), number);
+        Some(address)
+    }
+
+    /// Tells operator and daemons what has become of their containers.
+    fn tell_others(&mut self, pod: &mut Pod, before: &Lifecycle, node: &str) {
+        let restarted = pod.life.is_running() && pod.life.started != before.started;
+        match pod.role {
+            Role::Operator if !pod.life.is_running() => {
+                if pod.run.take().is_some() {
+                    self.operator.kill(pod.object.uid());
+                }
+            }
+            // An adopted container has no process yet either: it ended with the simulator before this one.
+            Role::Operator if restarted || pod.run.is_none() => pod.run = Some(self.operator.start(&pod.object)),
+            Role::Daemon => {
+                let was_present = self.daemons.is_present(node);
+                if restarted || (before.is_running() && !pod.life.is_running()) {
+                    self.daemons.wipe(node);
+                }
+                self.daemons.set_running(node, pod.life.has_started(), pod.life.is_ready());
+                if pod.life.is_ready() != before.is_ready() || was_present != pod.life.has_started() {
+                    self.look_at_pods_on(node);
+                }
+            }
+            Role::Operator | Role::Networked | Role::Foreign => {}
+        }
+    }
+
+    fn write(&mut self, key: &Key, pod: &mut Pod, host_ip: &str, posts: Vec<Post>) {
+        let status = status::of(&pod.object, &pod.life, host_ip);
+        // A pod that nothing holds is being removed at this moment.
+        let leaving = pod.object.is_deleting() && pod.object.finalizers().is_empty();
+        let news = !pod.busy && !leaving && pod.written.as_ref() != Some(&status);
+        if !news && posts.is_empty() {
+            return;
+        }
+        let status = news.then(|| {
+            pod.busy = true;
+            pod.written = Some(status.clone());
+            status
+        });
+        let update = Update { key: key.clone(), status, posts };
+        let objects = self.objects.clone();
+        self.writes.push(Box::pin(update.carry_out(objects)));
+    }
+
+    fn written(&mut self, key: &Key) {
+        if let Some(pod) = self.pods.get_mut(key) {
+            pod.busy = false;
+        }
+        self.schedule(key, Instant::now());
+    }
+}
