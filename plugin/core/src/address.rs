@@ -44,10 +44,8 @@ impl Cidr {
     /// beyond the length are dropped.
     pub fn new(address: &str, length: &str) -> Result<Self, CidrError> {
         let range = || format!("{address}/{length}");
-        let base: IpAddr = address
-            .trim()
-            .parse()
-            .map_err(|_| CidrError::Address { range: range(), address: address.to_owned() })?;
+        let base: IpAddr =
+            address.trim().parse().map_err(|_| CidrError::Address { range: range(), address: address.to_owned() })?;
         let limit = width(base);
         match length.trim().parse() {
             Ok(prefix) if prefix <= limit => Ok(Self { base: masked(base, prefix), prefix }),

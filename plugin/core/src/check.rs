@@ -118,7 +118,8 @@ impl Check {
 
     fn without_sources(&self, facts: &Facts) -> Option<Verdict> {
         let gaps = || self.sources.iter().filter_map(|source| Some((*source, facts.gap(*source)?)));
-        let unreadable: Vec<_> = gaps().filter(|(source, gap)| !source.may_be_absent() || *gap != Gap::Absent).collect();
+        let unreadable: Vec<_> =
+            gaps().filter(|(source, gap)| !source.may_be_absent() || *gap != Gap::Absent).collect();
         if !unreadable.is_empty() {
             return Some(Verdict::unreadable(&unreadable));
         }

@@ -10,6 +10,8 @@ mod source;
 mod workload;
 
 #[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
@@ -27,7 +29,7 @@ pub use source::{CLUSTER_RULES_NAMESPACE, Request, Source};
 pub use workload::{ContainerFact, DaemonSetFact, DeploymentFact, HelmMark, Owner, PodFact, PodRole, ReleaseFact};
 
 /// What one source gave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Fetched<T> {
     /// It was read, whole.
@@ -45,13 +47,8 @@ pub enum Fetched<T> {
     /// The server does not have it: a group that is not served, a named object that does not exist.
     Absent,
     /// Nobody asked.
+    #[default]
     NotAsked,
-}
-
-impl<T> Default for Fetched<T> {
-    fn default() -> Self {
-        Self::NotAsked
-    }
 }
 
 impl<T> Fetched<T> {
@@ -214,8 +211,7 @@ impl Facts {
     /// Takes an answered SelfSubjectAccessReview.
     pub fn absorb_answer(&mut self, review: &Value) {
         self.permissions.begin();
-        if let (Fetched::Known(permissions), Some(answer)) =
-            (&mut self.permissions, AccessAnswer::from_review(review))
+        if let (Fetched::Known(permissions), Some(answer)) = (&mut self.permissions, AccessAnswer::from_review(review))
         {
             permissions.answers.push(answer);
         }

@@ -181,12 +181,10 @@ impl<'a> Network<'a> {
 
 /// Returns the nodes that Mizar can serve: Linux, not pretended by Kubemark, not lost, and with the labels that the
 /// daemon's node selector asks for.
+#[must_use]
 pub fn eligible_nodes<'a>(nodes: &'a [NodeFact], selector: &BTreeMap<String, String>) -> Vec<&'a NodeFact> {
     let selected = |node: &NodeFact| selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
-    nodes
-        .iter()
-        .filter(|node| node.is_linux() && !node.is_hollow() && !node.is_lost() && selected(node))
-        .collect()
+    nodes.iter().filter(|node| node.is_linux() && !node.is_hollow() && !node.is_lost() && selected(node)).collect()
 }
 
 /// Returns Mizar's DaemonSet, by the name that all installations share.

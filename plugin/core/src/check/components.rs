@@ -1,1 +1,199 @@
-//! Being written.
+//! Mizar's own workloads: a daemon on every node, and one operator.
+
+use std::collections::BTreeMap;
+
+use super::Options;
+use super::nodes::served;
+use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
+use crate::facts::{ContainerFact, DaemonSetFact, DeploymentFact, Facts, NodeFact, PodFact, PodRole};
+use crate::network::daemon_set;
+
+/// The gate that daemon and operator must agree on.
+const SHARED_GATE: &str = "FEATUREGATE_BWQOS";
+
+pub(super) fn daemon(facts: &Facts, options: &Options) -> Verdict {
+    let sets: Vec<&DaemonSetFact> = facts.daemon_sets.items().iter().filter(|set| set.name == "mizar-daemon").collect();
+    let set = match sets.as_slice() {
+        [] => return Verdict::fail("Mizar's daemon is not installed: there is no DaemonSet mizar-daemon"),
+        [set] => *set,
+        _ => {
+            let names: Vec<String> = sets.iter().map(|set| format!("{}/{}", set.namespace, set.name)).collect();
+            return Verdict::fail(format!("Mizar's daemon is installed twice: DaemonSets {}", names.join(" and ")));
+        }
+    };
+    if set.observed_generation < set.generation {
+        let evidence = Evidence::new(
+            workload("DaemonSet", &set.namespace, &set.name),
+            "status.observedGeneration",
+            set.observed_generation.to_string(),
+            set.generation.to_string(),
+        );
+        return Verdict::unknown("the controller has not looked at the present DaemonSet yet").with(vec![evidence]);
+    }
+    let nodes = served(facts);
+    if nodes.is_empty() {
+        return Verdict::fail("there is no node for the daemon");
+    }
+    let failing: Vec<Problem> = nodes.iter().filter_map(|node| failing_daemon(facts, set, node)).collect();
+    if !failing.is_empty() {
+        return grouped("daemons", nodes.len(), failing, Status::Fail);
+    }
+    let odd = nodes.iter().filter_map(|node| odd_daemon(facts, set, node, options));
+    grouped("daemons", nodes.len(), odd.collect(), Status::Warn)
+}
+
+fn daemons_on<'a>(facts: &'a Facts, set: &DaemonSetFact, node: &NodeFact) -> Vec<&'a PodFact> {
+    let on_node =
+        |pod: &&PodFact| pod.role == PodRole::Daemon && pod.node == node.name && pod.namespace == set.namespace;
+    facts.pods.items().iter().filter(on_node).filter(|pod| pod.deleting.is_none()).collect()
+}
+
+fn failing_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact) -> Option<Problem> {
+    let pods = daemons_on(facts, set, node);
+    let Some(pod) = pods.first() else {
+        let evidence = Evidence::new(format!("Node {}", node.name), "pods of mizar-daemon", "none", "one");
+        return Some(Problem::new(&node.name, "no daemon pod", evidence));
+    };
+    if let [_, _, ..] = pods.as_slice() {
+        let evidence =
+            Evidence::new(format!("Node {}", node.name), "pods of mizar-daemon", pods.len().to_string(), "one");
+        return Some(Problem::new(&node.name, "several daemon pods", evidence));
+    }
+    (!pod.ready).then(|| {
+        let reason = not_ready(pod);
+        Problem::new(&node.name, &reason, Evidence::new(pod_object(pod), "status", &reason, "ready").since(pod.created))
+    })
+}
+
+fn odd_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact, options: &Options) -> Option<Problem> {
+    let pod = *daemons_on(facts, set, node).first()?;
+    let main: Vec<&ContainerFact> = pod.containers.iter().filter(|container| !container.init).collect();
+    let restarts: u32 = main.iter().map(|container| container.restarts).sum();
+    if restarts >= options.thresholds.daemon_restarts {
+        let wanted = format!("fewer than {}", options.thresholds.daemon_restarts);
+        let evidence = Evidence::new(pod_object(pod), "restartCount", restarts.to_string(), wanted);
+        return Some(Problem::new(
+            &node.name,
+            format!("restarted {restarts} times, each time cutting its pods"),
+            evidence,
+        ));
+    }
+    let images: Vec<&str> = main.iter().map(|container| container.image.as_str()).collect();
+    (!images.is_empty() && images != set.images).then(|| {
+        let evidence =
+            Evidence::new(pod_object(pod), "spec.containers.image", images.join(", "), set.images.join(", "));
+        Problem::new(&node.name, "runs another image than the DaemonSet names", evidence)
+    })
+}
+
+/// Returns why a pod of ours is not ready: the container that waits or failed, else its phase.
+fn not_ready(pod: &PodFact) -> String {
+    let waiting = pod.containers.iter().find_map(|container| {
+        let reason = container.waiting.as_deref().filter(|reason| *reason != "PodInitializing")?;
+        Some(format!("container {} waits: {reason}", container.name))
+    });
+    let failed = || {
+        let container = pod.containers.iter().find(|container| container.exit_code.is_some_and(|code| code != 0))?;
+        Some(format!("container {} ended with {}", container.name, container.exit_code?))
+    };
+    let running = || {
+        let container = pod.containers.iter().find(|container| !container.init && !container.ready)?;
+        (pod.phase == "Running").then(|| format!("container {} is not ready", container.name))
+    };
+    waiting.or_else(failed).or_else(running).unwrap_or_else(|| match pod.phase.as_str() {
+        "" => "not placed yet".to_owned(),
+        phase => format!("pod is {phase} and not ready"),
+    })
+}
+
+pub(super) fn operator(facts: &Facts, _: &Options) -> Verdict {
+    let operators: Vec<&DeploymentFact> =
+        facts.deployments.items().iter().filter(|deployment| deployment.name == "mizar-operator").collect();
+    let operator = match operators.as_slice() {
+        [] => return Verdict::fail("Mizar's operator is not installed: there is no Deployment mizar-operator"),
+        [operator] => *operator,
+        _ => {
+            let names: Vec<String> =
+                operators.iter().map(|found| format!("{}/{}", found.namespace, found.name)).collect();
+            return Verdict::fail(format!(
+                "two operators would hand out the same addresses: Deployments {}",
+                names.join(" and ")
+            ));
+        }
+    };
+    let object = workload("Deployment", &operator.namespace, &operator.name);
+    if operator.replicas != 1 {
+        let evidence = Evidence::new(object, "spec.replicas", operator.replicas.to_string(), "1");
+        return Verdict::fail(format!("the operator has {} replicas instead of one", operator.replicas))
+            .with(vec![evidence]);
+    }
+    let ours =
+        |pod: &&PodFact| pod.role == PodRole::Operator && pod.namespace == operator.namespace && pod.deleting.is_none();
+    let pods: Vec<&PodFact> = facts.pods.items().iter().filter(ours).filter(|pod| !is_over(pod)).collect();
+    let ready: Vec<&PodFact> = pods.iter().copied().filter(|pod| pod.ready).collect();
+    match ready.as_slice() {
+        [pod] => alike(facts, operator, pod),
+        [] => {
+            let evidence = pods
+                .iter()
+                .map(|pod| Evidence::new(pod_object(pod), "status", not_ready(pod), "ready").since(pod.created));
+            let reason = pods.first().map_or_else(|| "it has no pod".to_owned(), |pod| not_ready(pod));
+            Verdict::fail(format!("the operator is not ready: {reason}")).with(evidence.collect())
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|pod| pod.name.as_str()).collect();
+            Verdict::fail(format!("{} operators run at once: {}", several.len(), some_of(&names)))
+        }
+    }
+}
+
+/// Whether the pod has ended; an evicted one stays in the list.
+fn is_over(pod: &PodFact) -> bool {
+    matches!(pod.phase.as_str(), "Failed" | "Succeeded")
+}
+
+/// Compares the operator with the daemon: they must be of one version and agree on the shared gate.
+fn alike(facts: &Facts, operator: &DeploymentFact, pod: &PodFact) -> Verdict {
+    let fine = format!("ready on node {}", pod.node);
+    let Some(daemon) = daemon_set(facts.daemon_sets.items()) else {
+        return Verdict::pass(fine);
+    };
+    let object = workload("Deployment", &operator.namespace, &operator.name);
+    let (here, there) = (is_on(&operator.gates, SHARED_GATE), is_on(&daemon.gates, SHARED_GATE));
+    if here != there {
+        let evidence = Evidence::new(object, SHARED_GATE, here.to_string(), there.to_string());
+        let message = format!("{SHARED_GATE} is {here} for the operator and {there} for the daemon");
+        return Verdict::fail(message).with(vec![evidence]);
+    }
+    let tags =
+        (operator.images.first().and_then(|image| tag(image)), daemon.images.first().and_then(|image| tag(image)));
+    match tags {
+        (Some(here), Some(there)) if here != there => {
+            let evidence = Evidence::new(object, "image", here, there);
+            Verdict::warn(format!("the operator is of version {here}, the daemon of {there}")).with(vec![evidence])
+        }
+        _ => Verdict::pass(fine),
+    }
+}
+
+/// The daemon's own reading of a gate.
+fn is_on(gates: &BTreeMap<String, String>, gate: &str) -> bool {
+    gates.get(gate).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+}
+
+/// Returns the tag of an image; none when it is pinned by digest, which compares to nothing.
+fn tag(image: &str) -> Option<&str> {
+    if image.contains('@') {
+        return None;
+    }
+    let (_, tag) = image.rsplit_once('/').map_or(image, |(_, last)| last).rsplit_once(':')?;
+    Some(tag)
+}
+
+fn workload(kind: &str, namespace: &str, name: &str) -> String {
+    format!("{kind} {namespace}/{name}")
+}
+
+fn pod_object(pod: &PodFact) -> String {
+    format!("Pod {}", pod.path())
+}

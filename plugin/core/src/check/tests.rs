@@ -1,0 +1,486 @@
+//! Every check with facts that make it pass and facts that do not, and what holds for all of them.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::facts::samples::*;
+use crate::facts::{
+    DaemonSetFact, DropletFact, EndpointFact, Fetched, NamespaceFact, NodeFact, PodFact, PodRole, Readiness,
+    ReleaseFact, RuleSet, SystemSourceFact,
+};
+
+fn options() -> Options {
+    Options::at(now())
+}
+
+fn sample(phase: Phase) -> Facts {
+    match phase {
+        Phase::Preflight => a_cluster_before(),
+        Phase::Health => a_healthy_cluster(),
+    }
+}
+
+fn run(id: &str, facts: &Facts) -> CheckResult {
+    CHECKS.iter().find(|check| check.id == id).expect("a check of the table").run(facts, &options())
+}
+
+/// One way in which a check does not pass: what it comes to, a part of what it says, and what is wrong.
+struct Case {
+    id: &'static str,
+    status: Status,
+    says: &'static str,
+    wrong: fn(&mut Facts),
+}
+
+const fn case(id: &'static str, status: Status, says: &'static str, wrong: fn(&mut Facts)) -> Case {
+    Case { id, status, says, wrong }
+}
+
+fn node(facts: &mut Facts, index: usize) -> &mut NodeFact {
+    &mut facts.nodes.edit()[index]
+}
+
+fn daemon_pod(facts: &mut Facts, index: usize) -> &mut PodFact {
+    facts.pods.edit().iter_mut().filter(|pod| pod.role == PodRole::Daemon).nth(index).expect("a daemon")
+}
+
+fn pod_endpoint(facts: &mut Facts) -> &mut EndpointFact {
+    facts.endpoints.edit().iter_mut().find(|endpoint| endpoint.kind == "simple").expect("an Endpoint")
+}
+
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn cases() -> Vec<Case> {
+    use Status::{Fail, Pass, Skipped, Unknown, Warn};
+    vec![
+        case("kubectl", Warn, "not in PATH", |facts| facts.client.edit().kubectl_path = None),
+        case("kubectl", Warn, "does not tell its version", |facts| facts.client.edit().kubectl_version = None),
+        case("cluster-version", Fail, "v1.15.3 is too old", |facts| {
+            let version = facts.version.edit();
+            (version.git_version, version.minor) = ("v1.15.3".into(), "15+".into());
+        }),
+        case("cluster-version", Pass, "as Arktos does", |facts| {
+            let version = facts.version.edit();
+            (version.major, version.minor) = (String::new(), String::new());
+        }),
+        case("cluster-version", Unknown, "calls its version x.36", |facts| facts.version.edit().major = "x".into()),
+        case("access", Fail, "you are not allowed to get namespaces mizar-system", |facts| {
+            facts.permissions.edit().rules.insert(String::new(), RuleSet::default());
+            facts.permissions.edit().rules.insert("mizar-system".into(), RuleSet::default());
+        }),
+        case("access", Unknown, "does not tell whether you may", |facts| {
+            let nothing_sure = RuleSet { incomplete: true, ..RuleSet::default() };
+            facts.permissions.edit().rules.insert(String::new(), nothing_sure);
+        }),
+        case("access", Unknown, "not known what would be installed", |facts| facts.plan = None),
+        case("eligible-nodes", Fail, "none of 3 nodes can run Mizar; node-1, node-2, node-3: its kubelet", |facts| {
+            facts.nodes.edit().iter_mut().for_each(|node| node.readiness = Readiness::Lost);
+        }),
+        case("eligible-nodes", Fail, "no node", |facts| facts.nodes.edit().clear()),
+        case("eligible-nodes", Warn, "2 of 3 nodes can run Mizar; node-2: its kubelet", |facts| {
+            node(facts, 1).readiness = Readiness::Lost;
+        }),
+        case(
+            "eligible-nodes",
+            Pass,
+            "1 of 3 nodes can run Mizar; node-1: pretended by Kubemark; node-2: runs windows",
+            |facts| {
+                node(facts, 0).provider_id = "kubemark://hollow-1".into();
+                node(facts, 1).operating_system = "windows".into();
+            },
+        ),
+        case("eligible-nodes", Pass, "3 of 3", |facts| {
+            // Before an install there is no network, which is why it is asked for.
+            node(facts, 0).readiness = Readiness::NotReady;
+            node(facts, 0).network_unavailable = Some(true);
+        }),
+        case("node-addresses", Fail, "node-2: no InternalIP", |facts| node(facts, 1).internal_ips.clear()),
+        case("node-kernel", Fail, "1 of 3 nodes fine; node-1, node-3: kernel 5.4.0-42-generic, needs 5.6", |facts| {
+            node(facts, 0).kernel_version = "5.4.0-42-generic".into();
+            node(facts, 2).kernel_version = "5.4.0-42-generic".into();
+        }),
+        case("node-kernel", Unknown, "does not tell its kernel", |facts| node(facts, 0).kernel_version.clear()),
+        case("node-kernel", Pass, "all 2 nodes fine", |facts| {
+            node(facts, 0).name = "hollow-node-1".into();
+            node(facts, 0).kernel_version = "3.16.0-0.bpo.4-amd64".into();
+        }),
+        case("node-system", Fail, "needs Ubuntu or Debian", |facts| {
+            node(facts, 0).os_image = "Container-Optimized OS from Google".into();
+        }),
+        case("node-runtime", Warn, "container runtime cri-o://1.30.0", |facts| {
+            node(facts, 0).container_runtime = "cri-o://1.30.0".into();
+        }),
+        case("node-architecture", Fail, "architecture s390x", |facts| node(facts, 0).architecture = "s390x".into()),
+        case("foreign-cni", Fail, "Calico (DaemonSet kube-system/calico-node, 3 nodes)", |facts| {
+            facts.daemon_sets.edit().push(a_foreign_daemon_set("calico-node"));
+        }),
+        case("foreign-cni", Fail, "flannel", |facts| {
+            let mut renamed = a_foreign_daemon_set("network");
+            renamed.labels.insert("app".into(), "flannel".into());
+            facts.daemon_sets.edit().push(renamed);
+        }),
+        case("foreign-cni", Pass, "kube-proxy", |facts| {
+            let unused = DaemonSetFact { desired: 0, ..a_foreign_daemon_set("cilium") };
+            facts.daemon_sets.edit().extend([unused, a_foreign_daemon_set("aws-node-termination-handler")]);
+        }),
+        case(
+            "pod-network-range",
+            Fail,
+            "pod network 10.20.0.0/16 holds 10.20.0.1 of Service default/kubernetes",
+            |facts| {
+                facts.services.edit()[0].cluster_ips = vec!["10.20.0.1".into()];
+            },
+        ),
+        case("pod-network-range", Fail, "10.20.9.9 of Node node-2", |facts| {
+            node(facts, 1).internal_ips.push("10.20.9.9".into());
+        }),
+        case("pod-network-range", Fail, "Endpoints default/kubernetes", |facts| {
+            facts.api_server.edit().addresses = vec!["10.20.0.5".into()];
+        }),
+        case("pod-network-range", Fail, "cannot be used: range \"10.20.0.0/99\"", |facts| {
+            facts.plan.as_mut().unwrap().pod_network = Some("10.20.0.0/99".into());
+        }),
+        case("pod-network-range", Warn, "20.0.0.0/8, which v0.6 to v0.91 take by themselves", |facts| {
+            facts.plan.as_mut().unwrap().pod_network = None;
+            node(facts, 0).internal_ips.push("20.1.1.1".into());
+        }),
+        case("release-namespace", Fail, "mizar-system is being deleted", |facts| {
+            let deleting = minutes_ago(1);
+            facts.namespaces.edit().push(NamespaceFact { name: "mizar-system".into(), deleting });
+        }),
+        case("existing-mizar", Fail, "DaemonSet mizar-system/mizar-daemon", |facts| {
+            let foreign = DaemonSetFact { helm: None, ..a_daemon_set() };
+            facts.daemon_sets.edit().push(foreign);
+        }),
+        case("existing-mizar", Fail, "several namespaces: mizar-system, other", |facts| {
+            let other = ReleaseFact { namespace: "other".into(), ..a_release("mizar") };
+            facts.releases.edit().extend([a_release("mizar"), other]);
+        }),
+        case("existing-mizar", Pass, "mizar revision 2 (pending-install)", |facts| {
+            let pending = ReleaseFact { revision: 2, status: "pending-install".into(), ..a_release("mizar") };
+            facts.releases.edit().extend([a_release("mizar"), pending]);
+            facts.daemon_sets.edit().push(a_daemon_set());
+        }),
+        case("existing-mizar", Pass, "kept by a release", |facts| facts.definitions.edit().push(a_definition("vpcs"))),
+        case("system-source", Fail, "has no key name", |facts| {
+            facts.system_source = Fetched::Known(SystemSourceFact::default());
+        }),
+        case("nodes-ready", Fail, "2 of 3 nodes fine; node-2: not ready", |facts| {
+            node(facts, 1).readiness = Readiness::NotReady;
+        }),
+        case("nodes-ready", Fail, "node-3: network unavailable", |facts| {
+            node(facts, 2).network_unavailable = Some(true);
+        }),
+        case("nodes-ready", Fail, "no longer reports", |facts| node(facts, 2).readiness = Readiness::Lost),
+        case("definitions", Fail, "vpcs.mizar.com: missing", |facts| {
+            facts.definitions.edit().retain(|definition| definition.name != "vpcs.mizar.com");
+        }),
+        case("definitions", Fail, "not served yet", |facts| facts.definitions.edit()[0].established = false),
+        case("definitions", Fail, "its names clash", |facts| facts.definitions.edit()[0].names_accepted = false),
+        case("definitions", Fail, "not installed", |facts| facts.definitions.edit().clear()),
+        case("daemon", Fail, "2 of 3 daemons fine; node-2: container main waits: ImagePullBackOff", |facts| {
+            let pod = daemon_pod(facts, 1);
+            pod.ready = false;
+            pod.containers[0].ready = false;
+            pod.containers[0].waiting = Some("ImagePullBackOff".into());
+        }),
+        case("daemon", Fail, "node-1: no daemon pod", |facts| {
+            facts.pods.edit().retain(|pod| pod.name != "mizar-daemon-1");
+        }),
+        case("daemon", Fail, "not installed", |facts| facts.daemon_sets.edit().clear()),
+        case("daemon", Unknown, "has not looked", |facts| facts.daemon_sets.edit()[0].generation = 2),
+        case("daemon", Warn, "restarted 3 times", |facts| daemon_pod(facts, 0).containers[0].restarts = 3),
+        case("daemon", Warn, "runs another image", |facts| {
+            facts.daemon_sets.edit()[0].images = vec!["mizarnet/dropletd:0.92".into()];
+        }),
+        case("daemon", Pass, "all 3 daemons fine", |facts| {
+            // A lost node cannot have a ready daemon; that it is lost is another check's finding.
+            let mut lost = a_node(4);
+            lost.readiness = Readiness::Lost;
+            facts.nodes.edit().push(lost);
+        }),
+        case("operator", Fail, "not ready: container main waits: CrashLoopBackOff", |facts| {
+            let pod = facts.pods.edit().iter_mut().find(|pod| pod.role == PodRole::Operator).unwrap();
+            pod.ready = false;
+            pod.containers[0].waiting = Some("CrashLoopBackOff".into());
+        }),
+        case("operator", Fail, "it has no pod", |facts| facts.pods.edit().retain(|pod| pod.role != PodRole::Operator)),
+        case("operator", Fail, "2 operators run at once", |facts| {
+            let second = PodFact { name: "mizar-operator-2".into(), ..an_operator_pod() };
+            facts.pods.edit().push(second);
+        }),
+        case("operator", Fail, "2 replicas", |facts| facts.deployments.edit()[0].replicas = 2),
+        case("operator", Fail, "not installed", |facts| facts.deployments.edit().clear()),
+        case("operator", Fail, "FEATUREGATE_BWQOS is true for the operator and false for the daemon", |facts| {
+            facts.deployments.edit()[0].gates.insert("FEATUREGATE_BWQOS".into(), "True".into());
+            facts.daemon_sets.edit()[0].gates.insert("FEATUREGATE_BWQOS".into(), "false".into());
+        }),
+        case("operator", Warn, "the operator is of version 0.92, the daemon of 0.91", |facts| {
+            facts.deployments.edit()[0].images = vec!["localhost:5000/endpointopr:0.92".into()];
+        }),
+        case("droplets", Fail, "2 of 3 Droplets done; node node-2: has no Droplet yet (192.168.0.2)", |facts| {
+            facts.droplets.edit().remove(1);
+        }),
+        case("droplets", Fail, "whose mac is blank", |facts| facts.droplets.edit()[0].mac.clear()),
+        case("droplets", Fail, "two Droplets", |facts| {
+            let second = DropletFact { object: provisioned("host-1b"), ..a_droplet(1) };
+            facts.droplets.edit().push(second);
+        }),
+        case("droplets", Warn, "host-9: belongs to no node", |facts| facts.droplets.edit().push(a_droplet(9))),
+        case("droplets", Skipped, "Mizar is not installed here", |facts| facts.droplets = Fetched::Absent),
+        case("vpcs", Fail, "Vpc vpc0: is Init", |facts| facts.vpcs.edit()[0].object.status = "Init".into()),
+        case("vpcs", Fail, "Vpc vpc0: does not exist yet", |facts| facts.vpcs.edit().clear()),
+        case("dividers", Fail, "Vpc vpc0: has 0 of 1 Dividers", |facts| facts.dividers.edit().clear()),
+        case("dividers", Fail, "is on Droplet \"host-9\", which does not exist", |facts| {
+            facts.dividers.edit()[0].droplet = "host-9".into();
+        }),
+        case("dividers", Warn, "has 2 Dividers and wants 1", |facts| facts.dividers.edit().push(a_divider("vpc0-d-2"))),
+        case("subnets", Fail, "outside that of Vpc vpc0 (10.20.0.0/16)", |facts| {
+            facts.subnets.edit()[0].ip = "10.30.0.0".into();
+        }),
+        case("subnets", Fail, "waits for Vpc vpc7", |facts| facts.subnets.edit()[0].vpc = "vpc7".into()),
+        case("subnets", Fail, "neither status nor type", |facts| facts.subnets.edit()[0].object.status.clear()),
+        case("bouncers", Fail, "Bouncer net0-b-1: is Init", |facts| {
+            facts.bouncers.edit()[0].object.status = "Init".into();
+        }),
+        case("bouncers", Fail, "Droplet \"\", which does not exist", |facts| facts.bouncers.edit()[0].droplet.clear()),
+        case("bouncers", Pass, "2 Bouncers Provisioned", |facts| facts.bouncers.edit().push(a_bouncer("net0-b-2"))),
+        case(
+            "host-endpoints",
+            Fail,
+            "2 of 3 host endpoints done; Droplet host-1: has no host endpoint in Vpc vpc0",
+            |facts| {
+                facts.endpoints.edit().remove(0);
+            },
+        ),
+        case("stuck-objects", Warn, "Endpoint web-default--eth0: is Init for longer than usual", |facts| {
+            let object = &mut pod_endpoint(facts).object;
+            (object.status, object.created) = ("Init".into(), minutes_ago(3));
+        }),
+        case("stuck-objects", Fail, "the operator has given up", |facts| {
+            let object = &mut pod_endpoint(facts).object;
+            (object.status, object.created) = ("Init".into(), minutes_ago(61));
+        }),
+        case("stuck-objects", Pass, "fine", |facts| {
+            let object = &mut pod_endpoint(facts).object;
+            (object.status, object.created) = ("Init".into(), minutes_ago(1));
+        }),
+        case("stuck-objects", Warn, "does not go", |facts| pod_endpoint(facts).object.deleting = minutes_ago(5)),
+        case("unfinished-handlers", Warn, "Endpoint web-default--eth0: Bouncers not yet ready!", |facts| {
+            pod_endpoint(facts).object.retries = vec![a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(2))];
+        }),
+        case("unfinished-handlers", Fail, "was restarted on a finished network", |facts| {
+            pod_endpoint(facts).object.retries = vec![a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(2))];
+            facts.bouncers.edit()[0].object.retries =
+                vec![a_retry("bouncer_opr_on_bouncer_provisioned", minutes_ago(2))];
+        }),
+        case("unfinished-handlers", Pass, "fine", |facts| {
+            pod_endpoint(facts).object.retries = vec![a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(0))];
+        }),
+        case("other-networks", Fail, "Cilium", |facts| facts.daemon_sets.edit().push(a_foreign_daemon_set("cilium"))),
+        case("pod-endpoints", Fail, "0 of 1 pods fine; default/web: has no Endpoint", |facts| {
+            pod_endpoint(facts).object.name = "web-other--eth0".into();
+        }),
+        case("pod-endpoints", Fail, "another address", |facts| pod_endpoint(facts).ip = "10.20.0.9".into()),
+        case("pod-endpoints", Fail, "not Provisioned", |facts| pod_endpoint(facts).object.status = "Init".into()),
+        case("pod-endpoints", Fail, "outside its Subnet", |facts| pod_endpoint(facts).net = "net7".into()),
+        case("pod-endpoints", Fail, "on another node", |facts| pod_endpoint(facts).droplet = "host-2".into()),
+        case("pod-endpoints", Pass, "no pod uses the network yet", |facts| {
+            // A minute is needed before pod and Endpoint must know each other.
+            facts.endpoints.edit().retain(|endpoint| endpoint.kind != "simple");
+            facts.pods.edit().iter_mut().for_each(|pod| pod.created = minutes_ago(0));
+        }),
+        case("duplicate-addresses", Fail, "10.20.0.2: held by web-default--eth0 and api-default--eth0", |facts| {
+            facts.endpoints.edit().push(a_pod_endpoint("api", "10.20.0.2"));
+        }),
+        case("leaked-endpoints", Warn, "gone-default--eth0: its pod is gone", |facts| {
+            facts.endpoints.edit().push(a_pod_endpoint("gone", "10.20.0.7"));
+        }),
+        case("leaked-endpoints", Warn, "host-9-default--hostep-1: its node is gone", |facts| {
+            facts.endpoints.edit().push(a_host_endpoint(9));
+        }),
+        case("pods-older-than-mizar", Warn, "kube-system/coredns: still on the network from before", |facts| {
+            let old = PodFact { namespace: "kube-system".into(), ..a_pod("coredns", "10.244.0.3") };
+            facts.pods.edit().push(old);
+        }),
+        case("pods-older-than-mizar", Warn, "nothing would create it again", |facts| {
+            facts.pods.edit().push(PodFact { owner: None, ..a_pod("lonely", "10.244.0.3") });
+        }),
+        case("pods-older-than-mizar", Skipped, "no Subnet yet", |facts| facts.subnets.edit().clear()),
+    ]
+}
+
+#[test]
+fn a_cluster_without_mizar_is_ready_for_it() {
+    let report = evaluate(Phase::Preflight, &a_cluster_before(), &options());
+    for result in &report.results {
+        assert_eq!(result.status, Status::Pass, "{}: {}", result.id, result.message);
+    }
+    assert!(report.is_clear());
+}
+
+#[test]
+fn a_healthy_cluster_passes_every_check() {
+    let report = evaluate(Phase::Health, &a_healthy_cluster(), &options());
+    for result in &report.results {
+        assert_eq!(result.status, Status::Pass, "{}: {}", result.id, result.message);
+        assert_eq!(result.hint, None, "{}", result.id);
+    }
+    assert_eq!(report.worst(), Status::Pass);
+}
+
+#[test]
+fn an_installed_cluster_also_passes_the_preflight_of_the_next_run() {
+    let report = evaluate(Phase::Preflight, &a_healthy_cluster(), &options());
+    assert!(report.is_clear(), "{:?}", report.blocking().map(|result| &result.message).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_check_finds_what_it_looks_for() {
+    for case in cases() {
+        let check = CHECKS.iter().find(|check| check.id == case.id).expect("a check of the table");
+        let mut facts = sample(check.phases[0]);
+        (case.wrong)(&mut facts);
+        let result = check.run(&facts, &options());
+        assert_eq!(result.status, case.status, "{}: {}", case.id, result.message);
+        assert!(result.message.contains(case.says), "{}: {:?} lacks {:?}", case.id, result.message, case.says);
+        assert_eq!(result.hint.is_some(), result.status.asks_for_action(), "{}", case.id);
+    }
+}
+
+#[test]
+fn every_check_has_a_case_in_which_it_does_not_pass() {
+    let tried: BTreeSet<&str> =
+        cases().iter().filter(|case| case.status.asks_for_action()).map(|case| case.id).collect();
+    let all: BTreeSet<&str> = CHECKS.iter().map(|check| check.id).collect();
+    assert_eq!(tried, all);
+}
+
+#[test]
+fn no_check_passes_when_a_source_could_not_be_read() {
+    for check in CHECKS {
+        for source in check.sources {
+            for (gap, says) in [
+                (Gap::Denied, format!("you are not allowed to {}", source.right())),
+                (Gap::Failed("connection reset".into()), format!("could not read {}: connection reset", source.noun())),
+                (Gap::NotAsked, format!("{} were not read", source.noun())),
+            ] {
+                let mut facts = sample(check.phases[0]);
+                facts.mark(*source, gap);
+                let result = check.run(&facts, &options());
+                assert_eq!((result.status, &result.message), (Status::Unknown, &says), "{}", check.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_check_looks_at_nothing_but_its_sources() {
+    for check in CHECKS {
+        let whole = check.run(&sample(check.phases[0]), &options());
+        for source in Source::ALL.iter().filter(|source| !check.sources.contains(source)) {
+            let mut facts = sample(check.phases[0]);
+            facts.mark(*source, Gap::Denied);
+            assert_eq!(check.run(&facts, &options()), whole, "{} looks at {source:?}", check.id);
+        }
+    }
+}
+
+#[test]
+fn without_the_definitions_the_network_is_skipped_and_not_unknown() {
+    let report = evaluate(Phase::Health, &a_cluster_before(), &options());
+    assert_eq!(report.result("definitions").unwrap().status, Status::Fail);
+    for id in ["droplets", "vpcs", "dividers", "subnets", "bouncers", "host-endpoints", "pod-endpoints"] {
+        let result = report.result(id).unwrap();
+        assert_eq!(result.status, Status::Skipped, "{id}: {}", result.message);
+    }
+}
+
+#[test]
+fn a_refusal_weighs_more_than_a_group_that_is_not_served() {
+    let mut facts = a_cluster_before();
+    facts.nodes = Fetched::Denied { right: "list nodes".into() };
+    assert_eq!(run("droplets", &facts).status, Status::Unknown);
+}
+
+#[test]
+fn another_network_is_a_warning_once_the_user_agreed() {
+    let mut facts = a_cluster_before();
+    facts.daemon_sets.edit().push(a_foreign_daemon_set("weave-net"));
+    let options = Options { take_over_cni: true, ..options() };
+    let report = evaluate(Phase::Preflight, &facts, &options);
+    let result = report.result("foreign-cni").unwrap();
+    assert_eq!(result.status, Status::Warn);
+    assert_eq!(result.message, "Mizar takes over from Weave Net (DaemonSet kube-system/weave-net, 3 nodes)");
+    assert!(report.is_clear());
+}
+
+#[test]
+fn fails_and_unknown_blockers_stand_in_the_way_and_nothing_else_does() {
+    let result = |severity, status| CheckResult { severity, status, ..run("vpcs", &a_healthy_cluster()) };
+    for (severity, status, blocks) in [
+        (Severity::Warning, Status::Fail, true),
+        (Severity::Blocker, Status::Fail, true),
+        (Severity::Blocker, Status::Unknown, true),
+        (Severity::Warning, Status::Unknown, false),
+        (Severity::Note, Status::Unknown, false),
+        (Severity::Blocker, Status::Warn, false),
+        (Severity::Blocker, Status::Skipped, false),
+        (Severity::Blocker, Status::Pass, false),
+    ] {
+        let report = Report { results: vec![result(severity, status)] };
+        assert_eq!(report.is_clear(), !blocks, "{severity:?} {status:?}");
+    }
+}
+
+#[test]
+fn the_json_form_holds_what_scripts_need() {
+    let mut facts = a_healthy_cluster();
+    facts.nodes.edit()[1].readiness = Readiness::NotReady;
+    let report = evaluate(Phase::Health, &facts, &options());
+    let json = report.to_json();
+    assert_eq!(json["apiVersion"], "mizar.dev/v1");
+    assert_eq!(json["kind"], "CheckReport");
+    assert_eq!(json["summary"]["fail"], 1);
+    let nodes = json["checks"].as_array().unwrap().iter().find(|check| check["id"] == "nodes-ready").unwrap();
+    assert_eq!(
+        *nodes,
+        json!({
+            "id": "nodes-ready", "category": "nodes", "severity": "blocker", "status": "fail",
+            "title": "Every node is ready", "message": "2 of 3 nodes fine; node-2: not ready",
+            "hint": "`kubectl describe node NAME` tells why", "doc": "docs/checks.md#nodes-ready",
+            "evidence": [{
+                "object": "Node node-2", "field": "status.conditions[Ready]", "seen": "False", "wanted": "True",
+                "since": "2026-03-01T02:00:00Z",
+            }],
+        })
+    );
+}
+
+#[test]
+fn ids_are_unique_and_kebab_case() {
+    let ids: BTreeSet<&str> = CHECKS.iter().map(|check| check.id).collect();
+    assert_eq!(ids.len(), CHECKS.len());
+    for id in ids {
+        assert!(id.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-'), "{id}");
+    }
+}
+
+#[test]
+fn every_phase_asks_each_source_once_and_only_what_it_needs() {
+    let preflight = sources_of(Phase::Preflight);
+    assert!(preflight.contains(&Source::Permissions) && !preflight.contains(&Source::Droplets));
+    let health = sources_of(Phase::Health);
+    assert!(health.contains(&Source::Droplets) && !health.contains(&Source::Permissions));
+    for sources in [preflight, health] {
+        assert_eq!(sources.iter().collect::<BTreeSet<_>>().len(), sources.len());
+    }
+}
+
+#[test]
+fn the_written_reference_is_that_of_the_table() {
+    assert_eq!(
+        include_str!("../../../../docs/checks.md"),
+        reference_markdown(),
+        "docs/checks.md is out of date: copy the right side of this comparison into it"
+    );
+}

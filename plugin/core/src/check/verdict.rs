@@ -183,8 +183,7 @@ pub(super) fn reasons(problems: &[Problem]) -> String {
             None => groups.push((&problem.reason, vec![&problem.name])),
         }
     }
-    let parts: Vec<String> =
-        groups.iter().map(|(reason, names)| format!("{}: {reason}", some_of(names))).collect();
+    let parts: Vec<String> = groups.iter().map(|(reason, names)| format!("{}: {reason}", some_of(names))).collect();
     if parts.len() <= NAMES_SHOWN {
         return parts.join("; ");
     }

@@ -142,11 +142,7 @@ impl PolicyRule {
         Self {
             verbs: texts(rule, "/verbs"),
             // The core group is the blank text, which `texts` would drop.
-            api_groups: list(rule, "/apiGroups")
-                .iter()
-                .filter_map(Value::as_str)
-                .map(ToOwned::to_owned)
-                .collect(),
+            api_groups: list(rule, "/apiGroups").iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect(),
             resources: texts(rule, "/resources"),
             resource_names: texts(rule, "/resourceNames"),
             non_resource_urls: texts(rule, "/nonResourceURLs"),
@@ -169,8 +165,7 @@ impl PolicyRule {
 
     fn has_resource(&self, wanted: &str) -> bool {
         let any_with_subresource = wanted.split_once('/').map(|(_, subresource)| format!("*/{subresource}"));
-        has(&self.resources, wanted)
-            || any_with_subresource.is_some_and(|pattern| self.resources.contains(&pattern))
+        has(&self.resources, wanted) || any_with_subresource.is_some_and(|pattern| self.resources.contains(&pattern))
     }
 
     /// Returns the single rights that make up the rule, in a namespace or in the whole cluster.

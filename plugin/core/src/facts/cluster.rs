@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::reading::{condition, flag, list, map, text, text_or_blank, texts, time};
-use super::{Absorb, FromObject, facts_from_objects};
+use super::{Absorb, facts_from_objects};
 
 /// The machine that this program runs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,10 +175,7 @@ impl NamespaceFact {
     /// Reads a Namespace; its metadata is enough.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
-        Self {
-            name: text_or_blank(object, "/metadata/name"),
-            deleting: time(object, "/metadata/deletionTimestamp"),
-        }
+        Self { name: text_or_blank(object, "/metadata/name"), deleting: time(object, "/metadata/deletionTimestamp") }
     }
 }
 

@@ -200,8 +200,7 @@ impl EndpointFact {
     #[must_use]
     pub fn belongs_to(&self, namespace: &str, pod: &str) -> bool {
         let rest = self.object.name.strip_prefix(pod).and_then(|rest| rest.strip_prefix('-'));
-        self.pod == pod
-            && rest.and_then(|rest| rest.strip_prefix(namespace)).is_some_and(|rest| rest.starts_with('-'))
+        self.pod == pod && rest.and_then(|rest| rest.strip_prefix(namespace)).is_some_and(|rest| rest.starts_with('-'))
     }
 }
 

@@ -69,7 +69,8 @@ pub(super) fn map(object: &Value, pointer: &str) -> BTreeMap<String, String> {
 
 /// Returns the `status` of a condition and the time it last changed.
 pub(super) fn condition(object: &Value, name: &str) -> Option<(String, Option<Timestamp>)> {
-    let condition =
-        list(object, "/status/conditions").iter().find(|entry| text(entry, "/type").is_some_and(|kind| kind == name))?;
+    let condition = list(object, "/status/conditions")
+        .iter()
+        .find(|entry| text(entry, "/type").is_some_and(|kind| kind == name))?;
     Some((text_or_blank(condition, "/status"), time(condition, "/lastTransitionTime")))
 }

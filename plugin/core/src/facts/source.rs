@@ -101,12 +101,9 @@ impl Source {
             Self::Services => whole("/api/v1/services", 500),
             Self::DaemonSets => whole("/apis/apps/v1/daemonsets", 500),
             Self::Deployments => whole("/apis/apps/v1/deployments", 500),
-            Self::Namespaces => Request::List {
-                path: "/api/v1/namespaces",
-                page_limit: 500,
-                label_selector: "",
-                metadata_only: true,
-            },
+            Self::Namespaces => {
+                Request::List { path: "/api/v1/namespaces", page_limit: 500, label_selector: "", metadata_only: true }
+            }
             Self::Releases => Request::List {
                 path: "/api/v1/secrets",
                 page_limit: 100,
@@ -132,10 +129,7 @@ impl Source {
     /// Whether it is one of Mizar's own kinds, which no server has before an install.
     #[must_use]
     pub const fn is_mizar(self) -> bool {
-        matches!(
-            self,
-            Self::Droplets | Self::Vpcs | Self::Dividers | Self::Subnets | Self::Bouncers | Self::Endpoints
-        )
+        matches!(self, Self::Droplets | Self::Vpcs | Self::Dividers | Self::Subnets | Self::Bouncers | Self::Endpoints)
     }
 
     /// Whether a server without it is an answer rather than a gap.

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::facts_from_objects;
 use super::reading::{condition, count, flag, generation, list, map, text, text_or_blank, time};
-use super::{FromObject, facts_from_objects};
 
 /// The release that an object says it belongs to, by Helm's annotations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,10 @@ impl HelmMark {
     #[must_use]
     pub fn from_object(object: &Value) -> Option<Self> {
         let release = text(object, "/metadata/annotations/meta.helm.sh~1release-name")?;
-        Some(Self { release, namespace: text_or_blank(object, "/metadata/annotations/meta.helm.sh~1release-namespace") })
+        Some(Self {
+            release,
+            namespace: text_or_blank(object, "/metadata/annotations/meta.helm.sh~1release-namespace"),
+        })
     }
 }
 

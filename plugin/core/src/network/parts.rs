@@ -60,10 +60,8 @@ pub(super) fn droplets(network: &Network<'_>) -> PartState {
         }
         let of_node: Vec<&DropletFact> = network.droplets_of(node).collect();
         if let [first, second, ..] = of_node.as_slice() {
-            progress.fail(format!(
-                "node {} has two Droplets, {} and {}",
-                node.name, first.object.name, second.object.name
-            ));
+            progress
+                .fail(format!("node {} has two Droplets, {} and {}", node.name, first.object.name, second.object.name));
         }
         progress.expect(format!("node {}", node.name), droplet_pending(node, &of_node));
     }
@@ -139,7 +137,9 @@ fn subnet_pending(subnet: &SubnetFact, vpc: Option<&VpcFact>) -> Option<String> 
 
 fn subnet_failure(subnet: &SubnetFact, vpc: Option<&VpcFact>) -> Option<String> {
     if subnet.object.status.is_empty() && subnet.kind.is_empty() {
-        return Some("has neither status nor type: the operator does not look at it until its spec.status is Init".into());
+        return Some(
+            "has neither status nor type: the operator does not look at it until its spec.status is Init".into(),
+        );
     }
     let range = match Cidr::new(&subnet.ip, &subnet.prefix) {
         Ok(range) => range,
