@@ -1,1 +1,200 @@
-//! Being written.
+//! A Helm chart: loaded from paths and bytes that are handed in, its values merged and checked, its templates rendered to documents.
+//! Follows Helm 4 to the byte, because the same chart is installed by both. Applying what comes out is for others.
+
+mod ignore;
+mod metadata;
+mod nearest;
+pub mod render;
+mod schema;
+pub mod set;
+pub mod values;
+
+pub use metadata::Metadata;
+pub(crate) use nearest::nearest;
+pub use render::{Capabilities, Document, Hook, HookEvent, ReleaseInfo, RenderError, Rendered, render, render_with};
+pub use schema::SchemaFailure;
+pub use values::{Merged, Origin, Source, ValueLayers, ValuesError};
+
+use crate::yaml::{self, DuplicateKeys, Locations, YamlError, with_float_numbers};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+#[cfg(test)]
+mod tests;
+
+/// One file of a chart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// The path in the chart, for example `templates/daemon/daemonset.yaml`.
+    pub path: String,
+    /// The bytes as they are stored.
+    pub data: Vec<u8>,
+}
+
+/// A chart without dependencies.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// Chart.yaml.
+    pub metadata: Metadata,
+    /// The defaults of values.yaml; numbers are floats, as Helm has them.
+    pub values: Value,
+    /// Where each default stands in values.yaml.
+    pub value_locations: Locations,
+    /// The text of values.schema.json.
+    pub schema: Option<String>,
+    /// Everything below `templates/`, NOTES.txt and helpers included, by path.
+    pub templates: Vec<File>,
+    /// Everything else except Chart.yaml, Chart.lock, values.yaml and the schema, by path.
+    pub files: Vec<File>,
+}
+
+/// Why files are not a usable chart.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ChartError {
+    /// There is no Chart.yaml.
+    #[error("Chart.yaml is missing: this is no chart")]
+    NoMetadata,
+    /// A file of the chart is not valid YAML.
+    #[error("{path}:{}: {message}", .position.line)]
+    Yaml {
+        /// The file.
+        path: String,
+        /// Where in it.
+        position: yaml::Position,
+        /// What is wrong.
+        message: String,
+    },
+    /// A field of Chart.yaml is missing or wrong.
+    #[error("Chart.yaml: {message}")]
+    Metadata {
+        /// What is wrong.
+        message: String,
+    },
+    /// A file that must hold a mapping holds something else.
+    #[error("{path} must hold a mapping")]
+    NotAMapping {
+        /// The file.
+        path: String,
+    },
+    /// A file that must be text is not UTF-8.
+    #[error("{path} is not UTF-8 text")]
+    NotText {
+        /// The file.
+        path: String,
+    },
+    /// values.schema.json is no JSON schema.
+    #[error("values.schema.json: {message}")]
+    Schema {
+        /// What is wrong.
+        message: String,
+    },
+    /// The chart has dependencies.
+    #[error("chart {chart} has dependencies ({names}), which are not supported; render it with helm template instead")]
+    Dependencies {
+        /// The chart.
+        chart: String,
+        /// Their names.
+        names: String,
+    },
+    /// A library chart.
+    #[error("chart {chart} is a library, which cannot be installed")]
+    Library {
+        /// The chart.
+        chart: String,
+    },
+    /// A pattern in .helmignore is malformed.
+    #[error(".helmignore:{line}: {message}")]
+    Ignore {
+        /// The line.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl ChartError {
+    fn yaml(path: &str, error: YamlError) -> Self {
+        Self::Yaml { path: path.into(), position: error.position, message: error.message }
+    }
+}
+
+impl Chart {
+    /// Loads a chart from its files; the paths are relative to the folder that holds Chart.yaml.
+    pub fn load(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Self, ChartError> {
+        let mut files: BTreeMap<String, Vec<u8>> =
+            files.into_iter().map(|(path, data)| (path, without_byte_order_mark(data))).collect();
+        let rules = match files.get(".helmignore") {
+            Some(data) => ignore::Rules::parse(&text(".helmignore", data)?)?,
+            None => ignore::Rules::default(),
+        };
+        files.retain(|path, _| !rules.ignores(path));
+        let metadata_text = files.remove("Chart.yaml").ok_or(ChartError::NoMetadata)?;
+        let metadata = Metadata::parse(&text("Chart.yaml", &metadata_text)?)?;
+        refuse_dependencies(&metadata, files.keys())?;
+        files.remove("Chart.lock");
+        let (values, value_locations) = match files.remove("values.yaml") {
+            Some(data) => read_values("values.yaml", &text("values.yaml", &data)?)?,
+            None => (Value::Object(Map::new()), Locations::default()),
+        };
+        let schema = files.remove("values.schema.json").map(|data| text("values.schema.json", &data)).transpose()?;
+        let (templates, files) = files
+            .into_iter()
+            .map(|(path, data)| File { path, data })
+            .partition(|file| file.path.starts_with("templates/"));
+        let chart = Self { metadata, values, value_locations, schema, templates, files };
+        schema::compile(&chart)?;
+        Ok(chart)
+    }
+
+    /// Returns a file outside of `templates/` as text.
+    pub fn file_text(&self, path: &str) -> Result<Option<String>, ChartError> {
+        self.files.iter().find(|file| file.path == path).map(|file| text(path, &file.data)).transpose()
+    }
+
+    /// The profiles that the chart ships as `values-<profile>.yaml`.
+    #[must_use]
+    pub fn profiles(&self) -> Vec<&str> {
+        let names = self.files.iter().filter_map(|file| file.path.strip_prefix("values-")?.strip_suffix(".yaml"));
+        names.filter(|name| !name.contains('/')).collect()
+    }
+}
+
+/// Reads a values file: all its documents merged, numbers as floats.
+fn read_values(path: &str, source: &str) -> Result<(Value, Locations), ChartError> {
+    let documents = yaml::read_all(source, DuplicateKeys::Refuse).map_err(|error| ChartError::yaml(path, error))?;
+    let mut merged = Map::new();
+    let mut locations = Locations::default();
+    for (value, places) in documents {
+        match value {
+            Value::Object(fields) => values::merge_maps(&mut merged, fields),
+            Value::Null => {}
+            _ => return Err(ChartError::NotAMapping { path: path.into() }),
+        }
+        locations.extend(places);
+    }
+    Ok((with_float_numbers(Value::Object(merged)), locations))
+}
+
+fn refuse_dependencies<'a>(metadata: &Metadata, paths: impl Iterator<Item = &'a String>) -> Result<(), ChartError> {
+    let mut names = metadata.dependencies.clone();
+    for path in paths {
+        let folder = path.strip_prefix("charts/").and_then(|rest| rest.split('/').next());
+        if let Some(folder) = folder.filter(|folder| !folder.starts_with(['_', '.']) && *folder != "README.md")
+            && !names.iter().any(|name| folder.starts_with(name.as_str()))
+        {
+            names.push(folder.to_string());
+        }
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(ChartError::Dependencies { chart: metadata.name.clone(), names: names.join(", ") })
+}
+
+fn text(path: &str, data: &[u8]) -> Result<String, ChartError> {
+    String::from_utf8(data.to_vec()).map_err(|_| ChartError::NotText { path: path.into() })
+}
+
+fn without_byte_order_mark(data: Vec<u8>) -> Vec<u8> {
+    data.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(data)
+}

@@ -1,0 +1,144 @@
+//! Checks values against the chart's values.schema.json and says what is wrong in a person's terms: where it was set, which field, what is
+//! allowed, which key was probably meant.
+
+use super::values::Merged;
+use super::{Chart, ChartError, nearest};
+use crate::yaml::with_plain_numbers;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+use std::fmt;
+
+/// One value that the schema does not allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaFailure {
+    /// Where the value was set: `values.yaml:12`, `--set daemon.imge=x`.
+    pub origin: Option<String>,
+    /// The field, for example `daemon.image`.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl fmt::Display for SchemaFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(origin) = &self.origin {
+            write!(formatter, "{origin}: ")?;
+        }
+        if self.field.is_empty() {
+            return formatter.write_str(&self.message);
+        }
+        write!(formatter, "{}: {}", self.field, self.message)
+    }
+}
+
+/// Compiles the schema, so that a broken one is found when the chart is loaded. References to other files are not followed.
+pub(super) fn compile(chart: &Chart) -> Result<Option<Validator>, ChartError> {
+    let Some(text) = &chart.schema else { return Ok(None) };
+    let schema: Value =
+        serde_json::from_str(text).map_err(|error| ChartError::Schema { message: format!("not JSON: {error}") })?;
+    let validator = jsonschema::validator_for(&schema).map_err(|error| ChartError::Schema { message: error.to_string() })?;
+    Ok(Some(validator))
+}
+
+pub(super) fn validate(chart: &Chart, merged: &Merged) -> Result<Vec<SchemaFailure>, ChartError> {
+    let Some(validator) = compile(chart)? else { return Ok(Vec::new()) };
+    // Whole floats are integers to people and in messages.
+    let values = with_plain_numbers(merged.values.clone());
+    let mut failures = Vec::new();
+    for error in validator.iter_errors(&values) {
+        describe(&error, merged, &mut failures);
+    }
+    failures.dedup();
+    Ok(failures)
+}
+
+fn describe(error: &ValidationError<'_>, merged: &Merged, failures: &mut Vec<SchemaFailure>) {
+    let path: Vec<String> = error.instance_path().as_str().split('/').skip(1).map(unescape).collect();
+    if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
+        for key in unexpected {
+            let mut path = path.clone();
+            path.push(key.clone());
+            let known = sibling_names(error, merged, &path);
+            let hint = nearest(key, known.iter().map(String::as_str));
+            let hint = hint.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+            failures.push(failure(merged, &path, format!("unknown value{hint}")));
+        }
+        return;
+    }
+    failures.push(failure(merged, &path, message(error)));
+}
+
+/// The names that would have been right: what the chart has beside the unknown key.
+fn sibling_names(error: &ValidationError<'_>, merged: &Merged, path: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = match error.instance().as_object() {
+        Some(fields) => fields.keys().filter(|key| path.last() != Some(key)).cloned().collect(),
+        None => Vec::new(),
+    };
+    let parent = &path[..path.len() - 1];
+    names.extend(merged.origins.keys().filter(|known| known.starts_with(parent)).filter_map(|known| known.get(parent.len()).cloned()));
+    names.retain(|name| path.last() != Some(name));
+    names
+}
+
+fn message(error: &ValidationError<'_>) -> String {
+    let instance = error.instance();
+    match error.kind() {
+        ValidationErrorKind::Type { kind } => format!("must be {}, is {}", types(kind), shown(instance)),
+        ValidationErrorKind::Enum { options } => {
+            let allowed: Vec<String> = options.as_array().into_iter().flatten().map(shown).collect();
+            let text = instance.as_str().unwrap_or_default();
+            let texts = options.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let hint = nearest(text, texts).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+            format!("is {}, must be one of {}{hint}", shown(instance), allowed.join(", "))
+        }
+        ValidationErrorKind::Constant { expected_value } => {
+            format!("is {}, must be {}", shown(instance), shown(expected_value))
+        }
+        ValidationErrorKind::Pattern { pattern } => format!("{} does not match the pattern {pattern}", shown(instance)),
+        ValidationErrorKind::Required { property } => format!("the value {} is missing", shown(property)),
+        ValidationErrorKind::Minimum { limit } => format!("is {}, must be at least {limit}", shown(instance)),
+        ValidationErrorKind::Maximum { limit } => format!("is {}, must be at most {limit}", shown(instance)),
+        ValidationErrorKind::MinLength { limit } => format!("must have at least {limit} characters"),
+        ValidationErrorKind::MaxLength { limit } => format!("must have at most {limit} characters"),
+        ValidationErrorKind::MinItems { limit } => format!("must have at least {limit} items"),
+        ValidationErrorKind::MaxItems { limit } => format!("must have at most {limit} items"),
+        ValidationErrorKind::UniqueItems => "has an item twice".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn types(kind: &jsonschema::error::TypeKind) -> String {
+    let named = |kind: &str| match kind {
+        "object" => "a map",
+        "array" => "a list",
+        "string" => "a text",
+        "integer" => "an integer",
+        "number" => "a number",
+        "boolean" => "true or false",
+        _ => "null",
+    };
+    match kind {
+        jsonschema::error::TypeKind::Single(kind) => named(&kind.to_string()).into(),
+        jsonschema::error::TypeKind::Multiple(kinds) => {
+            kinds.iter().map(|kind| named(&kind.to_string())).collect::<Vec<_>>().join(" or ")
+        }
+    }
+}
+
+/// Long values would hide the message.
+fn shown(value: &Value) -> String {
+    const LONGEST: usize = 80;
+    let text = value.to_string();
+    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST).chain(['…']).collect() }
+}
+
+fn failure(merged: &Merged, path: &[String], message: String) -> SchemaFailure {
+    let inside = || merged.origins.iter().find(|(known, _)| !path.is_empty() && known.starts_with(path)).map(|(_, origin)| origin);
+    let origin = merged.origin(path).or_else(inside).map(ToString::to_string);
+    SchemaFailure { origin, field: path.join("."), message }
+}
+
+fn unescape(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}

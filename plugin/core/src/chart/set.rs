@@ -1,0 +1,364 @@
+//! The grammar of `--set`, `--set-string`, `--set-json` and `--set-file`, as Helm has it: `a.b[0].c=v,d={x,y}`, a backslash before any
+//! character that would mean something. Errors name the flag and the place in its text.
+
+use super::values::merge_maps;
+use crate::yaml::with_float_numbers;
+use serde_json::{Map, Value};
+
+/// The longest list that an index may make.
+const MAX_INDEX: usize = 65_536;
+/// How many names may stand behind each other.
+const MAX_DEPTH: usize = 30;
+
+/// The flags that set values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SetFlag {
+    /// `--set-json`: JSON values, or a whole JSON object.
+    Json,
+    /// `--set`: booleans, null and integers are recognised.
+    Typed,
+    /// `--set-string`: everything is text.
+    Text,
+    /// `--set-file`: the value is the path of a file whose content is the value.
+    File,
+}
+
+impl SetFlag {
+    /// The flag as it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "--set-json",
+            Self::Typed => "--set",
+            Self::Text => "--set-string",
+            Self::File => "--set-file",
+        }
+    }
+}
+
+/// What is wrong with the text of a flag.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} {text:?}: at character {position}: {message}", .flag.name())]
+pub struct SetError {
+    /// The flag.
+    pub flag: SetFlag,
+    /// Its whole text.
+    pub text: String,
+    /// The character it fails at, from 1.
+    pub position: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Sets what `text` says in `values` and returns the paths it has set.
+/// `read_file` gives the content of a file that `--set-file` names.
+pub fn apply(
+    flag: SetFlag,
+    text: &str,
+    values: &mut Map<String, Value>,
+    read_file: &mut dyn FnMut(&str) -> Result<String, String>,
+) -> Result<Vec<Vec<String>>, SetError> {
+    if flag == SetFlag::Json && text.trim_start().starts_with('{') {
+        return apply_object(text, values);
+    }
+    let characters: Vec<char> = text.chars().collect();
+    let mut parser = Parser { flag, text, characters, at: 0, path: Vec::new(), touched: Vec::new(), read_file };
+    while parser.key(values, 0)? == Progress::More {}
+    Ok(parser.touched)
+}
+
+fn apply_object(text: &str, values: &mut Map<String, Value>) -> Result<Vec<Vec<String>>, SetError> {
+    let parsed: Map<String, Value> = serde_json::from_str(text.trim()).map_err(|error| SetError {
+        flag: SetFlag::Json,
+        text: text.into(),
+        position: error.column().max(1),
+        message: format!("not JSON: {error}"),
+    })?;
+    let Value::Object(parsed) = with_float_numbers(Value::Object(parsed)) else { return Ok(Vec::new()) };
+    let mut touched = Vec::new();
+    super::values::leaves(&Value::Object(parsed.clone()), &mut Vec::new(), &mut |path, _| touched.push(path.to_vec()));
+    merge_maps(values, parsed);
+    Ok(touched)
+}
+
+#[derive(Debug, PartialEq)]
+enum Progress {
+    More,
+    End,
+}
+
+struct Parser<'a> {
+    flag: SetFlag,
+    text: &'a str,
+    characters: Vec<char>,
+    at: usize,
+    path: Vec<String>,
+    touched: Vec<Vec<String>>,
+    read_file: &'a mut dyn FnMut(&str) -> Result<String, String>,
+}
+
+impl Parser<'_> {
+    fn failure(&self, message: impl Into<String>) -> SetError {
+        SetError { flag: self.flag, text: self.text.into(), position: self.at.max(1), message: message.into() }
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let character = self.characters.get(self.at).copied();
+        self.at += usize::from(character.is_some());
+        character
+    }
+
+    /// Reads up to one of `stops`, which it eats; nothing where the text ends first.
+    fn until(&mut self, stops: &[char]) -> (String, Option<char>) {
+        let mut read = String::new();
+        while let Some(character) = self.next() {
+            if stops.contains(&character) {
+                return (read, Some(character));
+            }
+            if character == '\\' {
+                match self.next() {
+                    Some(escaped) => read.push(escaped),
+                    None => return (read, None),
+                }
+            } else {
+                read.push(character);
+            }
+        }
+        (read, None)
+    }
+
+    fn touch(&mut self, key: &str) {
+        let mut path = self.path.clone();
+        path.push(key.to_string());
+        self.touched.push(path);
+    }
+
+    fn set(&mut self, data: &mut Map<String, Value>, key: String, value: Value) {
+        // Helm ignores an empty name.
+        if !key.is_empty() {
+            self.touch(&key);
+            data.insert(key, value);
+        }
+    }
+
+    fn key(&mut self, data: &mut Map<String, Value>, depth: usize) -> Result<Progress, SetError> {
+        let (key, stop) = self.until(&['=', '[', ',', '.']);
+        match stop {
+            None if key.is_empty() => Ok(Progress::End),
+            None => Err(self.failure(format!("key {key:?} has no value"))),
+            Some('[') => {
+                let index = self.index()?;
+                let mut list = match data.get(&key) {
+                    None => Vec::new(),
+                    Some(Value::Array(list)) => list.clone(),
+                    Some(other) => return Err(self.failure(format!("{key:?} is {}, not a list", type_of(other)))),
+                };
+                self.path.push(key.clone());
+                let progress = self.list_item(&mut list, index, depth);
+                self.path.pop();
+                let progress = progress?;
+                if !key.is_empty() {
+                    data.insert(key, Value::Array(list));
+                }
+                Ok(progress)
+            }
+            Some('=') => {
+                let (value, progress) = self.value()?;
+                self.set(data, key, value);
+                Ok(progress)
+            }
+            Some(',') => Err(self.failure(format!("key {key:?} has no value (cannot end with ,)"))),
+            Some(_) => self.inner(data, key, depth + 1),
+        }
+    }
+
+    fn inner(&mut self, data: &mut Map<String, Value>, key: String, depth: usize) -> Result<Progress, SetError> {
+        if depth > MAX_DEPTH {
+            return Err(self.failure(format!("names are nested deeper than {MAX_DEPTH} levels")));
+        }
+        let mut inner = match data.get(&key) {
+            None => Map::new(),
+            Some(Value::Object(inner)) => inner.clone(),
+            Some(other) => return Err(self.failure(format!("{key:?} is {}, not a map", type_of(other)))),
+        };
+        self.path.push(key.clone());
+        let progress = self.key(&mut inner, depth);
+        self.path.pop();
+        let progress = progress?;
+        if inner.is_empty() {
+            return if progress == Progress::More {
+                Err(self.failure(format!("key map {key:?} has no value")))
+            } else {
+                Ok(progress)
+            };
+        }
+        if !key.is_empty() {
+            data.insert(key, Value::Object(inner));
+        }
+        Ok(progress)
+    }
+
+    fn index(&mut self) -> Result<usize, SetError> {
+        let (digits, stop) = self.until(&[']']);
+        if stop.is_none() {
+            return Err(self.failure("an index is not closed with ]"));
+        }
+        let index: i64 = digits.parse().map_err(|_| self.failure(format!("{digits:?} is no index")))?;
+        let index = usize::try_from(index).map_err(|_| self.failure(format!("the index {index} is negative")))?;
+        if index > MAX_INDEX {
+            return Err(self.failure(format!("the index {index} is greater than {MAX_INDEX}")));
+        }
+        Ok(index)
+    }
+
+    fn list_item(&mut self, list: &mut Vec<Value>, index: usize, depth: usize) -> Result<Progress, SetError> {
+        let (rest, stop) = self.until(&['[', '.', '=']);
+        if !rest.is_empty() {
+            return Err(self.failure(format!("unexpected text {rest:?} after an index")));
+        }
+        let present = list.get(index).cloned();
+        let (value, progress) = match stop {
+            // Helm leaves an index without a value as it was.
+            None => return Ok(Progress::End),
+            Some('=') => {
+                let set = self.value()?;
+                self.touch(&index.to_string());
+                set
+            }
+            Some('[') => {
+                let next = self.index()?;
+                let mut inner = match present {
+                    None | Some(Value::Null) => Vec::new(),
+                    Some(Value::Array(inner)) => inner,
+                    Some(other) => return Err(self.failure(format!("item {index} is {}, not a list", type_of(&other)))),
+                };
+                self.path.push(index.to_string());
+                let progress = self.list_item(&mut inner, next, depth);
+                self.path.pop();
+                (Value::Array(inner), progress?)
+            }
+            Some(_) => {
+                let mut inner = match present {
+                    Some(Value::Object(inner)) => inner,
+                    _ => Map::new(),
+                };
+                self.path.push(index.to_string());
+                let progress = self.key(&mut inner, depth);
+                self.path.pop();
+                (Value::Object(inner), progress?)
+            }
+        };
+        if list.len() <= index {
+            list.resize(index + 1, Value::Null);
+        }
+        list[index] = value;
+        Ok(progress)
+    }
+
+    fn progress(&self) -> Progress {
+        if self.at < self.characters.len() { Progress::More } else { Progress::End }
+    }
+
+    fn value(&mut self) -> Result<(Value, Progress), SetError> {
+        if self.flag == SetFlag::Json {
+            return self.json();
+        }
+        if self.at >= self.characters.len() {
+            return Ok((Value::from(""), Progress::End));
+        }
+        if self.characters[self.at] == '{' {
+            self.at += 1;
+            let list = self.list()?;
+            return Ok((list, self.progress()));
+        }
+        let (text, stop) = self.until(&[',']);
+        let value = self.typed(text)?;
+        Ok((value, if stop.is_some() { Progress::More } else { Progress::End }))
+    }
+
+    fn list(&mut self) -> Result<Value, SetError> {
+        let mut items = Vec::new();
+        loop {
+            let (text, stop) = self.until(&[',', '}']);
+            match stop {
+                None => return Err(self.failure("list must terminate with '}'")),
+                Some(',') => items.push(self.typed(text)?),
+                Some(_) => {
+                    if self.characters.get(self.at) == Some(&',') {
+                        self.at += 1;
+                    }
+                    items.push(self.typed(text)?);
+                    return Ok(Value::Array(items));
+                }
+            }
+        }
+    }
+
+    fn typed(&mut self, text: String) -> Result<Value, SetError> {
+        match self.flag {
+            SetFlag::Text | SetFlag::Json => Ok(Value::from(text)),
+            SetFlag::File => (self.read_file)(&text).map(Value::from).map_err(|message| self.failure(message)),
+            SetFlag::Typed => Ok(typed(text)),
+        }
+    }
+
+    fn json(&mut self) -> Result<(Value, Progress), SetError> {
+        if self.empty_json() {
+            return Ok((Value::Null, self.progress()));
+        }
+        let rest: String = self.characters[self.at..].iter().collect();
+        let mut stream = serde_json::Deserializer::from_str(&rest).into_iter::<Value>();
+        let value = match stream.next() {
+            Some(Ok(value)) => value,
+            Some(Err(error)) => {
+                self.at += error.column();
+                return Err(self.failure(format!("not JSON: {error}")));
+            }
+            None => Value::Null,
+        };
+        self.at += rest[..stream.byte_offset()].chars().count();
+        self.empty_json();
+        Ok((with_float_numbers(value), self.progress()))
+    }
+
+    /// Skips blanks and one comma; whether nothing else stood there.
+    fn empty_json(&mut self) -> bool {
+        loop {
+            match self.characters.get(self.at) {
+                None => return true,
+                Some(',') => {
+                    self.at += 1;
+                    return true;
+                }
+                Some(blank) if blank.is_whitespace() => self.at += 1,
+                Some(_) => return false,
+            }
+        }
+    }
+}
+
+/// What `--set` makes of a text: a leading zero keeps it text.
+fn typed(text: String) -> Value {
+    match text.to_lowercase().as_str() {
+        "true" => return Value::Bool(true),
+        "false" => return Value::Bool(false),
+        "null" => return Value::Null,
+        "0" => return Value::from(0),
+        _ => {}
+    }
+    match text.parse::<i64>() {
+        Ok(integer) if !text.starts_with('0') => Value::from(integer),
+        _ => Value::from(text),
+    }
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
+    }
+}

@@ -1,0 +1,303 @@
+//! Turns YAML text into JSON values, with the position of every key, and limits against texts made to exhaust us.
+
+use super::position::{Locations, Position};
+use super::scalar::{Scalar, resolve};
+use base64::Engine as _;
+use serde_json::{Map, Number, Value};
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+/// Texts nested deeper than this are refused; no chart or manifest comes near it.
+const MAX_DEPTH: usize = 100;
+/// Nodes of one text, aliases counted as what they stand for.
+const MAX_NODES: usize = 1_000_000;
+/// Bytes of one text.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// What to do when a mapping has a key twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DuplicateKeys {
+    /// Refuse: right for files a person of ours wrote.
+    Refuse,
+    /// Take the last one, as Helm and kubectl do: right for what others rendered.
+    TakeLast,
+}
+
+/// Why a text is not usable YAML.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {}, column {}: {message}", .position.line, .position.column)]
+pub struct YamlError {
+    /// Where.
+    pub position: Position,
+    /// What, as a lower-case fragment.
+    pub message: String,
+}
+
+impl YamlError {
+    fn new(at: Position, message: impl Into<String>) -> Self {
+        Self { position: at, message: message.into() }
+    }
+}
+
+/// Reads the first document of a text; an empty text is null.
+pub fn read(text: &str, duplicates: DuplicateKeys) -> Result<Value, YamlError> {
+    read_located(text, duplicates).map(|(value, _)| value)
+}
+
+/// Reads the first document of a text and where each of its keys stands.
+pub fn read_located(text: &str, duplicates: DuplicateKeys) -> Result<(Value, Locations), YamlError> {
+    let mut reader = Reader::new(text, duplicates)?;
+    Ok(reader.next_document()?.unwrap_or_default())
+}
+
+/// Reads all documents of a text, each with the places of its keys.
+pub fn read_all(text: &str, duplicates: DuplicateKeys) -> Result<Vec<(Value, Locations)>, YamlError> {
+    let mut reader = Reader::new(text, duplicates)?;
+    let mut documents = Vec::new();
+    while let Some(document) = reader.next_document()? {
+        documents.push(document);
+    }
+    Ok(documents)
+}
+
+struct Anchored {
+    value: Value,
+    nodes: usize,
+}
+
+struct Reader<'text> {
+    events: Box<dyn Iterator<Item = Result<(Event<'text>, Span), ScanError>> + 'text>,
+    duplicates: DuplicateKeys,
+    anchors: HashMap<usize, Anchored>,
+    nodes: usize,
+    locations: Locations,
+    path: Vec<String>,
+    last: Position,
+}
+
+impl<'text> Reader<'text> {
+    fn new(text: &'text str, duplicates: DuplicateKeys) -> Result<Self, YamlError> {
+        let start = Position { line: 1, column: 1 };
+        if text.len() > MAX_BYTES {
+            return Err(YamlError::new(start, format!("the text is larger than {} MiB", MAX_BYTES >> 20)));
+        }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Ok(Self {
+            events: Box::new(Parser::new_from_str(text)),
+            duplicates,
+            anchors: HashMap::new(),
+            nodes: 0,
+            locations: Locations::default(),
+            path: Vec::new(),
+            last: start,
+        })
+    }
+
+    fn next_event(&mut self) -> Result<Option<(Event<'text>, Position)>, YamlError> {
+        loop {
+            match self.events.next() {
+                None => return Ok(None),
+                Some(Err(error)) => {
+                    let marker = error.marker();
+                    let at = Position { line: marker.line().max(1), column: marker.col() + 1 };
+                    return Err(YamlError::new(at, error.info()));
+                }
+                Some(Ok((Event::Comment(..), _))) => {}
+                Some(Ok((event, span))) => {
+                    self.last = Position { line: span.start.line().max(1), column: span.start.col() + 1 };
+                    return Ok(Some((event, self.last)));
+                }
+            }
+        }
+    }
+
+    fn expect_event(&mut self) -> Result<(Event<'text>, Position), YamlError> {
+        self.next_event()?.ok_or_else(|| YamlError::new(self.last, "the text ends too early"))
+    }
+
+    fn next_document(&mut self) -> Result<Option<(Value, Locations)>, YamlError> {
+        while let Some((event, _)) = self.next_event()? {
+            if let Event::DocumentStart(..) = event {
+                self.anchors.clear();
+                let (event, at) = self.expect_event()?;
+                let (value, _) = self.node(event, at, 0)?;
+                return Ok(Some((value, std::mem::take(&mut self.locations))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads one node; the second result is how many nodes it stands for.
+    fn node(&mut self, event: Event<'text>, at: Position, depth: usize) -> Result<(Value, usize), YamlError> {
+        if depth > MAX_DEPTH {
+            return Err(YamlError::new(at, format!("nested deeper than {MAX_DEPTH} levels")));
+        }
+        self.count(1, at)?;
+        let (value, nodes, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => (scalar(&text, style, tag.as_ref(), at)?, 1, anchor),
+            Event::SequenceStart(_, anchor, _) => {
+                let (value, nodes) = self.sequence(depth)?;
+                (value, nodes, anchor)
+            }
+            Event::MappingStart(_, anchor, _) => {
+                let (value, nodes) = self.mapping(depth)?;
+                (value, nodes, anchor)
+            }
+            Event::Alias(anchor) => {
+                let found = self.anchors.get(&anchor);
+                let found = found.ok_or_else(|| YamlError::new(at, "an alias refers to the node it stands in"))?;
+                let (value, nodes) = (found.value.clone(), found.nodes);
+                self.count(nodes, at)?;
+                return Ok((value, nodes));
+            }
+            other => return Err(YamlError::new(at, format!("expected a value, found {other:?}"))),
+        };
+        if anchor > 0 {
+            self.anchors.insert(anchor, Anchored { value: value.clone(), nodes });
+        }
+        Ok((value, nodes))
+    }
+
+    fn count(&mut self, nodes: usize, at: Position) -> Result<(), YamlError> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > MAX_NODES {
+            return Err(YamlError::new(at, format!("more than {MAX_NODES} values, aliases counted as what they repeat")));
+        }
+        Ok(())
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<(Value, usize), YamlError> {
+        let mut items = Vec::new();
+        let mut nodes = 1;
+        loop {
+            let (event, at) = self.expect_event()?;
+            if event == Event::SequenceEnd {
+                return Ok((Value::Array(items), nodes));
+            }
+            self.path.push(items.len().to_string());
+            self.locations.insert(self.path.clone(), at);
+            let (item, size) = self.node(event, at, depth + 1)?;
+            self.path.pop();
+            nodes += size;
+            items.push(item);
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<(Value, usize), YamlError> {
+        let mut fields = Map::new();
+        let mut seen = HashSet::new();
+        let mut nodes = 1;
+        loop {
+            let (event, at) = self.expect_event()?;
+            if event == Event::MappingEnd {
+                return Ok((Value::Object(fields), nodes));
+            }
+            let key = self.key(event, at, depth)?;
+            let (event, value_at) = self.expect_event()?;
+            let Some(key) = key else {
+                let (value, size) = self.node(event, value_at, depth + 1)?;
+                nodes += size;
+                merge(&mut fields, value, value_at)?;
+                continue;
+            };
+            if !seen.insert(key.clone()) && self.duplicates == DuplicateKeys::Refuse {
+                return Err(YamlError::new(at, format!("the key `{key}` is set twice in this mapping")));
+            }
+            self.path.push(key.clone());
+            self.locations.insert(self.path.clone(), at);
+            let (value, size) = self.node(event, value_at, depth + 1)?;
+            self.path.pop();
+            nodes += size + 1;
+            fields.insert(key, value);
+        }
+    }
+
+    /// Reads a key as text, the way JSON would have it; nothing for a merge key.
+    fn key(&mut self, event: Event<'text>, at: Position, depth: usize) -> Result<Option<String>, YamlError> {
+        if let Event::Scalar(text, ScalarStyle::Plain, _, None) = &event
+            && resolve(text) == Scalar::Merge
+        {
+            return Ok(None);
+        }
+        match self.node(event, at, depth + 1)?.0 {
+            Value::String(text) => Ok(Some(text)),
+            Value::Bool(value) => Ok(Some(value.to_string())),
+            Value::Number(number) => Ok(Some(number_key(&number))),
+            Value::Null => Err(YamlError::new(at, "a key cannot be null")),
+            Value::Array(_) | Value::Object(_) => Err(YamlError::new(at, "a key cannot be a list or a mapping")),
+        }
+    }
+}
+
+/// The Go library prints float keys with the precision of a 32-bit float.
+#[expect(clippy::cast_possible_truncation, reason = "the loss is the library's, and wanted")]
+fn number_key(number: &Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() => {
+            let short: f64 = (float as f32).to_string().parse().unwrap_or(float);
+            super::format_float(short)
+        }
+        _ => number.to_string(),
+    }
+}
+
+fn merge(fields: &mut Map<String, Value>, value: Value, at: Position) -> Result<(), YamlError> {
+    match value {
+        Value::Object(merged) => fields.extend(merged),
+        Value::Array(items) => {
+            // Of several, the earlier one wins.
+            for item in items.into_iter().rev() {
+                let Value::Object(merged) = item else {
+                    return Err(YamlError::new(at, "`<<` takes a mapping or a list of mappings"));
+                };
+                fields.extend(merged);
+            }
+        }
+        _ => return Err(YamlError::new(at, "`<<` takes a mapping or a list of mappings")),
+    }
+    Ok(())
+}
+
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>, at: Position) -> Result<Value, YamlError> {
+    let Some(tag) = tag else {
+        return if style == ScalarStyle::Plain { plain(resolve(text), text, at) } else { Ok(Value::from(text)) };
+    };
+    match tag.core_suffix() {
+        Some("binary") => {
+            let compact: String = text.split_ascii_whitespace().collect();
+            let bytes = base64::engine::general_purpose::STANDARD
+                .decode(compact)
+                .map_err(|error| YamlError::new(at, format!("a !!binary value is not base64: {error}")))?;
+            Ok(Value::from(String::from_utf8_lossy(&bytes)))
+        }
+        Some("float") => match resolve(text) {
+            Scalar::Integer(integer) => plain(Scalar::Float(integer as f64), text, at),
+            scalar @ Scalar::Float(_) => plain(scalar, text, at),
+            _ => Err(YamlError::new(at, format!("`{text}` is no !!float"))),
+        },
+        Some(kind @ ("int" | "bool" | "null")) => {
+            let value = plain(resolve(text), text, at)?;
+            let fits = match kind {
+                "int" => value.is_i64() || value.is_u64(),
+                "bool" => value.is_boolean(),
+                _ => value.is_null(),
+            };
+            if fits { Ok(value) } else { Err(YamlError::new(at, format!("`{text}` is no !!{kind}"))) }
+        }
+        _ => Ok(Value::from(text)),
+    }
+}
+
+fn plain(scalar: Scalar, text: &str, at: Position) -> Result<Value, YamlError> {
+    Ok(match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Bool(value) => Value::Bool(value),
+        Scalar::Integer(value) => Value::from(value),
+        Scalar::Unsigned(value) => Value::from(value),
+        Scalar::Float(value) => Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| YamlError::new(at, format!("`{text}` is a number that JSON does not have")))?,
+        Scalar::Timestamp | Scalar::Merge | Scalar::Text => Value::from(text),
+    })
+}
