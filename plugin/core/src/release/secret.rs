@@ -1,0 +1,335 @@
+//! How a record lies in the cluster: a Secret whose one data key holds base64 of gzip of JSON, which the Secret encodes
+//! as base64 once more, with labels by which records are found without unpacking them.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+use super::record::Release;
+use crate::object::Object;
+
+/// The label selector that finds the records of all releases.
+pub const SELECTOR: &str = "owner=helm";
+
+const TYPE: &str = "helm.sh/release.v1";
+const DATA_KEY: &str = "release";
+/// The API server takes no more data in one Secret.
+const SIZE_LIMIT: usize = 1_048_576;
+/// More than any honest record unpacks to: templates and manifest shrink to a tenth.
+const UNPACKED_LIMIT: u64 = 256 * 1024 * 1024;
+/// Labels that are Helm's own; all others belong to the person.
+const SYSTEM_LABELS: &[&str] = &["name", "owner", "status", "version", "createdAt", "modifiedAt"];
+
+/// A record as it lies in the cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRelease {
+    /// The record.
+    pub release: Release,
+    /// The name of its Secret.
+    pub secret: String,
+    /// The resource version of its Secret; writing it again is refused if that is not the newest.
+    pub resource_version: Option<String>,
+    /// The uid of its Secret.
+    pub uid: Option<String>,
+}
+
+/// Why a record cannot be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RecordError {
+    /// The Secret says nothing in the place of the record.
+    #[error("secret {secret} is labelled as a release record and has no data `{DATA_KEY}`")]
+    Empty {
+        /// The Secret, `namespace/name`.
+        secret: String,
+    },
+    /// What is in the place of the record is none.
+    #[error("release record in secret {secret} is damaged: {why}")]
+    Damaged {
+        /// The Secret, `namespace/name`.
+        secret: String,
+        /// At which step it could not be read.
+        why: String,
+    },
+    /// The record does not fit.
+    #[error(
+        "release {release} is too large to be recorded: {size} bytes of {SIZE_LIMIT} allowed in a Secret; \
+         leave files that no template reads out of the chart (.helmignore)"
+    )]
+    TooLarge {
+        /// The release.
+        release: String,
+        /// How large it is, packed.
+        size: usize,
+    },
+}
+
+/// Whether a Secret is written for the first time or once more.
+#[derive(Debug, Clone, Copy)]
+pub enum Writing<'a> {
+    /// It must not exist yet: that it cannot be created twice is what keeps two changes apart.
+    New,
+    /// It must still be what was read.
+    Again {
+        /// The resource version that was read.
+        resource_version: &'a str,
+    },
+}
+
+/// Returns the name of the Secret of a revision.
+#[must_use]
+pub fn secret_name(release: &str, revision: u64) -> String {
+    format!("sh.helm.release.v1.{release}.v{revision}")
+}
+
+/// Returns the label selector that finds all records of one release.
+#[must_use]
+pub fn selector(release: &str) -> String {
+    format!("{SELECTOR},name={release}")
+}
+
+/// Returns the text that goes into the Secret's data, before the Secret's own base64.
+pub fn pack(release: &Release) -> Result<String, RecordError> {
+    let json = serde_json::to_vec(release).expect("a release is plain data, which JSON can always hold");
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let packed = gzip.write_all(&json).and_then(|()| gzip.finish()).expect("writing to memory cannot fail");
+    let text = STANDARD.encode(packed);
+    if text.len() > SIZE_LIMIT {
+        return Err(RecordError::TooLarge { release: release.name.clone(), size: text.len() });
+    }
+    Ok(text)
+}
+
+/// Returns the Secret that records a release.
+pub fn to_secret(release: &Release, writing: Writing<'_>, now: Timestamp) -> Result<Object, RecordError> {
+    let data = STANDARD.encode(pack(release)?);
+    let mut labels: Map<String, Value> =
+        release.labels.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+    let stamp = match writing {
+        Writing::New => "createdAt",
+        Writing::Again { .. } => "modifiedAt",
+    };
+    for (key, value) in [
+        ("name", release.name.clone()),
+        ("owner", "helm".to_owned()),
+        ("status", release.info.status.to_string()),
+        ("version", release.revision.to_string()),
+        (stamp, now.as_second().to_string()),
+    ] {
+        labels.insert(key.to_owned(), Value::from(value));
+    }
+    let mut secret = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": secret_name(&release.name, release.revision),
+            "namespace": release.namespace,
+            "labels": labels,
+        },
+        "type": TYPE,
+        "data": {DATA_KEY: data},
+    });
+    if let Writing::Again { resource_version } = writing {
+        secret["metadata"]["resourceVersion"] = Value::from(resource_version);
+    }
+    Ok(Object::new(secret).expect("the Secret was just given its apiVersion, kind and name"))
+}
+
+/// Reads a record from a Secret, whoever wrote it.
+pub fn from_secret(secret: &Value) -> Result<StoredRelease, RecordError> {
+    let text = |pointer: &str| secret.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let name = text("/metadata/name").unwrap_or_default();
+    let namespace = text("/metadata/namespace").unwrap_or_default();
+    let place = format!("{namespace}/{name}");
+    let data = secret
+        .pointer(&format!("/data/{DATA_KEY}"))
+        .and_then(Value::as_str)
+        .filter(|data| !data.is_empty())
+        .ok_or_else(|| RecordError::Empty { secret: place.clone() })?;
+    let mut release = unpack(data).map_err(|why| RecordError::Damaged { secret: place, why })?;
+    if release.namespace.is_empty() {
+        release.namespace = namespace;
+    }
+    if release.revision == 0 {
+        release.revision = revision_of(secret).unwrap_or(0);
+    }
+    release.labels = person_labels(secret);
+    Ok(StoredRelease {
+        release,
+        secret: name,
+        resource_version: text("/metadata/resourceVersion"),
+        uid: text("/metadata/uid"),
+    })
+}
+
+/// Returns the revision that a Secret is for, by its label or its name, without unpacking it.
+#[must_use]
+pub fn revision_of(secret: &Value) -> Option<u64> {
+    let label = secret.pointer("/metadata/labels/version").and_then(Value::as_str);
+    let name = secret.pointer("/metadata/name").and_then(Value::as_str);
+    label
+        .and_then(|label| label.parse().ok())
+        .or_else(|| name.and_then(|name| name.rsplit_once(".v")).and_then(|(_, revision)| revision.parse().ok()))
+}
+
+/// Takes off base64 of the Secret, base64 of Helm, gzip (which very old records lack) and JSON.
+fn unpack(data: &str) -> Result<Release, String> {
+    let outer = STANDARD.decode(data.trim()).map_err(|error| format!("the Secret's base64: {error}"))?;
+    let inner = STANDARD.decode(outer.trim_ascii()).map_err(|error| format!("the record's base64: {error}"))?;
+    let json = if inner.starts_with(&[0x1f, 0x8b]) {
+        let mut json = Vec::new();
+        GzDecoder::new(inner.as_slice())
+            .take(UNPACKED_LIMIT)
+            .read_to_end(&mut json)
+            .map_err(|error| format!("gzip: {error}"))?;
+        json
+    } else {
+        inner
+    };
+    serde_json::from_slice(&json).map_err(|error| format!("JSON: {error}"))
+}
+
+fn person_labels(secret: &Value) -> BTreeMap<String, String> {
+    secret
+        .pointer("/metadata/labels")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| !SYSTEM_LABELS.contains(&key.as_str()))
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::release::record::{FileRecord, Status};
+
+    fn release() -> Release {
+        serde_json::from_value(json!({"name": "mizar", "namespace": "mizar-system", "version": 3,
+            "info": {"status": "deployed", "last_deployed": "2026-01-01T00:00:00Z"},
+            "chart": {"metadata": {"name": "mizar", "version": "0.1.0"}}, "manifest": "---\na: b\n"}))
+        .unwrap()
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    #[test]
+    fn a_record_comes_back_from_its_secret() {
+        let mut release = release();
+        release.labels.insert("team".to_owned(), "network".to_owned());
+        let secret = to_secret(&release, Writing::New, now()).unwrap();
+        let stored = from_secret(secret.value()).unwrap();
+        assert_eq!(stored.release, release);
+        assert_eq!(stored.secret, "sh.helm.release.v1.mizar.v3");
+    }
+
+    #[test]
+    fn a_secret_carries_the_type_and_labels_that_helm_looks_for() {
+        let new = to_secret(&release(), Writing::New, now()).unwrap();
+        assert_eq!(new.value()["type"], "helm.sh/release.v1");
+        assert_eq!(
+            new.value()["metadata"]["labels"],
+            json!({"name": "mizar", "owner": "helm", "status": "deployed", "version": "3", "createdAt": "1800000000"})
+        );
+        let again = to_secret(&release(), Writing::Again { resource_version: "9" }, now()).unwrap();
+        assert_eq!((again.label("createdAt"), again.label("modifiedAt")), (None, Some("1800000000")));
+        assert_eq!(again.resource_version(), Some("9"));
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_is_refused_before_anything_is_changed() {
+        let mut release = release();
+        // Bytes that gzip cannot shrink.
+        let noise: Vec<u8> =
+            (0..900_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0]).collect();
+        let mut seed = 1_u64;
+        let noise: Vec<u8> = noise
+            .iter()
+            .map(|byte| {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                byte ^ seed.to_be_bytes()[0]
+            })
+            .collect();
+        release.chart.files.push(FileRecord::new("noise", noise));
+        let error = to_secret(&release, Writing::New, now()).unwrap_err().to_string();
+        assert!(error.starts_with("release mizar is too large to be recorded: "), "{error}");
+        assert!(error.contains(" bytes of 1048576 allowed"), "{error}");
+    }
+
+    fn damaged(data: &Value) -> String {
+        let secret = json!({"metadata": {"name": "s", "namespace": "one"}, "data": data});
+        from_secret(&secret).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_damaged_record_is_named_with_the_step_that_failed() {
+        let packed = |bytes: &[u8]| json!({"release": STANDARD.encode(STANDARD.encode(bytes))});
+        assert_eq!(damaged(&json!({})), "secret one/s is labelled as a release record and has no data `release`");
+        assert!(
+            damaged(&json!({"release": "%"}))
+                .starts_with("release record in secret one/s is damaged: the Secret's base64")
+        );
+        assert!(damaged(&json!({"release": STANDARD.encode("{}")})).contains("the record's base64"));
+        assert!(damaged(&packed(&[0x1f, 0x8b, 0, 0])).contains("gzip"));
+        assert!(damaged(&packed(b"{\"name\":")).contains("JSON"));
+    }
+
+    #[test]
+    fn a_record_without_gzip_is_read() {
+        let data = STANDARD.encode(STANDARD.encode(serde_json::to_vec(&release()).unwrap()));
+        let secret = json!({"metadata": {"name": "s", "namespace": "one"}, "data": {"release": data}});
+        assert_eq!(from_secret(&secret).unwrap().release.name, "mizar");
+    }
+
+    #[test]
+    fn gaps_in_the_json_are_filled_from_the_secret() {
+        let data = STANDARD.encode(STANDARD.encode(br#"{"name":"m","info":{"status":"deployed"}}"#));
+        let secret =
+            json!({"metadata": {"name": "sh.helm.release.v1.m.v7", "namespace": "one"}, "data": {"release": data}});
+        let stored = from_secret(&secret).unwrap();
+        assert_eq!((stored.release.namespace.as_str(), stored.release.revision), ("one", 7));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_and_any_bytes_survive(
+            manifest in ".{0,200}", notes in ".{0,50}", revision in 1..u64::from(u32::MAX),
+            file in proptest::collection::vec(any::<u8>(), 0..200),
+            config in proptest::collection::btree_map("[a-z]{1,4}", any::<i64>(), 0..4),
+            labels in proptest::collection::btree_map("x[a-z]{1,4}", "[a-z]{0,4}", 0..3),
+            second in 0..4_000_000_000_i64,
+        ) {
+            let mut wanted = release();
+            wanted.manifest = manifest;
+            wanted.info.notes = notes;
+            wanted.info.status = Status::PendingUpgrade;
+            wanted.info.first_deployed = Some(Timestamp::from_second(second).unwrap());
+            wanted.revision = revision;
+            wanted.chart.files = vec![FileRecord::new("f", file)];
+            wanted.config = config.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
+            wanted.labels = labels;
+            let secret = to_secret(&wanted, Writing::New, now()).unwrap();
+            prop_assert_eq!(from_secret(secret.value()).unwrap().release, wanted);
+        }
+
+        #[test]
+        fn no_content_of_a_secret_makes_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            for data in [STANDARD.encode(&bytes), STANDARD.encode(STANDARD.encode(&bytes))] {
+                let secret = json!({"metadata": {"name": "s"}, "data": {"release": data}});
+                prop_assert!(from_secret(&secret).is_err());
+            }
+        }
+    }
+}
