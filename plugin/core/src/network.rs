@@ -205,3 +205,15 @@ pub fn anything_provisioned(dividers: &[DividerFact]) -> bool {
 pub fn ranges(subnets: &[SubnetFact]) -> Vec<Cidr> {
     subnets.iter().filter_map(|subnet| Cidr::new(&subnet.ip, &subnet.prefix).ok()).collect()
 }
+
+/// Returns the range that the operator of a version uses for pods when nobody chose one; nothing when the image's tag
+/// does not tell its version.
+#[must_use]
+pub fn built_in_range(tag: &str) -> Option<&'static str> {
+    match tag.trim_start_matches('v') {
+        "0.6" | "0.7" | "0.8" | "0.9" | "0.91" => Some("20.0.0.0/8"),
+        "0.5" => Some("10.0.0.0/8"),
+        "dev" | "dev-next" => Some("10.20.0.0/16"),
+        _ => None,
+    }
+}

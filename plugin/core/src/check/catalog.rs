@@ -121,7 +121,7 @@ pub const CHECKS: &[Check] = &[
                 their pods. kube-proxy is no network and stays.",
         hint: "remove the other network first, or run `kubectl mizar install --take-over-cni`",
         sources: &[Source::DaemonSets],
-        evaluate: cluster::other_networks,
+        evaluate: cluster::network_to_replace,
     },
     Check {
         id: "pod-network-range",
@@ -344,7 +344,7 @@ pub const CHECKS: &[Check] = &[
                 kube-proxy is no network and stays.",
         hint: "remove the other network: `kubectl delete daemonset NAME -n NAMESPACE`",
         sources: &[Source::DaemonSets],
-        evaluate: cluster::other_networks,
+        evaluate: cluster::network_beside,
     },
     Check {
         id: "pod-endpoints",

@@ -4,6 +4,7 @@ use super::Options;
 use super::verdict::{Evidence, Verdict, some_of};
 use crate::address::Cidr;
 use crate::facts::{DaemonSetFact, Facts, Fetched, Plan};
+use crate::network::daemon_set;
 
 /// DaemonSets of other pod networks, by name; a star at the end stands for anything.
 const OTHER_NETWORKS: &[(&str, &str)] = &[
@@ -49,31 +50,49 @@ const fn is_alive(set: &DaemonSetFact) -> bool {
     set.desired > 0 || set.observed_generation < set.generation
 }
 
-pub(super) fn other_networks(facts: &Facts, options: &Options) -> Verdict {
-    let sets = facts.daemon_sets.items();
-    let mut evidence = Vec::new();
-    let mut names = Vec::new();
-    for set in sets.iter().filter(|set| is_alive(set)) {
-        if let Some(network) = other_network(set) {
-            names.push(format!("{network} (DaemonSet {}/{}, {} nodes)", set.namespace, set.name, set.desired));
-            evidence.push(Evidence::new(
-                format!("DaemonSet {}/{}", set.namespace, set.name),
-                "status.desiredNumberScheduled",
-                set.desired.to_string(),
-                "no DaemonSet of another pod network",
-            ));
+/// Judges other networks before an install. Where a daemon of Mizar is at work there is nothing left to take over, so
+/// that a second install is not refused; health still tells that the other network must go.
+pub(super) fn network_to_replace(facts: &Facts, options: &Options) -> Verdict {
+    let at_work = daemon_set(facts.daemon_sets.items()).is_some_and(|set| set.ready > 0);
+    match others(facts) {
+        Some((found, evidence)) if at_work => {
+            Verdict::warn(format!("still there beside Mizar: {found}")).with(evidence)
         }
+        found => judged(found, facts, options),
     }
-    if names.is_empty() {
-        let has_proxy = sets.iter().any(|set| set.name.starts_with("kube-proxy"));
-        let proxy = if has_proxy { "; kube-proxy is there, as it should be" } else { "" };
-        return Verdict::pass(format!("no other pod network{proxy}"));
+}
+
+pub(super) fn network_beside(facts: &Facts, options: &Options) -> Verdict {
+    judged(others(facts), facts, options)
+}
+
+fn judged(found: Option<(String, Vec<Evidence>)>, facts: &Facts, options: &Options) -> Verdict {
+    match found {
+        None => {
+            let has_proxy = facts.daemon_sets.items().iter().any(|set| set.name.starts_with("kube-proxy"));
+            let proxy = if has_proxy { "; kube-proxy is there, as it should be" } else { "" };
+            Verdict::pass(format!("no other pod network{proxy}"))
+        }
+        Some((found, evidence)) if options.take_over_cni => {
+            Verdict::warn(format!("Mizar takes over from {found}")).with(evidence)
+        }
+        Some((found, evidence)) => Verdict::fail(format!("another pod network is in use: {found}")).with(evidence),
     }
-    let found = some_of(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    if options.take_over_cni {
-        return Verdict::warn(format!("Mizar takes over from {found}")).with(evidence);
-    }
-    Verdict::fail(format!("another pod network is in use: {found}")).with(evidence)
+}
+
+/// Returns the other networks in one line, and the DaemonSets that tell of them.
+fn others(facts: &Facts) -> Option<(String, Vec<Evidence>)> {
+    let alive = facts.daemon_sets.items().iter().filter(|set| is_alive(set));
+    let (names, evidence): (Vec<String>, Vec<Evidence>) = alive
+        .filter_map(|set| {
+            let network = other_network(set)?;
+            let object = format!("DaemonSet {}/{}", set.namespace, set.name);
+            let name = format!("{network} ({object}, {} nodes)", set.desired);
+            let field = "status.desiredNumberScheduled";
+            Some((name, Evidence::new(object, field, set.desired.to_string(), "no DaemonSet of another pod network")))
+        })
+        .unzip();
+    (!names.is_empty()).then(|| (some_of(&names.iter().map(String::as_str).collect::<Vec<_>>()), evidence))
 }
 
 pub(super) fn overlap(facts: &Facts, _: &Options) -> Verdict {

@@ -1,6 +1,6 @@
 //! Whether the pods that should use Mizar do: each by an Endpoint of its own, no address twice, nothing left behind.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Options;
 use super::parts::has_node;
@@ -119,11 +119,11 @@ pub(super) fn older_than_mizar(facts: &Facts, _: &Options) -> Verdict {
         return Verdict::skipped("there is no Subnet yet");
     }
     let networked = networked(facts);
-    let real = |namespace: &str, name: &str| networked.iter().any(|pod| pod.namespace == namespace && pod.name == name);
+    let real: HashSet<(&str, &str)> = networked.iter().map(|pod| (pod.namespace.as_str(), pod.name.as_str())).collect();
     let wanted: Vec<String> = ranges.iter().map(ToString::to_string).collect();
     let problems = pods_that_predate_mizar(facts.pods.items(), facts.subnets.items())
         .into_iter()
-        .filter(|pod| real(&pod.namespace, &pod.name))
+        .filter(|pod| real.contains(&(pod.namespace.as_str(), pod.name.as_str())))
         .map(|pod| {
             let path = format!("{}/{}", pod.namespace, pod.name);
             let evidence =

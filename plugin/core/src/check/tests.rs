@@ -362,7 +362,7 @@ fn no_check_passes_when_a_source_could_not_be_read() {
             for (gap, says) in [
                 (Gap::Denied, format!("you are not allowed to {}", source.right())),
                 (Gap::Failed("connection reset".into()), format!("could not read {}: connection reset", source.noun())),
-                (Gap::NotAsked, format!("{} were not read", source.noun())),
+                (Gap::NotAsked, format!("nobody read {}", source.noun())),
             ] {
                 let mut facts = sample(check.phases[0]);
                 facts.mark(*source, gap);
@@ -412,6 +412,16 @@ fn another_network_is_a_warning_once_the_user_agreed() {
     assert_eq!(result.status, Status::Warn);
     assert_eq!(result.message, "Mizar takes over from Weave Net (DaemonSet kube-system/weave-net, 3 nodes)");
     assert!(report.is_clear());
+}
+
+#[test]
+fn a_second_install_is_not_refused_for_the_network_that_the_first_took_over_from() {
+    let mut facts = a_healthy_cluster();
+    facts.daemon_sets.edit().push(a_foreign_daemon_set("weave-net"));
+    let result = run("foreign-cni", &facts);
+    assert_eq!(result.status, Status::Warn);
+    assert_eq!(result.message, "still there beside Mizar: Weave Net (DaemonSet kube-system/weave-net, 3 nodes)");
+    assert_eq!(run("other-networks", &facts).status, Status::Fail, "health still tells that it must go");
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Verdict {
                 Gap::Denied => format!("you are not allowed to {}", source.right()),
                 Gap::Failed(reason) => format!("could not read {}: {reason}", source.noun()),
                 Gap::Absent => format!("the server does not have {}", source.noun()),
-                Gap::NotAsked => format!("{} were not read", source.noun()),
+                Gap::NotAsked => format!("nobody read {}", source.noun()),
             })
             .collect();
         Self::unknown(reasons.join("; "))

@@ -286,7 +286,7 @@ mod permissions {
         assert_eq!(permissions.decide(&right), Decision::Open);
         let need = Need { right: right.clone(), ..Need::default() };
         let twice = vec![need.clone(); 2];
-        assert_eq!(permissions.open_questions(&twice), [right.clone()]);
+        assert_eq!(permissions.open_questions(&twice), std::slice::from_ref(&right));
         let mut review = right.access_review();
         review["status"] = json!({"allowed": true, "reason": "RBAC"});
         permissions.answers.extend(AccessAnswer::from_review(&review));
