@@ -1,207 +1,343 @@
-//! What happened, in the past tense. Flows tell events, reporters show them; the JSON form is our public event format,
-//! one object a line. Nothing here formats for people.
+//! What happened, for whoever reports it: a terminal, plain lines, or a program that reads JSON. Events are named in
+//! the past tense and hold values, no text made for people; the JSON form is public and versioned.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::health::PodTrouble;
 use crate::object::ObjectRef;
+use crate::operation::Outcome;
+use crate::plan::{Counts, Impact, Plan};
+use crate::site::Site;
 
-/// The version of the event format; it changes when a field changes its meaning or goes.
-pub const SCHEMA: &str = "mizar.dev/events/v1";
+/// The version of the JSON form. Fields may be added to it; a field that goes or changes makes a new version.
+pub const SCHEMA: &str = "mizar.dev/v1";
 
-/// One of the four steps of every change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// Charts rendered, images named.
-    BinaryReady,
-    /// The cluster can take it.
-    EnvironmentReady,
-    /// Objects applied, stage by stage.
-    Deploy,
-    /// What runs was looked at once more.
-    SanityCheck,
-}
-
-impl Step {
-    /// Returns the step's name for people.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::BinaryReady => "Binary Ready",
-            Self::EnvironmentReady => "Environment Ready",
-            Self::Deploy => "Deploy",
-            Self::SanityCheck => "Sanity Check",
-        }
-    }
-}
-
-/// What an apply did to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// It did not exist.
-    Created,
-    /// It was different.
-    Changed,
-    /// It was like this already; nothing was sent.
-    Unchanged,
-}
-
-/// Something that happened.
-#[derive(Debug, Clone, Serialize)]
+/// Something that happened while a command was at work.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// A command began to work on a cluster.
+    /// A command has begun.
     Started {
-        /// `install`.
+        /// The command, `install`.
         command: String,
-        /// The API server's address.
-        server: String,
+        /// The version of this program.
+        version: String,
+        /// The clusters it works on.
+        clusters: Vec<ClusterName>,
+        /// The namespace of the releases.
+        namespace: String,
     },
-    /// A step began.
+    /// One of the four steps has begun.
     StepStarted {
         /// Which.
         step: Step,
     },
-    /// A step ended well.
+    /// One of the four steps has ended.
     StepFinished {
         /// Which.
         step: Step,
-        /// What it came to, one line.
-        summary: String,
+        /// How.
+        result: StepResult,
+        /// How long it took.
+        #[serde(rename = "elapsedSeconds", serialize_with = "seconds")]
+        elapsed: Duration,
     },
-    /// A check had something to say.
-    FindingMade {
-        /// The check's id.
-        check: String,
-        /// `warn`, `fail`, `unknown`.
-        status: String,
-        /// One line.
-        message: String,
-        /// What to do.
-        hint: String,
-    },
-    /// What would be done is known.
+    /// It is known what will be done.
     PlanMade {
-        /// The plan in its public JSON form.
-        plan: Value,
+        /// The number of the plan.
+        digest: String,
+        /// How many objects meet which fate.
+        counts: Counts,
+        /// What it means for the people on the cluster.
+        impact: Impact,
+        /// The plan, with secrets masked.
+        plan: Box<Plan>,
     },
-    /// A part of Deploy began.
+    /// An operation that was interrupted goes on.
+    Resumed {
+        /// The operation.
+        id: String,
+        /// Who had it.
+        from: String,
+        /// The part at which it stopped.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stage: Option<String>,
+    },
+    /// Somebody else is at work; we wait for them.
+    WaitedForHolder {
+        /// Who.
+        holder: String,
+        /// Since when.
+        since: Timestamp,
+        /// When the claim runs out if they are gone.
+        #[serde(rename = "expiresInSeconds", serialize_with = "seconds")]
+        expires_in: Duration,
+    },
+    /// A part has begun.
     StageStarted {
-        /// Its name, such as `daemon`.
+        /// Which.
         stage: String,
-        /// What it does, for people.
-        title: String,
-    },
-    /// An object was applied.
-    ObjectApplied {
-        /// The part of Deploy.
-        stage: String,
-        /// Which object.
-        object: ObjectRef,
-        /// What it came to.
-        change: Change,
-    },
-    /// A wait went on.
-    StageProgressed {
-        /// The part of Deploy.
-        stage: String,
-        /// How many are done.
-        done: usize,
-        /// How many there must be.
+        /// The cluster.
+        site: Site,
+        /// How many things it is about.
         total: usize,
-        /// What is missing, the first few.
+    },
+    /// A part has moved on, or says that it still waits.
+    StageProgressed {
+        /// Which.
+        stage: String,
+        /// How many things are as they should be.
+        done: usize,
+        /// Of how many.
+        total: usize,
+        /// What it waits for.
         waiting_for: Vec<String>,
-        /// Since the part began.
-        #[serde(serialize_with = "seconds")]
+        /// Since it began.
+        #[serde(rename = "elapsedSeconds", serialize_with = "seconds")]
         elapsed: Duration,
     },
-    /// A wait stood still, so the pods were looked at.
-    TroubleSeen {
-        /// The part of Deploy.
-        stage: String,
-        /// What keeps pods from being ready.
-        troubles: Vec<PodTrouble>,
-        /// Since the part began.
-        #[serde(serialize_with = "seconds")]
-        elapsed: Duration,
-    },
-    /// A part of Deploy ended well.
+    /// A part has ended.
     StageFinished {
-        /// Its name.
+        /// Which.
         stage: String,
-        /// What it came to, one line.
-        summary: String,
+        /// How.
+        result: StepResult,
         /// How long it took.
-        #[serde(serialize_with = "seconds")]
+        #[serde(rename = "elapsedSeconds", serialize_with = "seconds")]
         elapsed: Duration,
     },
-    /// Something a person should know.
-    Warned {
-        /// One line.
+    /// An object has been written, or did not have to be.
+    ObjectApplied {
+        /// The object.
+        object: ObjectRef,
+        /// The cluster.
+        site: Site,
+        /// What became of it.
+        result: ApplyResult,
+    },
+    /// A wait on which nothing moved has looked at the pods.
+    WaitingLooked {
+        /// The part that waits.
+        stage: String,
+        /// What keeps pods from being ready; empty if nothing is known to be wrong.
+        troubles: Vec<PodTrouble>,
+        /// The last thing the cluster said about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        last_event: Option<String>,
+        /// Since the part began.
+        #[serde(rename = "elapsedSeconds", serialize_with = "seconds")]
+        elapsed: Duration,
+    },
+    /// Something a person should know and perhaps act on.
+    Warning {
+        /// In a sentence.
+        message: String,
+        /// What it is about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        object: Option<ObjectRef>,
+    },
+    /// What to type or look at next.
+    Hint {
+        /// In a sentence.
         message: String,
     },
-    /// Something a person may want to do next.
-    Advised {
-        /// A command, or where to look.
-        advice: String,
-    },
-    /// The command ended.
+    /// The command has ended.
     Finished {
-        /// `done`, `failed`, `refused`, `timed-out`, `interrupted`.
-        outcome: String,
-        /// The program's exit code.
-        exit_code: u8,
-        /// One line.
-        message: String,
-        /// Requests that were sent.
-        requests: usize,
+        /// How.
+        outcome: Outcome,
+        /// The exit code.
+        exit: u8,
         /// How long it took.
-        #[serde(serialize_with = "seconds")]
+        #[serde(rename = "elapsedSeconds", serialize_with = "seconds")]
         elapsed: Duration,
+        /// Why, if it did not end well.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
 }
 
-impl Event {
-    /// Returns the event as one line of JSON, without the line break.
-    #[must_use]
-    pub fn to_json_line(&self, now: Timestamp) -> String {
-        let mut line = json!({"schema": SCHEMA, "time": now.to_string()});
-        let event = serde_json::to_value(self).unwrap_or_else(|error| json!({"type": "broken", "error": error.to_string()}));
-        if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), event) {
-            line.extend(fields);
-        }
-        line.to_string()
+/// A cluster that a command works on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterName {
+    /// Which side it is.
+    pub site: Site,
+    /// The context in the kubeconfig.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The address of its API server.
+    pub server: String,
+}
+
+/// The four steps of every change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Programs, charts and images are there.
+    BinaryReady,
+    /// The clusters can take it.
+    EnvironmentReady,
+    /// Objects are written and waited for.
+    Deploy,
+    /// The result is looked at.
+    SanityCheck,
+}
+
+impl Step {
+    /// All steps, in order.
+    pub const ALL: [Self; 4] = [Self::BinaryReady, Self::EnvironmentReady, Self::Deploy, Self::SanityCheck];
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::BinaryReady => "Binary Ready",
+            Self::EnvironmentReady => "Environment Ready",
+            Self::Deploy => "Deploy",
+            Self::SanityCheck => "Sanity Check",
+        })
     }
 }
 
-/// Durations are seconds with one millisecond as the smallest part.
-fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    #[expect(clippy::cast_precision_loss, reason = "no command runs for 2^52 milliseconds")]
-    serializer.serialize_f64(duration.as_millis() as f64 / 1000.0)
+/// How a step or a part ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepResult {
+    /// As it should.
+    Succeeded,
+    /// There was nothing to do.
+    Skipped,
+    /// Otherwise.
+    Failed,
+    /// It took longer than it may.
+    TimedOut,
+}
+
+/// What became of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApplyResult {
+    /// It is new.
+    Created,
+    /// It has changed.
+    Changed,
+    /// It is as it was.
+    Unchanged,
+    /// It was left alone.
+    Kept,
+    /// It is gone.
+    Deleted,
+}
+
+impl fmt::Display for ApplyResult {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Kept => "kept",
+            Self::Deleted => "deleted",
+        })
+    }
+}
+
+impl Event {
+    /// Returns the event of a plan.
+    #[must_use]
+    pub fn plan_made(plan: Plan, impact: Impact) -> Self {
+        Self::PlanMade { digest: plan.digest(), counts: plan.counts(), impact, plan: Box::new(plan) }
+    }
+
+    /// Returns the event as one line of JSON, without the line's end.
+    #[must_use]
+    pub fn to_json_line(&self, now: Timestamp) -> String {
+        let mut line = Map::new();
+        line.insert("schema".to_owned(), Value::from(SCHEMA));
+        line.insert("time".to_owned(), Value::from(now.to_string()));
+        let event = serde_json::to_value(self).expect("events are plain data, which JSON can always hold");
+        if let Value::Object(fields) = event {
+            line.extend(fields);
+        }
+        Value::Object(line).to_string()
+    }
+}
+
+/// Seconds with three places: precise enough for people and for budgets.
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
+    fn line(event: &Event) -> Value {
+        let text = event.to_json_line("2026-01-31T12:00:00Z".parse().unwrap());
+        assert!(!text.contains('\n'), "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
     #[test]
-    fn a_line_names_schema_time_and_type() {
-        let event = Event::StageProgressed {
+    fn every_line_says_its_schema_time_and_type() {
+        let started = Event::StepStarted { step: Step::BinaryReady };
+        assert_eq!(
+            started.to_json_line("2026-01-31T12:00:00Z".parse().unwrap()),
+            r#"{"schema":"mizar.dev/v1","time":"2026-01-31T12:00:00Z","type":"stepStarted","step":"binary-ready"}"#
+        );
+    }
+
+    #[test]
+    fn fields_are_in_camel_case_and_times_in_seconds() {
+        let progressed = Event::StageProgressed {
             stage: "daemon".into(),
             done: 2,
             total: 3,
             waiting_for: vec!["node-3".into()],
-            elapsed: Duration::from_millis(1500),
+            elapsed: Duration::from_micros(1_234_567),
         };
         assert_eq!(
-            event.to_json_line(Timestamp::UNIX_EPOCH),
-            r#"{"schema":"mizar.dev/events/v1","time":"1970-01-01T00:00:00Z","type":"stageProgressed","stage":"daemon","done":2,"total":3,"waitingFor":["node-3"],"elapsed":1.5}"#
+            line(&progressed),
+            json!({"schema": SCHEMA, "time": "2026-01-31T12:00:00Z", "type": "stageProgressed", "stage": "daemon",
+                   "done": 2, "total": 3, "waitingFor": ["node-3"], "elapsedSeconds": 1.235})
         );
+    }
+
+    #[test]
+    fn messages_with_line_ends_stay_on_one_line() {
+        assert_eq!(line(&Event::Hint { message: "one\ntwo".into() })["message"], "one\ntwo");
+    }
+
+    #[test]
+    fn a_plan_comes_with_its_number_and_counts() {
+        let made = line(&Event::plan_made(Plan::default(), Impact::default()));
+        assert_eq!(made["digest"], Plan::default().digest());
+        assert_eq!(made["plan"]["stages"], json!([]));
+        assert_eq!(made["counts"]["create"], 0);
+        assert_eq!(made["impact"]["expected"]["atMostSeconds"], 0);
+    }
+
+    #[test]
+    fn the_end_carries_outcome_and_exit_code() {
+        let finished = Event::Finished {
+            outcome: Outcome::TimedOut,
+            exit: 6,
+            elapsed: Duration::from_secs(300),
+            error: Some("daemon".into()),
+        };
+        let finished = line(&finished);
+        assert_eq!((&finished["outcome"], &finished["exit"]), (&json!("timed-out"), &json!(6)));
+    }
+
+    #[test]
+    fn the_four_steps_have_the_names_that_people_know() {
+        let names = Step::ALL.map(|step| step.to_string());
+        assert_eq!(names, ["Binary Ready", "Environment Ready", "Deploy", "Sanity Check"]);
     }
 }

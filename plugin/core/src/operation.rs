@@ -1,222 +1,427 @@
-//! Our record of a change: what is intended, how far it is, and who is at it.
+//! Our record of a running change: what was intended, how far it is, and who is at it. It is written before the first
+//! change and renewed while the work goes on, so a command that is killed can be resumed, and two at once cannot happen.
 //!
-//! One Secret `mizar-operation` in the release's namespace. It is written before the first change, so that a killed
-//! process leaves behind what it was about to do, and renewed while the process lives, so that nobody else starts and
-//! nobody waits for the dead. What to do with another's record is decided by [`claim`]; reading and writing is done
-//! elsewhere.
+//! - this file: the record and its progress;
+//! - [`claim`]: who may work on it;
+//! - [`storage`]: how it lies in a Secret.
+//!
+//! Reading and writing the Secret, with its resource version, is left to the caller: that is what makes a claim hold.
 
-mod claim;
+pub mod claim;
+pub mod storage;
 
-#[cfg(test)]
-mod tests;
+use std::collections::BTreeMap;
+use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-pub use claim::{Claim, HolderState, claim};
+use crate::object::ObjectRef;
 
-/// The Secret's name.
-pub const SECRET: &str = "mizar-operation";
+pub use claim::{Claim, Holder, HolderState, Observation, claim};
+pub use storage::{OperationError, SECRET_NAME, StoredOperation};
 
-/// The version of the format. It grows when a field gains a meaning that an older program must not overlook.
+/// The version of the format. It goes up when a field gains a meaning that an older program would get wrong.
 pub const FORMAT: u32 = 1;
 
-/// Who carries out a change.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Holder {
-    /// The person's name on their machine.
-    pub user: String,
-    /// The machine.
-    pub host: String,
-    /// Which start of the machine; a process id means nothing after another.
-    pub boot_id: String,
-    /// The process.
-    pub pid: u32,
-    /// When the process began, in the units of its operating system; a process id may be given out again.
-    pub start_time: u64,
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} on {} (process {})", self.user, self.host, self.pid)
-    }
-}
-
-/// How far a stage is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StageState {
-    /// Its objects are being applied, or it is waited for.
-    Running,
-    /// It is done.
-    Done,
-}
-
-/// One stage that was begun.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One change to a cluster, from its intent to its outcome.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Stage {
+pub struct Operation {
+    /// The version of the format.
+    pub format: u32,
+    /// Tells operations apart.
+    pub id: String,
+    /// The command, `install`.
+    pub command: String,
+    /// The version of the program that began it.
+    pub version: String,
+    /// The namespace of the releases.
+    pub namespace: String,
+    /// What is wanted.
+    pub intent: Intent,
+    /// How far it is.
+    pub stages: Vec<StageRecord>,
+    /// What is known of single nodes, by node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nodes: BTreeMap<String, Value>,
+    /// Who works on it, or did last. Never nobody.
+    pub holder: Holder,
+    /// How often it has changed hands; counts from 1.
+    pub tenure: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When the holder last said that it is alive.
+    pub renewed_at: Timestamp,
+    /// How it ended, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeRecord>,
+}
+
+/// What an operation is meant to reach: enough to see whether another command means the same.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// The number of the plan that was agreed to.
+    pub plan_digest: String,
+    /// The number of what is wanted, whatever is there already.
+    pub intent_digest: String,
+    /// The profile that was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The values, layer by layer, later ones over earlier ones.
+    #[serde(default)]
+    pub values: Vec<ValueLayer>,
+    /// The releases it makes, by name, with their revision.
+    #[serde(default)]
+    pub releases: BTreeMap<String, u64>,
+}
+
+/// One layer of values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ValueLayer {
+    /// Where it comes from: `profile dev`, `detected`, `-f site.yaml`, `--set`.
+    pub origin: String,
+    /// The values.
+    pub values: Value,
+}
+
+/// One part of an operation: a stage of the plan, or a wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageRecord {
     /// Its name.
     pub name: String,
     /// How far it is.
     pub state: StageState,
     /// When it began.
-    pub began: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
     /// When it ended.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub ended: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// The objects that have been written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects_done: Vec<ObjectRef>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
-/// How a change ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Outcome {
-    /// All was done.
+/// How far a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StageState {
+    /// Not begun.
+    Pending,
+    /// Begun and not ended; it may be half done.
+    Running,
+    /// Ended as it should.
     Done,
-    /// It stopped.
-    Failed {
-        /// Why.
-        reason: String,
-    },
+    /// Ended otherwise.
+    Failed,
+}
+
+impl fmt::Display for StageState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutcomeRecord {
+    /// How.
+    pub outcome: Outcome,
+    /// When.
+    pub at: Timestamp,
+    /// In a sentence; empty if there is nothing to say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// How work ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Everything is as it was meant to be.
+    Done,
+    /// Nothing had to be changed.
+    NothingToDo,
+    /// It did not succeed and nothing was changed.
+    Failed,
+    /// It did not succeed and something was changed.
+    PartlyApplied,
+    /// It took longer than it may.
+    TimedOut,
     /// Somebody stopped it.
     Interrupted,
 }
 
-/// The values a change was made with, each layer by itself, so that a later change can keep the choices and take new
-/// defaults.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Layers {
-    /// `dev` or `prod`.
-    pub profile: Option<String>,
-    /// What was found out about the cluster.
-    pub detected: Value,
-    /// What the person said, files and flags merged.
-    pub user: Value,
+impl Outcome {
+    /// Whether there is nothing left to do.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::Done | Self::NothingToDo)
+    }
 }
 
-/// The record.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Operation {
-    /// The format's version.
-    pub format: u32,
-    /// `install`.
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Done => "done",
+            Self::NothingToDo => "nothing to do",
+            Self::Failed => "failed",
+            Self::PartlyApplied => "partly applied",
+            Self::TimedOut => "timed out",
+            Self::Interrupted => "interrupted",
+        })
+    }
+}
+
+/// What begins an operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewOperation {
+    /// Tells operations apart.
+    pub id: String,
+    /// The command.
     pub command: String,
-    /// The program's version.
-    pub program: String,
-    /// Digest of the plan that is carried out.
-    pub plan: String,
-    /// The values.
-    pub layers: Layers,
-    /// Who is at it; nobody once it has ended.
-    pub holder: Option<Holder>,
-    /// When it began.
-    pub began: Timestamp,
-    /// When the holder last said that it is alive.
-    pub renewed: Timestamp,
-    /// The stages that were begun.
-    pub stages: Vec<Stage>,
-    /// How it ended, if it did.
-    pub outcome: Option<Outcome>,
-}
-
-/// Why a record cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OperationError {
-    /// A newer program wrote it.
-    #[error("the record {SECRET} has format {found}, and this program knows formats up to {FORMAT}; use the newer kubectl-mizar")]
-    Newer {
-        /// Its format.
-        found: u64,
-    },
-    /// It cannot be read.
-    #[error("the record {SECRET} is damaged: {0}")]
-    Damaged(String),
+    /// The version of this program.
+    pub version: String,
+    /// The namespace of the releases.
+    pub namespace: String,
+    /// What is wanted.
+    pub intent: Intent,
+    /// The parts, in order.
+    pub stages: Vec<String>,
 }
 
 impl Operation {
-    /// A change that is about to begin.
+    /// Begins an operation; the record is to be written before the first change.
     #[must_use]
-    pub fn begin(command: &str, program: &str, plan: &str, layers: Layers, holder: Holder, now: Timestamp) -> Self {
+    pub fn begin(new: NewOperation, holder: Holder, now: Timestamp) -> Self {
         Self {
             format: FORMAT,
-            command: command.to_owned(),
-            program: program.to_owned(),
-            plan: plan.to_owned(),
-            layers,
-            holder: Some(holder),
-            began: now,
-            renewed: now,
-            stages: Vec::new(),
+            id: new.id,
+            command: new.command,
+            version: new.version,
+            namespace: new.namespace,
+            intent: new.intent,
+            stages: new.stages.into_iter().map(StageRecord::pending).collect(),
+            nodes: BTreeMap::new(),
+            holder,
+            tenure: 1,
+            started_at: now,
+            renewed_at: now,
             outcome: None,
         }
     }
 
-    /// Notes that a stage began; one that began before, in a process that died, begins again.
-    pub fn begin_stage(&mut self, name: &str, now: Timestamp) {
-        self.stages.retain(|stage| stage.name != name);
-        self.stages.push(Stage { name: name.to_owned(), state: StageState::Running, began: now, ended: None });
+    /// Whether somebody is at work on it, as far as the record tells.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.outcome.is_none()
     }
 
-    /// Notes that a stage is done.
-    pub fn end_stage(&mut self, name: &str, now: Timestamp) {
-        if let Some(stage) = self.stages.iter_mut().find(|stage| stage.name == name) {
-            stage.state = StageState::Done;
-            stage.ended = Some(now);
+    /// Hands an unfinished operation to a new holder, who goes on with `intent`.
+    ///
+    /// What is done stays noted; parts that are not in `stages` any more are forgotten.
+    #[must_use]
+    pub fn resumed_by(mut self, holder: Holder, intent: Intent, stages: Vec<String>, now: Timestamp) -> Self {
+        let mut known = std::mem::take(&mut self.stages);
+        // Work that was done for another intent proves nothing for this one.
+        if self.intent.intent_digest != intent.intent_digest {
+            known.clear();
+        }
+        self.stages = stages
+            .into_iter()
+            .map(|name| {
+                let before = known.iter().position(|stage| stage.name == name).map(|at| known.swap_remove(at));
+                match before {
+                    Some(stage) if stage.state == StageState::Done => stage,
+                    Some(stage) => StageRecord { objects_done: stage.objects_done, ..StageRecord::pending(name) },
+                    None => StageRecord::pending(name),
+                }
+            })
+            .collect();
+        self.intent = intent;
+        self.holder = holder;
+        self.tenure += 1;
+        self.renewed_at = now;
+        self.outcome = None;
+        self
+    }
+
+    /// Notes that the holder is alive.
+    pub fn renew(&mut self, now: Timestamp) {
+        self.renewed_at = self.renewed_at.max(now);
+    }
+
+    /// Notes that a part begins; a part that nobody announced is added at the end.
+    pub fn stage_started(&mut self, name: &str, now: Timestamp) {
+        let stage = self.stage_mut(name);
+        stage.state = StageState::Running;
+        stage.started_at = Some(now);
+        stage.finished_at = None;
+        stage.failure = None;
+        self.renew(now);
+    }
+
+    /// Notes that an object has been written.
+    pub fn object_done(&mut self, stage: &str, object: ObjectRef) {
+        let stage = self.stage_mut(stage);
+        if !stage.objects_done.contains(&object) {
+            stage.objects_done.push(object);
         }
     }
 
-    /// Notes how it ended, and that nobody is at it any more.
-    pub fn end(&mut self, outcome: Outcome, now: Timestamp) {
-        self.outcome = Some(outcome);
-        self.holder = None;
-        self.renewed = now;
+    /// Notes that a part has ended as it should.
+    pub fn stage_finished(&mut self, name: &str, now: Timestamp) {
+        let stage = self.stage_mut(name);
+        stage.state = StageState::Done;
+        stage.finished_at = Some(now);
+        self.renew(now);
     }
 
-    /// Whether something was begun and not brought to its end.
-    #[must_use]
-    pub fn is_unfinished(&self) -> bool {
-        self.outcome != Some(Outcome::Done)
+    /// Notes that a part has ended otherwise.
+    pub fn stage_failed(&mut self, name: &str, why: &str, now: Timestamp) {
+        let stage = self.stage_mut(name);
+        stage.state = StageState::Failed;
+        stage.finished_at = Some(now);
+        stage.failure = Some(why.to_owned());
+        self.renew(now);
     }
 
-    /// Makes the Secret; `stored` is the one to replace, whose identity it keeps.
+    /// Notes how it ended; from then on nobody holds it.
+    pub fn finish(&mut self, outcome: Outcome, message: &str, now: Timestamp) {
+        self.outcome = Some(OutcomeRecord { outcome, at: now, message: message.to_owned() });
+        self.renew(now);
+    }
+
+    /// Returns the first part that is not done.
     #[must_use]
-    pub fn to_secret(&self, namespace: &str, stored: Option<&Value>) -> Value {
-        let json = serde_json::to_string(self).expect("plain fields always serialise");
-        let mut metadata = json!({
-            "name": SECRET,
-            "namespace": namespace,
-            "labels": {"app.kubernetes.io/part-of": "mizar", "app.kubernetes.io/managed-by": "kubectl-mizar"},
+    pub fn current_stage(&self) -> Option<&StageRecord> {
+        self.stages.iter().find(|stage| stage.state != StageState::Done)
+    }
+
+    /// Returns the record of a part.
+    #[must_use]
+    pub fn stage(&self, name: &str) -> Option<&StageRecord> {
+        self.stages.iter().find(|stage| stage.name == name)
+    }
+
+    fn stage_mut(&mut self, name: &str) -> &mut StageRecord {
+        let at = self.stages.iter().position(|stage| stage.name == name).unwrap_or_else(|| {
+            self.stages.push(StageRecord::pending(name.to_owned()));
+            self.stages.len() - 1
         });
-        for field in ["uid", "resourceVersion"] {
-            if let Some(value) = stored.and_then(|secret| secret["metadata"].get(field)) {
-                metadata[field] = value.clone();
-            }
+        &mut self.stages[at]
+    }
+}
+
+impl StageRecord {
+    fn pending(name: String) -> Self {
+        Self {
+            name,
+            state: StageState::Pending,
+            started_at: None,
+            finished_at: None,
+            objects_done: Vec::new(),
+            failure: None,
         }
-        json!({
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": metadata,
-            "type": "mizar.dev/operation",
-            "data": {"operation": STANDARD.encode(json)},
-        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
     }
 
-    /// Reads the Secret.
-    pub fn from_secret(secret: &Value) -> Result<Self, OperationError> {
-        let damaged = |reason: &str| OperationError::Damaged(reason.to_owned());
-        let data = secret["data"]["operation"].as_str().ok_or_else(|| damaged("it has no key \"operation\""))?;
-        let bytes = STANDARD.decode(data).map_err(|_| damaged("its data is not base64"))?;
-        let json: Value = serde_json::from_slice(&bytes).map_err(|_| damaged("its data is not JSON"))?;
-        match json["format"].as_u64() {
-            Some(found) if found > u64::from(FORMAT) => Err(OperationError::Newer { found }),
-            Some(_) => serde_json::from_value(json).map_err(|error| OperationError::Damaged(error.to_string())),
-            None => Err(damaged("it has no format number")),
-        }
+    pub(super) fn holder(pid: u32) -> Holder {
+        Holder { user: "ann".into(), host: "desk".into(), boot_id: "b1".into(), pid, start_time: 100 }
+    }
+
+    pub(super) fn operation() -> Operation {
+        let new = NewOperation {
+            id: "op-1".into(),
+            command: "install".into(),
+            version: "0.1.0".into(),
+            namespace: "mizar-system".into(),
+            intent: Intent { intent_digest: "sha256:a".into(), ..Intent::default() },
+            stages: vec!["access".into(), "daemon".into()],
+        };
+        Operation::begin(new, holder(1), at(0))
+    }
+
+    fn account() -> ObjectRef {
+        ObjectRef { api_version: "v1".into(), kind: "ServiceAccount".into(), namespace: None, name: "a".into() }
+    }
+
+    #[test]
+    fn progress_is_noted_part_by_part() {
+        let mut it = operation();
+        it.stage_started("access", at(1));
+        it.object_done("access", account());
+        it.object_done("access", account());
+        assert_eq!(it.current_stage().unwrap().state, StageState::Running);
+        it.stage_finished("access", at(2));
+        assert_eq!(it.stage("access").unwrap().objects_done.len(), 1);
+        assert_eq!(it.current_stage().unwrap().name, "daemon");
+        it.stage_failed("daemon", "image not found", at(3));
+        assert_eq!(it.current_stage().unwrap().failure.as_deref(), Some("image not found"));
+        it.stage_started("sanity-check", at(4));
+        assert_eq!(it.stages.len(), 3);
+        assert_eq!(it.renewed_at, at(4));
+    }
+
+    #[test]
+    fn an_end_is_final_until_somebody_resumes() {
+        let mut it = operation();
+        assert!(it.is_running());
+        it.finish(Outcome::TimedOut, "daemon", at(9));
+        assert!(!it.is_running());
+        let again = it.clone().resumed_by(holder(2), it.intent.clone(), vec!["daemon".into()], at(10));
+        assert!(again.is_running());
+        assert_eq!((again.tenure, again.holder.pid, again.started_at), (2, 2, at(0)));
+    }
+
+    #[test]
+    fn a_successor_with_the_same_intent_keeps_what_is_done() {
+        let mut it = operation();
+        it.stage_started("access", at(1));
+        it.stage_finished("access", at(2));
+        it.stage_started("daemon", at(3));
+        it.object_done("daemon", account());
+        let same = it.clone().resumed_by(holder(2), it.intent.clone(), vec!["access".into(), "daemon".into()], at(9));
+        assert_eq!(same.stages[0].state, StageState::Done);
+        assert_eq!((same.stages[1].state, same.stages[1].objects_done.len()), (StageState::Pending, 1));
+    }
+
+    #[test]
+    fn a_successor_with_another_intent_starts_over() {
+        let mut it = operation();
+        it.stage_started("access", at(1));
+        it.stage_finished("access", at(2));
+        let other = Intent { intent_digest: "sha256:b".into(), ..Intent::default() };
+        let it = it.resumed_by(holder(2), other, vec!["access".into()], at(9));
+        assert_eq!(it.stages[0].state, StageState::Pending);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_does_not_age_the_claim() {
+        let mut it = operation();
+        it.renew(at(10));
+        it.renew(at(5));
+        assert_eq!(it.renewed_at, at(10));
     }
 }
