@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Install(commands::install::InstallArgs),
     Check(commands::check::CheckArgs),
     Render(commands::render::RenderArgs),
-    Values(commands::values::ValuesArgs),
+    Values(commands::values::ValuesCommand),
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod commands;
 mod context;
 mod failure;
 mod flow;
+mod interrupt;
+mod machine;
 mod report;
 mod settings;
 

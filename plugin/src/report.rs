@@ -95,8 +95,26 @@ pub fn waiting_for_checks(report: &mizar_core::check::Report, elapsed: std::time
     note(&format!("waiting for {} ({})", names.join(", "), lines::clock(elapsed)));
 }
 
+/// Tells what a report has to say: warnings, failures and what is unknown.
+pub fn findings(reporter: &dyn Reporter, report: &mizar_core::check::Report) {
+    for result in report.results.iter().filter(|result| result.status.asks_for_action()) {
+        reporter.event(&Event::FindingMade {
+            check: result.id.clone(),
+            status: result.status,
+            message: result.message.clone(),
+            hint: result.hint.clone(),
+        });
+    }
+}
+
 /// Ends the process with the exit code of a bug.
 #[expect(clippy::exit, reason = "a panic must not end with Rust's 101, which no page explains")]
 fn leave_after_panic() {
     std::process::exit(i32::from(crate::failure::Kind::Bug.code()));
+}
+
+/// Ends the process because a person pressed Ctrl-C twice.
+#[expect(clippy::exit, reason = "a person wants to leave at once; the record says what is unfinished")]
+pub fn leave_now() {
+    std::process::exit(i32::from(crate::failure::Kind::Interrupted.code()));
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::check::Status;
 use crate::health::PodTrouble;
 use crate::object::ObjectRef;
 use crate::operation::Outcome;
@@ -39,6 +40,8 @@ pub enum Event {
     },
     /// One of the four steps has ended.
     StepFinished {
+        /// What it came to, one line.
+        summary: String,
         /// Which.
         step: Step,
         /// How.
@@ -46,6 +49,18 @@ pub enum Event {
         /// How long it took.
         #[serde(rename = "elapsedSeconds", serialize_with = "seconds")]
         elapsed: Duration,
+    },
+    /// A check had something to say.
+    FindingMade {
+        /// The check's id.
+        check: String,
+        /// What it came to: `warn`, `unknown`, `fail`.
+        status: Status,
+        /// What was found, one line.
+        message: String,
+        /// What to type next.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
     },
     /// It is known what will be done.
     PlanMade {
@@ -103,6 +118,8 @@ pub enum Event {
     },
     /// A part has ended.
     StageFinished {
+        /// What it came to, one line.
+        summary: String,
         /// Which.
         stage: String,
         /// How.
@@ -148,6 +165,8 @@ pub enum Event {
     },
     /// The command has ended.
     Finished {
+        /// Requests that were sent, those of watches included.
+        requests: usize,
         /// How.
         outcome: Outcome,
         /// The exit code.
@@ -326,6 +345,7 @@ mod tests {
     #[test]
     fn the_end_carries_outcome_and_exit_code() {
         let finished = Event::Finished {
+            requests: 40,
             outcome: Outcome::TimedOut,
             exit: 6,
             elapsed: Duration::from_secs(300),

@@ -34,7 +34,7 @@ pub(crate) struct TargetArgs {
     pub(crate) server: Option<String>,
 
     /// Bearer token for the API server
-    #[arg(long, value_name = "TOKEN", global = true, hide_env_values = true)]
+    #[arg(long, value_name = "TOKEN", global = true)]
     pub(crate) token: Option<String>,
 
     /// Certificate file of the authority that signed the server's certificate

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mizar_core::chart::set::SetFlag;
+
+use crate::flow::prepare::ValueFlags;
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Values options")]
@@ -34,4 +37,22 @@ pub(crate) struct ValuesArgs {
     /// Use this chart folder instead of the built-in charts
     #[arg(long, value_name = "DIR")]
     pub(crate) chart: Option<PathBuf>,
+}
+
+impl ValuesArgs {
+    /// What was typed, in the order in which Helm lets the flags win.
+    pub(crate) fn to_flags(&self) -> ValueFlags {
+        let flags = [
+            (SetFlag::Json, &self.set_json),
+            (SetFlag::Typed, &self.set),
+            (SetFlag::Text, &self.set_string),
+            (SetFlag::File, &self.set_file),
+        ];
+        ValueFlags {
+            profile: self.profile.clone(),
+            files: self.files.clone(),
+            sets: flags.iter().flat_map(|(flag, texts)| texts.iter().map(|text| (*flag, text.clone()))).collect(),
+            chart: self.chart.clone(),
+        }
+    }
 }

@@ -236,11 +236,11 @@ fn apply_user_flags(user: &mut kube::config::AuthInfo, target: &Target) -> Resul
 /// `--server` works without any kubeconfig.
 fn add_bare_context(config: &mut Kubeconfig) {
     const NAME: &str = "flags";
-    config.clusters.push(NamedCluster { name: NAME.into(), cluster: Some(kube::config::Cluster::default()) });
+    config.clusters.push(NamedCluster { name: NAME.into(), cluster: Some(kube::config::Cluster::default()), ..Default::default() });
     config.auth_infos.push(NamedAuthInfo { name: NAME.into(), ..Default::default() });
     let context =
         kube::config::Context { cluster: NAME.into(), user: Some(NAME.into()), ..kube::config::Context::default() };
-    config.contexts.push(NamedContext { name: NAME.into(), context: Some(context) });
+    config.contexts.push(NamedContext { name: NAME.into(), context: Some(context), ..Default::default() });
     config.current_context = Some(NAME.into());
 }
 

@@ -40,8 +40,6 @@ pub struct Standing {
 pub struct Patience<'a> {
     /// The part's name.
     pub stage: &'a str,
-    /// What a person is told when it is done.
-    pub done: &'a str,
     /// The whole wait.
     pub limit: Duration,
     /// Without any progress, the pods are looked at after this long.
@@ -100,7 +98,12 @@ pub async fn wait(
             () = sleep_until(next_look.min(limit)) => {
                 let troubles = look(run, patience).await;
                 if !troubles.is_empty() {
-                    run.tell(Event::TroubleSeen { stage: patience.stage.to_owned(), troubles: troubles.clone(), elapsed: begun.elapsed() });
+                    run.tell(Event::WaitingLooked {
+                        stage: patience.stage.to_owned(),
+                        troubles: troubles.clone(),
+                        last_event: None,
+                        elapsed: begun.elapsed(),
+                    });
                 }
                 let standing = judge(&watches.0);
                 if Instant::now() >= limit {

@@ -33,7 +33,7 @@ pub fn table(report: &Report, phase: Phase) -> String {
 }
 
 fn row(text: &mut String, result: &CheckResult) {
-    let (sign, style) = mark(&result.status.to_string());
+    let (sign, style) = mark(result.status);
     let id = &result.id;
     let _infallible = writeln!(text, "  {style}{sign}{style:#} {} {FAINT}[{id}]{FAINT:#}", result.message);
     if !result.status.asks_for_action() {

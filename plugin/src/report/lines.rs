@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use mizar_core::event::{Change, Event};
+use mizar_core::event::{ApplyResult, Event, StepResult};
 
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
 use super::{Reporter, note};
@@ -29,7 +29,7 @@ impl Lines {
 
 impl Reporter for Lines {
     fn event(&self, event: &Event) {
-        if self.quiet && !matches!(event, Event::FindingMade { .. } | Event::Warned { .. }) {
+        if self.quiet && !matches!(event, Event::FindingMade { .. } | Event::Warning { .. }) {
             return;
         }
         let Some(line) = line(event) else { return };
@@ -53,44 +53,87 @@ fn said(event: &Event) -> Option<String> {
     }
 }
 
-/// The line for an event; none for those that only a live view shows.
+/// The line for an event; none for those that say nothing new.
 pub(super) fn line(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Started { command, server } => format!("{STRONG}{command}{STRONG:#} on {server}"),
-        Event::StepStarted { step } => format!("{STRONG}{}{STRONG:#}", step.title()),
-        Event::StepFinished { summary, .. } => format!("  {GOOD}✓{GOOD:#} {summary}"),
+        Event::Started { command, clusters, .. } => {
+            let servers: Vec<&str> = clusters.iter().map(|cluster| cluster.server.as_str()).collect();
+            format!("{STRONG}{command}{STRONG:#} on {}", servers.join(" and "))
+        }
+        Event::StepStarted { step } => format!("{STRONG}{step}{STRONG:#}"),
+        Event::StepFinished { summary, result, .. } => format!("  {} {summary}", sign(*result)),
         Event::FindingMade { status, message, hint, check } => {
-            let (sign, style) = mark(status);
+            let (sign, style) = mark(*status);
             let mut line = format!("  {style}{sign}{style:#} {message} {FAINT}[{check}]{FAINT:#}");
-            if !hint.is_empty() {
+            if let Some(hint) = hint {
                 let _infallible = write!(line, "\n    {HINT}hint:{HINT:#} {hint}");
             }
             line
         }
-        Event::StageStarted { title, .. } => format!("  {title} …"),
+        Event::Resumed { from, stage, .. } => {
+            let place = stage.as_ref().map_or_else(String::new, |stage| format!(", which stopped at {stage}"));
+            format!("  going on with what {from} began{place}")
+        }
+        Event::WaitedForHolder { holder, expires_in, .. } => {
+            format!("  {WARN}!{WARN:#} {holder} may still be at it; watching for {}", clock(*expires_in))
+        }
+        Event::StageStarted { stage, .. } => format!("  {} …", stage_title(stage)),
         Event::StageProgressed { stage, done, total, waiting_for, elapsed } => {
             format!("  {stage} {done}/{total}{} {FAINT}({}){FAINT:#}", waiting(waiting_for), clock(*elapsed))
         }
-        Event::TroubleSeen { stage, troubles, elapsed } => troubles
-            .iter()
-            .map(|trouble| format!("  {WARN}!{WARN:#} {stage}: {trouble} {FAINT}({}){FAINT:#}", clock(*elapsed)))
-            .collect::<Vec<_>>()
-            .join("\n"),
-        Event::StageFinished { summary, elapsed, .. } => {
-            format!("  {GOOD}✓{GOOD:#} {summary} {FAINT}({}){FAINT:#}", clock(*elapsed))
+        Event::WaitingLooked { stage, troubles, last_event, elapsed } => {
+            let mut lines: Vec<String> = troubles
+                .iter()
+                .map(|trouble| format!("  {WARN}!{WARN:#} {stage}: {trouble} {FAINT}({}){FAINT:#}", clock(*elapsed)))
+                .collect();
+            lines.extend(last_event.iter().map(|event| format!("    last event: {event}")));
+            lines.join("\n")
         }
-        Event::Warned { message } => format!("{WARN}warning:{WARN:#} {message}"),
-        Event::Advised { advice } => format!("{HINT}next:{HINT:#} {advice}"),
-        Event::Finished { message, exit_code, elapsed, .. } => {
-            let (sign, style) = if *exit_code == 0 { ("✓", GOOD) } else { ("✗", ERROR) };
-            format!("{style}{sign} {message}{style:#} {FAINT}({}){FAINT:#}", clock(*elapsed))
+        Event::StageFinished { summary, elapsed, result, .. } => {
+            format!("  {} {summary} {FAINT}({}){FAINT:#}", sign(*result), clock(*elapsed))
         }
-        Event::ObjectApplied { change: Change::Unchanged, .. } | Event::PlanMade { .. } => return None,
-        Event::ObjectApplied { object, change, .. } => {
-            let verb = if *change == Change::Created { "created" } else { "changed" };
-            format!("    {FAINT}{verb} {object}{FAINT:#}")
+        Event::Warning { message, .. } => format!("{WARN}warning:{WARN:#} {message}"),
+        Event::Hint { message } => format!("{HINT}next:{HINT:#} {message}"),
+        Event::Finished { outcome, elapsed, requests, .. } if outcome.is_success() => {
+            format!("{GOOD}✓ {outcome}{GOOD:#} {FAINT}({}, {requests} requests){FAINT:#}", clock(*elapsed))
         }
+        Event::Finished { outcome, elapsed, .. } => {
+            format!("{ERROR}✗ {outcome}{ERROR:#} {FAINT}({}){FAINT:#}", clock(*elapsed))
+        }
+        Event::ObjectApplied { result: ApplyResult::Unchanged | ApplyResult::Kept, .. } | Event::PlanMade { .. } => {
+            return None;
+        }
+        Event::ObjectApplied { object, result, .. } => format!("    {FAINT}{result} {object}{FAINT:#}"),
     })
+}
+
+fn sign(result: StepResult) -> String {
+    match result {
+        StepResult::Succeeded => format!("{GOOD}✓{GOOD:#}"),
+        StepResult::Skipped => "-".to_owned(),
+        StepResult::Failed | StepResult::TimedOut => format!("{ERROR}✗{ERROR:#}"),
+    }
+}
+
+/// What a stage does, for people.
+pub(super) fn stage_title(stage: &str) -> &str {
+    match stage {
+        "namespace" => "namespace",
+        "access" => "accounts and roles",
+        "definitions" => "definitions of Mizar's objects",
+        "configuration" => "configuration",
+        "network" => "own pod network",
+        "daemon" => "daemon on every eligible node",
+        "operator" => "operator",
+        "droplets" => "one Droplet per node",
+        "vpcs" => "the network vpc0",
+        "dividers" => "its Dividers",
+        "subnets" => "the subnet net0",
+        "bouncers" => "its Bouncers",
+        "host endpoints" => "one host endpoint per node",
+        "recreate-pods" => "pods that are older than Mizar",
+        other => other,
+    }
 }
 
 /// ": waiting for a, b, c".

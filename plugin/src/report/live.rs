@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use mizar_core::event::Event;
 
-use super::lines::{line, waiting};
+use super::lines::{line, stage_title, waiting};
 use super::{Reporter, note};
 
 /// Draws the view on stderr.
@@ -71,7 +71,7 @@ impl Reporter for Live {
                     mizar_core::event::Step::SanityCheck => "looking at what runs",
                 });
             }
-            Event::StageStarted { title, .. } => self.begin(title),
+            Event::StageStarted { stage, .. } => self.begin(stage_title(stage)),
             Event::StageProgressed { done, total, waiting_for, .. } => {
                 if let Some(running) = &*self.lock() {
                     running.bar.set_message(format!("{} {done}/{total}{}", running.title, waiting(waiting_for)));

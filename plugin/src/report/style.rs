@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use anstyle::{AnsiColor, Style};
+use mizar_core::check::Status;
 
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
 pub const WARN: Style = AnsiColor::Yellow.on_default();
@@ -22,12 +23,12 @@ pub fn stdin_is_terminal() -> bool {
 }
 
 /// A mark and its style for the status of a check.
-pub fn mark(status: &str) -> (&'static str, Style) {
+pub fn mark(status: Status) -> (&'static str, Style) {
     match status {
-        "pass" => ("✓", GOOD),
-        "fail" => ("✗", ERROR),
-        "warn" => ("!", WARN),
-        "unknown" => ("?", WARN),
-        _ => ("-", FAINT),
+        Status::Pass => ("✓", GOOD),
+        Status::Fail => ("✗", ERROR),
+        Status::Warn => ("!", WARN),
+        Status::Unknown => ("?", WARN),
+        Status::Skipped => ("-", FAINT),
     }
 }

@@ -1,0 +1,131 @@
+//! `kubectl mizar install`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::cli::values::ValuesArgs;
+use crate::cli::wait::parse_duration;
+use crate::cluster::Access;
+use crate::context::{Context, RELEASE_NAMESPACE};
+use crate::failure::{Failure, Kind};
+use crate::flow::install::{Consent, Extent, Request, install};
+use crate::flow::prepare::{self, ValueSources};
+use crate::report::{self, Output, style};
+
+/// Install Mizar, or go on with an install that was interrupted
+///
+/// Shows the plan first: which objects are made, which nodes get a daemon, which pods lose their network. Then does exactly that, waits
+/// for every part, and checks the result. Running it again changes nothing that is as it should be.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  # See what would happen
+  kubectl mizar install --profile dev --plan
+
+  # Install; asks before it changes anything
+  kubectl mizar install --profile dev
+
+  # Install in a script, with values of your own
+  kubectl mizar install --profile prod -f digests.yaml -y
+
+  # Replace the pod network that is there, and recreate the pods that used it
+  kubectl mizar install --profile dev --take-over-cni --recreate-pods")]
+pub(crate) struct InstallArgs {
+    #[command(flatten)]
+    values: ValuesArgs,
+
+    /// How Mizar is spread: 1 puts everything into one cluster
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=1))]
+    phase: u8,
+
+    /// Only show the plan
+    #[arg(long, conflicts_with = "dry_run")]
+    plan: bool,
+
+    /// Try without changing anything: client renders only, server has the API server check every object
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = DryRun::None, default_missing_value = "client", num_args = 0..=1, require_equals = true)]
+    dry_run: DryRun,
+
+    /// Do not ask
+    #[arg(short, long, alias = "assume-yes")]
+    yes: bool,
+
+    /// Replace a pod network of another kind; its files on the nodes are saved first
+    #[arg(long)]
+    take_over_cni: bool,
+
+    /// At the end, recreate pods that are older than Mizar, name servers first
+    #[arg(long)]
+    recreate_pods: bool,
+
+    /// Wait until every part works
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    wait: bool,
+
+    /// Longest wait for any one part [default: 30m for the daemons, 5m for each other part]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+
+    /// Output format; json writes one event per line to stdout
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DryRun {
+    None,
+    Client,
+    Server,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+impl InstallArgs {
+    pub(crate) fn output(&self) -> Output {
+        if self.output == Format::Json { Output::Json } else { Output::Text }
+    }
+}
+
+pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode, Failure> {
+    let output = args.output();
+    let values = ValueSources::read(args.values.to_flags())?;
+    if args.dry_run == DryRun::Client {
+        let namespace = context.namespace.as_deref().unwrap_or(RELEASE_NAMESPACE);
+        report::data(&prepare::offline(&values, namespace)?);
+        report::note("(dry run) nothing was sent to a cluster");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let extent = match (args.plan, args.dry_run) {
+        (true, _) => Extent::PlanOnly,
+        (_, DryRun::Server) => Extent::ServerDryRun,
+        _ => Extent::Everything,
+    };
+    let consent = match (args.yes, style::stdin_is_terminal() && output == Output::Text) {
+        (true, _) => Consent::Given,
+        (false, true) => Consent::Ask,
+        (false, false) => Consent::CannotAsk,
+    };
+    if args.timeout.is_some_and(|limit| limit.is_zero()) {
+        return Err(Failure::new(Kind::Usage, "--timeout must be longer than nothing; leave the waits out with --wait=false"));
+    }
+    let access = if extent == Extent::PlanOnly { Access::ReadOnly } else { Access::ReadWrite };
+    let cluster = context.connect("install", access).await?;
+    let request = Request {
+        values,
+        namespace: context.namespace.clone(),
+        take_over_cni: args.take_over_cni,
+        recreate_pods: args.recreate_pods,
+        extent,
+        consent,
+        wait: args.wait,
+        timeout: args.timeout,
+        output,
+    };
+    install(cluster, report::reporter(output, context.verbosity), request).await?;
+    Ok(ExitCode::SUCCESS)
+}

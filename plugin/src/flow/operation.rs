@@ -1,0 +1,204 @@
+//! Holding a change: the record that is written first, its lease, and the progress in it.
+//!
+//! A lease is renewed in the background. Whoever cannot renew has lost the right to go on, and [`Held::lost`] says so;
+//! every write of the record carries its resourceVersion, so that a stale holder fails instead of overwriting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mizar_core::event::Event;
+use mizar_core::object::ObjectRef;
+use mizar_core::operation::storage::{from_secret, to_secret};
+use mizar_core::operation::{
+    Claim, HolderState, NewOperation, Observation, Operation, Outcome, SECRET_NAME, StoredOperation, claim,
+};
+use mizar_core::timing::Timing;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::cluster::write::Commit;
+use crate::cluster::{ApiFailure, Cause, Cluster};
+use crate::failure::{Failure, Kind};
+use crate::machine;
+
+/// Field manager of what is ours and not the release's.
+pub const MANAGER: &str = "kubectl-mizar";
+
+/// Reads the record, if there is one.
+pub async fn read(cluster: &Cluster, namespace: &str) -> Result<Option<StoredOperation>, Failure> {
+    let reference = ObjectRef {
+        api_version: "v1".into(),
+        kind: "Secret".into(),
+        namespace: Some(namespace.to_owned()),
+        name: SECRET_NAME.into(),
+    };
+    let Some(secret) = cluster.get(&reference).await? else { return Ok(None) };
+    from_secret(&secret).map(Some).map_err(|error| {
+        Failure::new(Kind::Refused, error.to_string())
+            .hint(format!("look at it: kubectl -n {namespace} get secret {SECRET_NAME} -o yaml"))
+    })
+}
+
+/// Waits until nobody else holds a change, and returns the record and how to begin.
+///
+/// A holder on this machine is seen to live or not. One on another machine is watched for as long as a renewal counts: who
+/// renews is alive and is named; who does not is taken over.
+pub async fn settle(
+    cluster: &Cluster,
+    namespace: &str,
+    mut stored: Option<StoredOperation>,
+    tell: impl Fn(Event),
+) -> Result<(Option<StoredOperation>, Claim), Failure> {
+    let timing = cluster.timing().clone();
+    let first = stored.as_ref().map(|stored| stored.resource_version.clone());
+    let watching_since = Instant::now();
+    let mut told = false;
+    loop {
+        let record = stored.as_ref().map(|stored| &stored.operation);
+        let holder = record.map_or(HolderState::OtherHost, |record| machine::state_of(&record.holder));
+        let seen = Observation { now: Timestamp::now(), unchanged_for: watching_since.elapsed(), holder };
+        let Claim::Busy { holder: who, since, expires_in } = claim(record, &machine::me(), seen, timing.lease_ttl)
+        else {
+            let claim = claim(record, &machine::me(), seen, timing.lease_ttl);
+            return Ok((stored, claim));
+        };
+        let renewed = stored.as_ref().map(|stored| stored.resource_version.clone()) != first;
+        if holder == HolderState::AliveOnThisHost || renewed {
+            let command = stored.as_ref().map_or("", |stored| stored.operation.command.as_str());
+            return Err(Failure::new(Kind::Refused, format!("{who} is at it: {command} since {since}; nothing was changed"))
+                .hint("wait until that is over, then run this command again"));
+        }
+        if !told {
+            tell(Event::WaitedForHolder { holder: who.to_string(), since, expires_in });
+            told = true;
+        }
+        tokio::time::sleep(expires_in.min(timing.lease_renew).max(Duration::from_millis(20))).await;
+        stored = read(cluster, namespace).await?;
+    }
+}
+
+/// A change that we hold.
+pub struct Held {
+    state: Arc<Mutex<State>>,
+    lost: watch::Receiver<Option<String>>,
+    renewal: JoinHandle<()>,
+}
+
+struct State {
+    cluster: Cluster,
+    operation: Operation,
+    resource_version: String,
+}
+
+impl Held {
+    /// Writes the intent and starts to renew the lease.
+    pub async fn begin(
+        cluster: &Cluster,
+        new: NewOperation,
+        stored: Option<StoredOperation>,
+        claim: &Claim,
+    ) -> Result<Self, Failure> {
+        let now = Timestamp::now();
+        let resource_version = stored.as_ref().map(|stored| stored.resource_version.clone());
+        let operation = match (claim, stored) {
+            (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) => {
+                stored.operation.resumed_by(machine::me(), new.intent, new.stages, now)
+            }
+            _ => Operation::begin(new, machine::me(), now),
+        };
+        let secret = to_secret(&operation, resource_version.as_deref());
+        let written = if resource_version.is_some() {
+            cluster.replace(&secret, MANAGER, None).await
+        } else {
+            cluster.create(&secret, MANAGER, Commit::Store).await
+        };
+        let written = match written {
+            Ok(written) => written,
+            Err(failure) if matches!(failure.cause, Cause::AlreadyExists | Cause::Conflict { .. }) => {
+                return Err(Failure::new(
+                    Kind::Refused,
+                    "another process began a change at the same moment; nothing was changed by this one",
+                )
+                .hint("wait until that is over, then run this command again"));
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        let timing = cluster.timing().clone();
+        let resource_version = written["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
+        let state = Arc::new(Mutex::new(State { cluster: cluster.clone(), operation, resource_version }));
+        let (say_lost, lost) = watch::channel(None);
+        let renewal = tokio::spawn(renew(state.clone(), timing, say_lost));
+        Ok(Self { state, lost, renewal })
+    }
+
+    /// Ends when the right to go on is lost, and says why.
+    pub async fn lost(&self) -> String {
+        let mut lost = self.lost.clone();
+        match lost.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // The renewal ended without losing it: the change itself has ended.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Records that a stage begins.
+    pub async fn begin_stage(&self, name: &str) -> Result<(), Failure> {
+        let mut state = self.state.lock().await;
+        state.operation.stage_started(name, Timestamp::now());
+        state.save(None).await.map_err(Into::into)
+    }
+
+    /// Notes that a stage is done; stored with the next stage or the end.
+    pub async fn end_stage(&self, name: &str) {
+        self.state.lock().await.operation.stage_finished(name, Timestamp::now());
+    }
+
+    /// Records how it ended and lets go.
+    pub async fn end(self, outcome: Outcome, message: &str) -> Result<(), Failure> {
+        self.renewal.abort();
+        let mut state = self.state.lock().await;
+        state.operation.finish(outcome, message, Timestamp::now());
+        state.save(None).await.map_err(Into::into)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
+impl State {
+    async fn save(&mut self, phase: Option<&'static str>) -> Result<(), ApiFailure> {
+        self.operation.renew(Timestamp::now());
+        let secret = to_secret(&self.operation, Some(&self.resource_version));
+        let answer = self.cluster.replace(&secret, MANAGER, phase).await?;
+        answer["metadata"]["resourceVersion"].as_str().unwrap_or_default().clone_into(&mut self.resource_version);
+        Ok(())
+    }
+}
+
+async fn renew(state: Arc<Mutex<State>>, timing: Timing, lost: watch::Sender<Option<String>>) {
+    let mut renewed = Instant::now();
+    loop {
+        tokio::time::sleep(timing.lease_renew).await;
+        let limit = timing.lease_ttl.saturating_sub(renewed.elapsed()).max(Duration::from_millis(1));
+        let saved = tokio::time::timeout(limit, async { state.lock().await.save(Some("lease")).await }).await;
+        let reason = match saved {
+            Ok(Ok(())) => {
+                renewed = Instant::now();
+                continue;
+            }
+            Ok(Err(failure)) if matches!(failure.cause, Cause::Conflict { .. } | Cause::NotFound) => {
+                "another process has taken it over".to_owned()
+            }
+            Ok(Err(failure)) if renewed.elapsed() + timing.lease_renew >= timing.lease_ttl => failure.to_string(),
+            Ok(Err(_)) => continue,
+            Err(_) => "the server did not answer in time".to_owned(),
+        };
+        lost.send_replace(Some(reason));
+        return;
+    }
+}

@@ -1,0 +1,415 @@
+//! From charts and values to what should be: the objects of each release, its record's content, the images.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use mizar_core::chart::render::{ReleaseInfo, Rendered, render};
+use mizar_core::chart::set::SetFlag;
+use mizar_core::chart::values::{Merged, ValueLayers};
+use mizar_core::chart::{Chart, RenderError};
+use mizar_core::check::access;
+use mizar_core::facts::{self, Facts};
+use mizar_core::image::{self, Image};
+use mizar_core::kind;
+use mizar_core::network::built_in_range;
+use mizar_core::object::{Object, ObjectRef};
+use mizar_core::operation::{Intent, ValueLayer};
+use mizar_core::plan::impact::PodOnNode;
+use mizar_core::plan::{OwnObject, PlanInput, StagedObject};
+use mizar_core::release::{ChartRecord, FileRecord, HookRecord, NewRelease};
+use mizar_core::site::Site;
+use mizar_core::yaml::{self, DuplicateKeys, with_plain_numbers};
+use serde_json::{Map, Value, json};
+
+use super::install::Consent;
+use super::records::NAMES;
+use crate::assets;
+use crate::failure::{Failure, Kind};
+use crate::report::prompt;
+
+/// No values file is larger; a file of another kind named by mistake may be.
+const VALUES_FILE_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// The flags about values and charts, as they were typed.
+#[derive(Debug, Clone, Default)]
+pub struct ValueFlags {
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// `-f`, in order; `-` is stdin.
+    pub files: Vec<PathBuf>,
+    /// `--set-json`, `--set`, `--set-string`, `--set-file`.
+    pub sets: Vec<(SetFlag, String)>,
+    /// `--chart`.
+    pub chart: Option<PathBuf>,
+}
+
+/// The same with every file read, so that nothing on disk can change between the plan and its execution.
+#[derive(Debug, Clone, Default)]
+pub struct ValueSources {
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// Name and text of each values file.
+    files: Vec<(String, String)>,
+    /// Flags, and the contents that `--set-file` names.
+    sets: Vec<(SetFlag, String)>,
+    contents: BTreeMap<String, String>,
+    /// The chart of `--chart`.
+    pub chart: Option<Chart>,
+}
+
+impl ValueSources {
+    /// Reads the files that the flags name.
+    pub fn read(flags: ValueFlags) -> Result<Self, Failure> {
+        let mut sources = Self { profile: flags.profile, sets: flags.sets, ..Self::default() };
+        for path in &flags.files {
+            sources.files.push((path.display().to_string(), read_values_file(path)?));
+        }
+        let set_files = sources.sets.iter().filter(|(flag, _)| *flag == SetFlag::File);
+        for (_, text) in set_files {
+            // Asked for the paths only; the layers below ask again for the contents.
+            ValueLayers::new().add_set_file(text, &mut |path| {
+                let content = std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
+                sources.contents.insert(path.to_owned(), content.clone());
+                Ok(content)
+            })?;
+        }
+        sources.chart = flags.chart.as_deref().map(assets::from_folder).transpose()?;
+        Ok(sources)
+    }
+
+    /// Whether anything but the profile was said.
+    fn layers(&self, layers: &mut ValueLayers) -> Result<(), Failure> {
+        for (name, text) in &self.files {
+            layers.add_file(name, text)?;
+        }
+        for (flag, text) in &self.sets {
+            if *flag == SetFlag::File {
+                layers.add_set_file(text, &mut |path| {
+                    self.contents.get(path).cloned().ok_or_else(|| format!("{path} was not read"))
+                })?;
+            } else {
+                layers.add_set(*flag, text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_values_file(path: &Path) -> Result<String, Failure> {
+    let unusable = |reason: String| Failure::new(Kind::Failed, format!("values file {}: {reason}", path.display()));
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().take(VALUES_FILE_LIMIT + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(VALUES_FILE_LIMIT + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| unusable(error.to_string()))?;
+    if bytes.len() as u64 > VALUES_FILE_LIMIT {
+        return Err(unusable(format!("it is larger than {} MiB", VALUES_FILE_LIMIT / 1024 / 1024)));
+    }
+    String::from_utf8(bytes).map_err(|_| unusable("it is not UTF-8 text".to_owned()))
+}
+
+/// One release as it should be.
+#[derive(Debug, Clone)]
+pub struct PreparedRelease {
+    /// Its name.
+    pub name: String,
+    /// What its record will hold.
+    pub content: NewRelease,
+    /// Its objects, by stage.
+    pub objects: Vec<StagedObject>,
+    /// What is created once and then left alone.
+    pub hooks: Vec<StagedObject>,
+}
+
+/// Everything that should be.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// `mizar-crds`, then `mizar`.
+    pub releases: Vec<PreparedRelease>,
+    /// The images of all pods.
+    pub images: Vec<Image>,
+    /// The profile, if one was named now or before.
+    pub profile: Option<String>,
+    /// What the person said, now and before, files and flags merged.
+    pub user: Value,
+    /// All values of the chart mizar.
+    pub values: Value,
+}
+
+/// The two charts: built in, but for the one that `--chart` replaces.
+pub fn charts(replacement: Option<&Chart>) -> Result<[Chart; 2], Failure> {
+    let mut charts = assets::built_in()?;
+    if let Some(chart) = replacement {
+        let name = &chart.metadata.name;
+        match charts.iter_mut().find(|built_in| built_in.metadata.name == *name) {
+            Some(built_in) => *built_in = chart.clone(),
+            None => {
+                return Err(Failure::new(Kind::Failed, format!("--chart: this is the chart {name}, not {}", NAMES.join(" or ")))
+                    .hint("any chart can be rendered: kubectl mizar render --chart DIR"));
+            }
+        }
+    }
+    Ok(charts)
+}
+
+/// Renders both charts with all layers of values.
+///
+/// `recorded` is the intent of an earlier change by us, `helm_values` are those of a release that Helm made.
+pub fn prepare(
+    sources: &ValueSources,
+    recorded: Option<&Intent>,
+    helm_values: Option<Value>,
+    namespace: &str,
+    consent: Consent,
+) -> Result<Prepared, Failure> {
+    let [definitions, mizar] = charts(sources.chart.as_ref())?;
+    let profile = profile(sources, recorded, helm_values.as_ref(), consent)?;
+    let kept = match recorded {
+        Some(intent) => user_layer(intent),
+        None => helm_values.unwrap_or(Value::Null),
+    };
+    let (all, user) = merge(&mizar, profile.as_deref(), &kept, sources)?;
+    let nothing = ValueLayers::new().merge(&definitions)?;
+    let releases = vec![
+        release(&definitions, &nothing, namespace)?,
+        release(&mizar, &all, namespace)?,
+    ];
+    let objects = releases.iter().flat_map(|release| release.objects.iter().map(|staged| &staged.object));
+    let images = image::images(objects).map_err(|errors| {
+        let mut failure = Failure::new(Kind::Failed, "the charts name images that are no image names");
+        for error in errors {
+            failure = failure.detail(error.to_string());
+        }
+        failure
+    })?;
+    Ok(Prepared { releases, images, profile, user, values: all.values })
+}
+
+/// The layer of an intent that holds what the person said; chart and profile are read anew, so that new defaults count.
+const USER: &str = "user";
+
+fn user_layer(intent: &Intent) -> Value {
+    intent.values.iter().find(|layer| layer.origin == USER).map_or(Value::Null, |layer| layer.values.clone())
+}
+
+/// The rendered charts without any cluster, for `--dry-run=client`.
+pub fn offline(sources: &ValueSources, namespace: &str) -> Result<String, Failure> {
+    let [definitions, mizar] = charts(sources.chart.as_ref())?;
+    let mut text = rendered(&definitions, &ValueLayers::new().merge(&definitions)?, namespace)?.template_output();
+    let (all, _) = merge(&mizar, sources.profile.as_deref(), &Value::Null, sources)?;
+    text += &rendered(&mizar, &all, namespace)?.template_output();
+    Ok(text)
+}
+
+/// All values of a chart, and of them what the user said, now and before.
+pub fn merge(
+    chart: &Chart,
+    profile: Option<&str>,
+    kept: &Value,
+    sources: &ValueSources,
+) -> Result<(Merged, Value), Failure> {
+    let mut all = ValueLayers::new();
+    let mut user = ValueLayers::new();
+    if let Some(profile) = profile {
+        all.add_profile(chart, profile)?;
+    }
+    for layers in [&mut all, &mut user] {
+        if let Some(kept) = kept.as_object() {
+            layers.add_recorded(kept.clone());
+        }
+        sources.layers(layers)?;
+    }
+    let user = user.merge_unchecked(chart)?.config;
+    Ok((all.merge(chart)?, user))
+}
+
+/// The profile that is named now or was named before; asked for where somebody can be asked.
+fn profile(
+    sources: &ValueSources,
+    recorded: Option<&Intent>,
+    helm_values: Option<&Value>,
+    consent: Consent,
+) -> Result<Option<String>, Failure> {
+    if let Some(profile) = sources.profile.clone().or_else(|| recorded.and_then(|intent| intent.profile.clone())) {
+        return Ok(Some(profile));
+    }
+    // What Helm installed has its values as they are: one layer, no profile.
+    if recorded.is_some() || helm_values.is_some() {
+        return Ok(None);
+    }
+    let asked = match consent {
+        Consent::Ask => prompt::choose("Which profile? dev takes any image, prod demands digests", &["dev", "prod"]),
+        Consent::Given | Consent::CannotAsk => None,
+    };
+    match asked {
+        Some(profile) => Ok(Some(profile.to_owned())),
+        None => Err(Failure::new(Kind::Usage, "the first install must name its profile")
+            .hint("for trying out and development: --profile dev")
+            .hint("for production, images by digest: --profile prod")),
+    }
+}
+
+fn rendered(chart: &Chart, values: &Merged, namespace: &str) -> Result<Rendered, RenderError> {
+    let info = ReleaseInfo {
+        name: chart.metadata.name.clone(),
+        namespace: namespace.to_owned(),
+        revision: 1,
+        is_install: true,
+    };
+    render(chart, &values.values, &info)
+}
+
+fn release(chart: &Chart, values: &Merged, namespace: &str) -> Result<PreparedRelease, Failure> {
+    let rendered = rendered(chart, values, namespace)?;
+    let staged = |document: &mizar_core::chart::render::Document| -> Result<Option<StagedObject>, Failure> {
+        let Some(value) = document.value.clone() else { return Ok(None) };
+        let object = Object::new(value)
+            .map_err(|error| Failure::new(Kind::Failed, format!("{}: {error}", document.path)))?;
+        Ok(Some(StagedObject::new(document.stage.as_deref(), object)))
+    };
+    let mut objects = Vec::new();
+    for document in &rendered.documents {
+        objects.extend(staged(document)?);
+    }
+    let mut hooks = Vec::new();
+    for hook in rendered.hooks.iter().filter(|hook| hook.events.iter().any(|event| event.as_str() == "pre-install")) {
+        hooks.extend(staged(&hook.document)?);
+    }
+    let content = content(chart, values, &rendered, namespace);
+    Ok(PreparedRelease { name: chart.metadata.name.clone(), content, objects, hooks })
+}
+
+fn content(chart: &Chart, values: &Merged, rendered: &Rendered, namespace: &str) -> NewRelease {
+    let files = |files: &[mizar_core::chart::File]| {
+        files.iter().map(|file| FileRecord::new(file.path.clone(), file.data.clone())).collect()
+    };
+    let hooks = rendered.hooks.iter().map(|hook| HookRecord {
+        name: hook.name.clone(),
+        kind: hook.kind.clone(),
+        path: hook.document.path.clone(),
+        manifest: hook.document.text.clone(),
+        events: hook.events.iter().map(|event| event.as_str().to_owned()).collect(),
+        weight: hook.weight.into(),
+        delete_policies: hook.delete_policies.clone(),
+        ..HookRecord::default()
+    });
+    NewRelease {
+        name: chart.metadata.name.clone(),
+        namespace: namespace.to_owned(),
+        chart: ChartRecord {
+            metadata: Value::Object(chart.metadata.raw.clone()),
+            values: with_plain_numbers(chart.values.clone()),
+            templates: files(&chart.templates),
+            files: files(&chart.files),
+            schema: chart.schema.clone().map(String::into_bytes),
+            ..ChartRecord::default()
+        },
+        config: values.config.as_object().cloned().unwrap_or_default(),
+        manifest: rendered.manifest(),
+        hooks: hooks.collect(),
+        notes: rendered.notes.clone().unwrap_or_default(),
+        ..NewRelease::default()
+    }
+}
+
+/// The objects of a recorded manifest, which Helm may have written.
+pub fn objects_of(manifest: &str) -> Result<Vec<Object>, Failure> {
+    let damaged = |reason: String| Failure::new(Kind::Refused, format!("the recorded manifest cannot be read: {reason}"));
+    let documents =
+        yaml::read_all(manifest, DuplicateKeys::TakeLast).map_err(|error| damaged(error.to_string()))?;
+    documents
+        .into_iter()
+        .filter(|(value, _)| !value.is_null())
+        .map(|(value, _)| Object::new(value).map_err(|error| damaged(error.to_string())))
+        .collect()
+}
+
+/// The pods of all nodes, for what an install does to them.
+pub fn pods_on_nodes(facts: &Facts) -> Vec<PodOnNode> {
+    let pods = facts.pods.items().iter().map(|pod| PodOnNode {
+        node: pod.node.clone(),
+        pod: pod.path(),
+        host_network: pod.host_network,
+        ended: !pod.is_on_pod_network(),
+    });
+    pods.collect()
+}
+
+impl Prepared {
+    /// The values as our own record keeps them.
+    pub fn value_layers(&self) -> Vec<ValueLayer> {
+        vec![ValueLayer { origin: USER.to_owned(), values: self.user.clone() }]
+    }
+
+    /// One line about charts and images.
+    pub fn summary(&self) -> String {
+        let mut text = String::new();
+        for release in &self.releases {
+            let version = release.content.chart.metadata["version"].as_str().unwrap_or_default();
+            let _infallible = write!(text, "{} {version}, ", release.name);
+        }
+        let images: Vec<&str> = self.images.iter().map(|image| image.name.as_str()).collect();
+        let _infallible = write!(text, "images {}", images.join(", "));
+        text
+    }
+
+    /// The namespace of the release, which no chart holds: privileged pods must be allowed in it.
+    pub fn own_objects(&self, namespace: &str) -> Vec<OwnObject> {
+        let mut labels = Map::new();
+        for mode in ["enforce", "audit", "warn"] {
+            labels.insert(format!("pod-security.kubernetes.io/{mode}"), json!("privileged"));
+        }
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
+        let object = Object::new(object).expect("a Namespace that we made has kind and name");
+        vec![OwnObject { site: Site::Management, object }]
+    }
+
+    /// What an install would bring, for the preflight.
+    pub fn bring(&self, namespace: &str) -> facts::Plan {
+        let objects = self.releases.iter().flat_map(|release| release.objects.iter().chain(&release.hooks));
+        let objects = objects.map(|staged| staged.object.value());
+        facts::Plan { pod_network: self.pod_network(), needs: access::needs_of(objects, namespace) }
+    }
+
+    /// The range of the pod network: chosen, or built into the operator's image.
+    fn pod_network(&self) -> Option<String> {
+        let chosen = &self.values["podNetwork"];
+        if chosen["create"] == true {
+            return chosen["cidr"].as_str().map(ToOwned::to_owned);
+        }
+        let operator = self.images.iter().find(|image| image.used_by.iter().any(|user| user.object.kind == "Deployment"))?;
+        built_in_range(operator.reference.tag.as_deref()?).map(ToOwned::to_owned)
+    }
+
+    /// Every object that the plan must know: wanted now, or recorded last time.
+    pub fn interest(&self, input: &PlanInput) -> Vec<ObjectRef> {
+        let mut references: Vec<ObjectRef> = input.own.iter().map(|own| own.object.reference()).collect();
+        for release in &input.releases {
+            let wanted = release.objects.iter().chain(&release.hooks).map(|staged| &staged.object);
+            for object in wanted.chain(&release.recorded) {
+                let namespaced = kind::lookup(object.api_version(), object.kind()).is_some_and(|kind| kind.namespaced);
+                let mut reference = object.reference();
+                if namespaced && reference.namespace.is_none() {
+                    reference.namespace = Some(release.namespace.clone());
+                }
+                if !references.contains(&reference) {
+                    references.push(reference);
+                }
+            }
+        }
+        references
+    }
+
+    /// The labels of the nodes that get a daemon.
+    pub fn daemon_selector(&self) -> BTreeMap<String, String> {
+        let objects = self.releases.iter().flat_map(|release| &release.objects);
+        let daemon = objects.map(|staged| &staged.object).find(|object| object.kind() == "DaemonSet");
+        let selector = daemon.and_then(|daemon| daemon.value().pointer("/spec/template/spec/nodeSelector")?.as_object());
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        selector.into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
+    }
+}

@@ -1,0 +1,191 @@
+//! Helm's records in the cluster: reading all revisions of our two releases, and writing the steps of a revision's life.
+
+use jiff::Timestamp;
+use mizar_core::object::ObjectRef;
+use mizar_core::release::history::DEFAULT_LIMIT;
+use mizar_core::release::secret::{Writing, to_secret};
+use mizar_core::release::{History, NewRelease, RecordError, Release, Status, StoredRelease};
+use serde_json::{Value, json};
+
+use crate::cluster::read::Listing;
+use crate::cluster::write::Commit;
+use crate::cluster::{ApiFailure, Cause, Cluster};
+use crate::failure::{Failure, Kind};
+
+/// Our two releases, in the order in which they are installed.
+pub const NAMES: [&str; 2] = ["mizar-crds", "mizar"];
+
+/// Helm's own name as the manager of its records.
+const RECORD_MANAGER: &str = "Helm";
+
+/// What is recorded.
+#[derive(Debug, Clone, Default)]
+pub struct Records {
+    /// The history of `mizar-crds`, then of `mizar`.
+    pub histories: [History; 2],
+    /// The Secrets without their data, for whoever wants to know which there are.
+    pub secrets: Vec<Value>,
+    /// The namespace they are in.
+    pub namespace: Option<String>,
+}
+
+/// Reads the records of all namespaces; of `namespace` alone if that is all that we may.
+pub async fn read(cluster: &Cluster, namespace: &str) -> Result<Records, Failure> {
+    let own = format!("/api/v1/namespaces/{namespace}/secrets");
+    let secrets = match list(cluster, "/api/v1/secrets").await {
+        Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => list(cluster, &own).await?,
+        listed => listed?,
+    };
+    let histories = NAMES.map(|name| History::from_secrets(name, &secrets));
+    refuse_damaged(&histories)?;
+    let mut namespaces: Vec<String> = histories
+        .iter()
+        .flat_map(|history| &history.records)
+        .map(|stored| stored.release.namespace.clone())
+        .collect();
+    namespaces.sort();
+    namespaces.dedup();
+    if namespaces.len() > 1 {
+        let message = format!("Mizar is recorded in several namespaces: {}", namespaces.join(", "));
+        return Err(Failure::new(Kind::Refused, message).hint("look at them: helm list -A"));
+    }
+    let secrets = secrets.iter().map(|secret| json!({"metadata": secret["metadata"]})).collect();
+    Ok(Records { histories, secrets, namespace: namespaces.pop() })
+}
+
+/// Helm skips what it cannot read. We must not plan over a release that we cannot see.
+fn refuse_damaged(histories: &[History]) -> Result<(), Failure> {
+    let damaged: Vec<&RecordError> = histories.iter().flat_map(|history| &history.damaged).collect();
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(Kind::Refused, "a release record cannot be read; nothing was changed");
+    for error in damaged {
+        failure = failure.detail(error.to_string());
+    }
+    Err(failure
+        .hint("see what is left of it: kubectl get secrets -A -l owner=helm")
+        .hint("restore it from a backup, or delete it if an older revision may count as the last"))
+}
+
+async fn list(cluster: &Cluster, path: &str) -> Result<Vec<Value>, ApiFailure> {
+    let labels = format!("owner=helm,name in ({})", NAMES.join(","));
+    let listing = Listing { path, noun: "secrets", labels: &labels, fields: "", page_limit: 20, metadata_only: false };
+    let mut secrets = Vec::new();
+    cluster.pages(&listing, |page| secrets.extend(page["items"].as_array().into_iter().flatten().cloned())).await?;
+    Ok(secrets)
+}
+
+/// A revision that is being written.
+pub struct Revision {
+    release: Release,
+    resource_version: String,
+}
+
+/// Writes that a revision is under way: a new one, or the one that an earlier run left unfinished.
+///
+/// Fails before anything is changed if the record does not fit into a Secret.
+pub async fn begin(cluster: &Cluster, history: &History, content: NewRelease) -> Result<Revision, Failure> {
+    let now = Timestamp::now();
+    let earlier = history.deployed().map(|stored| &stored.release);
+    if let Some(stored) = history.last().filter(|last| is_unfinished(last.release.info.status)) {
+        let fresh = fresh(earlier, content, stored.release.revision, now);
+        let mut revision =
+            Revision { release: fresh, resource_version: stored.resource_version.clone().unwrap_or_default() };
+        revision.save(cluster).await?;
+        return Ok(revision);
+    }
+    let release = fresh(earlier, content, history.next_revision(), now);
+    let secret = to_secret(&release, Writing::New, now)?;
+    for surplus in history.prune(DEFAULT_LIMIT) {
+        delete(cluster, surplus).await?;
+    }
+    let stored = cluster.create(&secret, RECORD_MANAGER, Commit::Store).await?;
+    Ok(Revision { release, resource_version: resource_version(&stored) })
+}
+
+fn fresh(earlier: Option<&Release>, content: NewRelease, revision: u64, now: Timestamp) -> Release {
+    match earlier {
+        Some(earlier) => Release::begin_upgrade(earlier, content, revision, now),
+        None => Release::begin_install(content, revision, now),
+    }
+}
+
+/// Whether a revision was begun and did not come to its end.
+pub fn is_unfinished(status: Status) -> bool {
+    status.is_pending() || status == Status::Failed
+}
+
+/// Whether a revision is deployed with exactly this content.
+pub fn is_recorded(history: &History, content: &NewRelease) -> bool {
+    history.last().map(|stored| &stored.release).is_some_and(|last| {
+        last.info.status == Status::Deployed
+            && last.manifest == content.manifest
+            && last.config == content.config
+            && last.chart.metadata["version"] == content.chart.metadata["version"]
+    })
+}
+
+/// The revision that a change writes: a new one, or the unfinished one.
+pub fn revision_of(history: &History) -> u64 {
+    match history.last() {
+        Some(last) if is_unfinished(last.release.info.status) => last.release.revision,
+        _ => history.next_revision(),
+    }
+}
+
+impl Revision {
+    /// Writes that it is done; what was deployed before is superseded first, as Helm does it.
+    pub async fn deployed(mut self, cluster: &Cluster, history: &History) -> Result<(), Failure> {
+        for earlier in history.all_deployed().filter(|stored| stored.release.revision != self.release.revision) {
+            let mut earlier = Self {
+                release: earlier.release.clone().superseded(),
+                resource_version: earlier.resource_version.clone().unwrap_or_default(),
+            };
+            earlier.save(cluster).await?;
+        }
+        let (began, now) = (self.release.info.last_deployed.unwrap_or_default(), Timestamp::now());
+        let hooks: Vec<(String, String)> =
+            self.release.hooks.iter().map(|hook| (hook.path.clone(), hook.name.clone())).collect();
+        for (path, name) in hooks {
+            self.release.hook_started(&path, &name, began);
+            self.release.hook_finished(&path, &name, true, now);
+        }
+        self.release = self.release.deployed();
+        self.save(cluster).await
+    }
+
+    /// Writes that it went wrong.
+    pub async fn failed(mut self, cluster: &Cluster, why: &str) -> Result<(), Failure> {
+        self.release = self.release.failed(why);
+        self.save(cluster).await
+    }
+
+    async fn save(&mut self, cluster: &Cluster) -> Result<(), Failure> {
+        let writing = Writing::Again { resource_version: &self.resource_version };
+        let secret = to_secret(&self.release, writing, Timestamp::now())?;
+        let stored = cluster.replace(&secret, RECORD_MANAGER, None).await?;
+        self.resource_version = resource_version(&stored);
+        Ok(())
+    }
+}
+
+async fn delete(cluster: &Cluster, stored: &StoredRelease) -> Result<(), Failure> {
+    let reference = ObjectRef {
+        api_version: "v1".into(),
+        kind: "Secret".into(),
+        namespace: Some(stored.release.namespace.clone()),
+        name: stored.secret.clone(),
+    };
+    Ok(cluster.delete(&reference, stored.uid.as_deref().unwrap_or_default()).await?)
+}
+
+fn resource_version(secret: &Value) -> String {
+    secret["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        Self::new(Kind::Refused, format!("{error}; nothing was changed"))
+    }
+}

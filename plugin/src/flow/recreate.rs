@@ -1,0 +1,129 @@
+//! Recreating pods that are older than Mizar, so that they get an address of its network: name servers first.
+//!
+//! Only pods that somebody creates again are deleted; ownerless ones are named. Each delete names the pod's UID.
+
+use std::time::Duration;
+
+use mizar_core::event::{Event, StepResult};
+use mizar_core::facts::{Facts, Source};
+use mizar_core::kind;
+use mizar_core::network::{PodOnNetwork, pods_that_predate_mizar};
+use mizar_core::object::ObjectRef;
+use mizar_core::site::Site;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::install::Run;
+use super::wait::{Patience, Standing, Watches, wait as wait_until};
+use crate::cluster::watch::{WatchScope, Watched};
+use crate::failure::Failure;
+
+/// Recreates them and waits until their successors run on Mizar's network.
+pub async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), Failure> {
+    let pods = kind::lookup("v1", "Pod").expect("pods are in the table");
+    let subnets = kind::lookup("mizar.com/v1", "Subnet").expect("subnets are in the table");
+    let everywhere = WatchScope::default();
+    let mut watches = Watches(vec![
+        run.cluster().watch(&pods, &everywhere, essentials),
+        run.cluster().watch(&subnets, &WatchScope { namespace: Some("default"), ..WatchScope::default() }, essentials),
+    ]);
+    let stage = "recreate-pods";
+    let begun = Instant::now();
+    run.tell(Event::StageStarted { stage: stage.to_owned(), site: Site::Management, total: 0 });
+    for watch in &mut watches.0 {
+        watch.changed().await;
+    }
+    let older = older(&watches.0);
+    let (owned, ownerless): (Vec<_>, Vec<_>) = older.into_iter().partition(|pod| !pod.is_ownerless());
+    for pod in &ownerless {
+        let message = format!(
+            "pod {}/{} is older than Mizar and nobody would create it again: recreate it yourself",
+            pod.namespace, pod.name
+        );
+        run.tell(Event::Warning { message, object: None });
+    }
+    let mut recreated = 0;
+    for names_first in [true, false] {
+        let batch: Vec<&PodOnNetwork> = owned.iter().filter(|pod| pod.is_dns == names_first).collect();
+        if batch.is_empty() {
+            continue;
+        }
+        for pod in &batch {
+            delete(run, &watches.0, pod).await?;
+        }
+        recreated += batch.len();
+        let patience = Patience {
+            stage,
+            limit: limit.unwrap_or(run.timing().part_timeout),
+            look: run.timing().operator_rounds,
+            stall: run.timing().stall,
+            pods: "",
+        };
+        let uids: Vec<String> = batch.iter().filter_map(|pod| uid_of(&watches.0, pod)).collect();
+        let namespaces: Vec<&str> = batch.iter().map(|pod| pod.namespace.as_str()).collect();
+        wait_until(run, &patience, &mut watches, |watched| {
+            let gone = |uid: &String| !watched[0].objects().any(|pod| pod["metadata"]["uid"] == uid.as_str());
+            let pending: Vec<String> = watched[0]
+                .objects()
+                .filter(|pod| namespaces.contains(&pod["metadata"]["namespace"].as_str().unwrap_or_default()))
+                .filter(|pod| pod["status"]["phase"] == "Pending")
+                .map(|pod| format!("pod {}", pod["metadata"]["name"].as_str().unwrap_or_default()))
+                .collect();
+            let done = uids.iter().filter(|uid| gone(uid)).count();
+            Standing {
+                done,
+                total: uids.len(),
+                complete: done == uids.len() && pending.is_empty(),
+                waiting_for: pending,
+                failed: None,
+            }
+        })
+        .await?;
+    }
+    let summary = format!("recreate-pods: {recreated} recreated, {} left to their owners", ownerless.len());
+    run.tell(Event::StageFinished {
+        stage: stage.to_owned(),
+        summary,
+        result: StepResult::Succeeded,
+        elapsed: begun.elapsed(),
+    });
+    Ok(())
+}
+
+fn older(watched: &[Watched]) -> Vec<PodOnNetwork> {
+    let mut facts = Facts::default();
+    for pod in watched[0].objects() {
+        facts.absorb(Source::Pods, pod);
+    }
+    for subnet in watched[1].objects() {
+        facts.absorb(Source::Subnets, subnet);
+    }
+    pods_that_predate_mizar(facts.pods.items(), facts.subnets.items())
+}
+
+fn uid_of(watched: &[Watched], pod: &PodOnNetwork) -> Option<String> {
+    let same = |object: &&Value| {
+        object["metadata"]["name"] == pod.name.as_str() && object["metadata"]["namespace"] == pod.namespace.as_str()
+    };
+    Some(watched[0].objects().find(same)?["metadata"]["uid"].as_str()?.to_owned())
+}
+
+async fn delete(run: &Run, watched: &[Watched], pod: &PodOnNetwork) -> Result<(), Failure> {
+    let Some(uid) = uid_of(watched, pod) else { return Ok(()) };
+    let reference = ObjectRef {
+        api_version: "v1".into(),
+        kind: "Pod".into(),
+        namespace: Some(pod.namespace.clone()),
+        name: pod.name.clone(),
+    };
+    Ok(run.cluster().delete(&reference, &uid).await?)
+}
+
+fn essentials(object: Value) -> Value {
+    let mut metadata = object["metadata"].clone();
+    if let Some(fields) = metadata.as_object_mut() {
+        fields.remove("managedFields");
+    }
+    json!({"apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": metadata,
+        "spec": object["spec"], "status": object["status"]})
+}

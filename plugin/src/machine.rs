@@ -1,0 +1,58 @@
+//! What is known of this machine and this process: who holds a change, and whether another holder still lives.
+
+use mizar_core::operation::{Holder, HolderState};
+
+/// This process as a holder.
+pub fn me() -> Holder {
+    let pid = std::process::id();
+    Holder {
+        user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "somebody".to_owned()),
+        host: host_name(),
+        boot_id: boot_id(),
+        pid,
+        start_time: start_time(pid).unwrap_or_default(),
+    }
+}
+
+/// What can be known of another holder from here.
+pub fn state_of(holder: &Holder) -> HolderState {
+    let me = me();
+    if me.boot_id.is_empty() {
+        // A system that tells nothing about processes: only renewals show who lives.
+        return HolderState::OtherHost;
+    }
+    holder.seen_from(&me, |pid, began| start_time(pid) == Some(began))
+}
+
+fn host_name() -> String {
+    #[cfg(unix)]
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").ok();
+    name.unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
+/// When a process began, in clock ticks since the machine's start; none if there is no such process.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The program's name stands in brackets and may hold anything: count from its end.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    // A zombie holds nothing any more.
+    if fields.first() == Some(&"Z") { None } else { fields.get(19)?.parse().ok() }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_lives_and_its_predecessors_do_not() {
+        assert_eq!(state_of(&me()), HolderState::AliveOnThisHost);
+        assert_eq!(state_of(&Holder { start_time: 1, ..me() }), HolderState::DeadOnThisHost);
+        assert_eq!(state_of(&Holder { host: "other".into(), ..me() }), HolderState::OtherHost);
+    }
+}
