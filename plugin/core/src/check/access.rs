@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::Options;
-use super::verdict::{Evidence, Status, Verdict, some_of};
+use super::verdict::{Evidence, Verdict, some_of};
 use crate::facts::{Decision, Facts, Fetched, Need, PolicyRule, Right};
 use crate::kind;
 
@@ -151,15 +151,20 @@ pub(super) fn rights(facts: &Facts, _: &Options) -> Verdict {
     if !open.is_empty() {
         return Verdict::unknown(format!("the server does not tell whether you may {}", listed(&open))).with(open);
     }
-    Verdict {
-        status: Status::Pass,
-        message: format!("all {} needed rights are there", plan.needs.len()),
-        evidence: Vec::new(),
-    }
+    Verdict::pass(format!("all {} needed rights are there", plan.needs.len()))
 }
 
+/// Returns the rights in one line, those on the same thing together: "get/create pods, list secrets in namespace x".
 fn listed(evidence: &[Evidence]) -> String {
-    some_of(&evidence.iter().map(|entry| entry.field.as_str()).collect::<Vec<_>>())
+    let mut things: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (verb, thing) in evidence.iter().filter_map(|entry| entry.field.split_once(' ')) {
+        match things.iter_mut().find(|(known, _)| *known == thing) {
+            Some((_, verbs)) => verbs.push(verb),
+            None => things.push((thing, vec![verb])),
+        }
+    }
+    let lines: Vec<String> = things.iter().map(|(thing, verbs)| format!("{} {thing}", verbs.join("/"))).collect();
+    some_of(&lines.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

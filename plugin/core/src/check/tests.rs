@@ -63,10 +63,15 @@ fn cases() -> Vec<Case> {
             (version.major, version.minor) = (String::new(), String::new());
         }),
         case("cluster-version", Unknown, "calls its version x.36", |facts| facts.version.edit().major = "x".into()),
-        case("access", Fail, "you are not allowed to get namespaces mizar-system", |facts| {
-            facts.permissions.edit().rules.insert(String::new(), RuleSet::default());
-            facts.permissions.edit().rules.insert("mizar-system".into(), RuleSet::default());
-        }),
+        case(
+            "access",
+            Fail,
+            "you are not allowed to get/patch namespaces mizar-system, create namespaces, ",
+            |facts| {
+                facts.permissions.edit().rules.insert(String::new(), RuleSet::default());
+                facts.permissions.edit().rules.insert("mizar-system".into(), RuleSet::default());
+            },
+        ),
         case("access", Unknown, "does not tell whether you may", |facts| {
             let nothing_sure = RuleSet { incomplete: true, ..RuleSet::default() };
             facts.permissions.edit().rules.insert(String::new(), nothing_sure);
@@ -371,6 +376,19 @@ fn no_check_passes_when_a_source_could_not_be_read() {
             }
         }
     }
+}
+
+#[test]
+fn all_missing_rights_are_named_at_once() {
+    let mut facts = a_cluster_before();
+    facts.mark(Source::Nodes, Gap::Denied);
+    facts.mark(Source::Services, Gap::Denied);
+    facts.mark(Source::ApiServer, Gap::Failed("connection reset".into()));
+    let message = run("pod-network-range", &facts).message;
+    assert_eq!(
+        message,
+        "you are not allowed to list nodes, list services; could not read endpoints default/kubernetes: connection reset"
+    );
 }
 
 #[test]

@@ -116,15 +116,18 @@ impl Verdict {
 
     /// Returns the verdict of a check whose sources could not be read; it names the rights that are missing.
     pub(super) fn unreadable(gaps: &[(Source, Gap)]) -> Self {
-        let reasons: Vec<String> = gaps
-            .iter()
-            .map(|(source, gap)| match gap {
-                Gap::Denied => format!("you are not allowed to {}", source.right()),
-                Gap::Failed(reason) => format!("could not read {}: {reason}", source.noun()),
-                Gap::Absent => format!("the server does not have {}", source.noun()),
-                Gap::NotAsked => format!("nobody read {}", source.noun()),
-            })
-            .collect();
+        let denied = gaps.iter().filter(|(_, gap)| *gap == Gap::Denied).map(|(source, _)| source.right());
+        let denied: Vec<String> = denied.collect();
+        let mut reasons = Vec::new();
+        if !denied.is_empty() {
+            reasons.push(format!("you are not allowed to {}", denied.join(", ")));
+        }
+        reasons.extend(gaps.iter().filter_map(|(source, gap)| match gap {
+            Gap::Denied => None,
+            Gap::Failed(reason) => Some(format!("could not read {}: {reason}", source.noun())),
+            Gap::Absent => Some(format!("the server does not have {}", source.noun())),
+            Gap::NotAsked => Some(format!("nobody read {}", source.noun())),
+        }));
         Self::unknown(reasons.join("; "))
     }
 

@@ -165,7 +165,8 @@ pub(super) fn bouncers(network: &Network<'_>) -> PartState {
 
 /// Counts the objects that an owner wants: those that exist, then those that are missing.
 fn count(progress: &mut Progress, kind: &str, owner: &str, wanted: Option<u32>, objects: &[&MizarObject]) {
-    let wanted = wanted.unwrap_or(1) as usize;
+    // Without any of them nothing is forwarded, whatever the owner says.
+    let wanted = wanted.unwrap_or(1).max(1) as usize;
     for object in objects {
         progress.expect(format!("{kind} {}", object.name), pending(object));
     }
