@@ -65,7 +65,7 @@ pub(crate) enum Failure {
         /// Where the bed lies.
         folder: PathBuf,
         /// Why.
-        source: Box<Failure>,
+        source: Box<Self>,
     },
 }
 

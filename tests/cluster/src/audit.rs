@@ -185,7 +185,7 @@ impl AuditTrail {
                 .entry(format!("{} {about}{slash}{} {}", entry.verb, entry.subresource, entry.code))
                 .or_default() += 1;
         }
-        numbers.iter().map(|(request, number)| format!("{number:>5}  {request}\n")).collect()
+        numbers.iter().map(|(request, number)| format!("{number:>5}  {request}")).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -213,12 +213,11 @@ fn parse(lines: impl BufRead) -> io::Result<AuditTrail> {
         // A line that is being written right now belongs to the next reading.
         let Ok(line) = serde_json::from_str::<Line>(&line?) else { continue };
         let entry = AuditEntry::from(line);
-        match places.get(&entry.id) {
-            Some(&place) => entries[place] = entry,
-            None => {
-                places.insert(entry.id.clone(), entries.len());
-                entries.push(entry);
-            }
+        if let Some(&place) = places.get(&entry.id) {
+            entries[place] = entry;
+        } else {
+            places.insert(entry.id.clone(), entries.len());
+            entries.push(entry);
         }
     }
     Ok(AuditTrail { entries })
@@ -247,6 +246,6 @@ mod tests {
         let writes = parse(LOG.as_bytes()).unwrap().writes();
         assert_eq!(writes.count(), 1);
         assert_eq!(writes.entries()[0].code, 403);
-        assert_eq!(writes.summary(), "    1  patch nodes/status 403\n");
+        assert_eq!(writes.summary(), "    1  patch nodes/status 403");
     }
 }

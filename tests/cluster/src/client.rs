@@ -106,8 +106,8 @@ pub(crate) async fn replace(client: &kube::Client, path: &str, object: &Value) -
 }
 
 /// PATCHes an object with a merge patch.
-pub(crate) async fn merge(client: &kube::Client, path: &str, patch: &Value) -> Result<Value, ClientError> {
-    send(client, "PATCH", path, None, Some(("application/merge-patch+json", patch))).await
+pub(crate) async fn merge(client: &kube::Client, path: &str, changes: &Value) -> Result<Value, ClientError> {
+    send(client, "PATCH", path, None, Some(("application/merge-patch+json", changes))).await
 }
 
 /// Applies an object as field manager `mizar-bed`, whoever owned its fields before.

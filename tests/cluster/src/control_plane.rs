@@ -11,12 +11,13 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::process::{Child, Command};
 
 use crate::layout::Layout;
 use crate::pki::{self, PkiError};
-use crate::process::{self, ProcessId};
+use crate::process::ProcessId;
 use crate::programs::Program;
 use crate::state::{self, BedOrder, FileError, KubernetesVersion};
 use crate::users::{self, Accounts};
@@ -25,6 +26,8 @@ use crate::users::{self, Accounts};
 const SHOWN_LINES: usize = 8;
 /// A healthy program of ours is ready in a few seconds; a busy machine may take ten times that.
 const READY_PATIENCE: Duration = Duration::from_secs(90);
+/// In the format of container runtimes, which is all that KWOK reads.
+const POD_LOG: &str = "2026-01-01T00:00:00.000000000Z stdout F a pod of the test bed, played by KWOK\n";
 const STOP_PATIENCE: Duration = Duration::from_secs(4);
 
 /// Why a control plane cannot be started or went away.
@@ -168,7 +171,7 @@ impl ControlPlane {
         });
         state::write(&self.layout.configuration("audit.yaml"), &audit)?;
         let pod_log = self.layout.pod_log();
-        state::write_text(&pod_log, "a pod of the test bed, played by KWOK\n")?;
+        state::write_text(&pod_log, POD_LOG)?;
         let stages = include_str!("stages.yaml").replace("@POD_LOG@", &pod_log.to_string_lossy());
         state::write_text(&self.layout.configuration("stages.yaml"), &stages)?;
         Ok(())
@@ -265,6 +268,9 @@ impl ControlPlane {
             pki("cluster-signing-cert-file", "ca.crt"),
             pki("cluster-signing-key-file", "ca.key"),
             "--use-service-account-credentials=true".into(),
+            // At the default of 20 a second, the accounts and tokens of its own controllers take four seconds.
+            "--kube-api-qps=1000".into(),
+            "--kube-api-burst=2000".into(),
             "--leader-elect=false".into(),
             "--bind-address=127.0.0.1".into(),
             format!("--secure-port={}", self.ports.controller_manager),
@@ -279,6 +285,8 @@ impl ControlPlane {
             flag("kubeconfig", kubeconfig.display()),
             flag("authentication-kubeconfig", kubeconfig.display()),
             flag("authorization-kubeconfig", kubeconfig.display()),
+            "--kube-api-qps=1000".into(),
+            "--kube-api-burst=2000".into(),
             "--leader-elect=false".into(),
             "--bind-address=127.0.0.1".into(),
             format!("--secure-port={}", self.ports.scheduler),
@@ -356,15 +364,30 @@ impl ControlPlane {
         lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
     }
 
-    /// Ends every program.
+    /// Ends every program: first those that write, then the API server, then its store.
     pub(crate) async fn stop(mut self) {
-        let processes: Vec<ProcessId> = self.processes().into_values().collect();
-        let ending = tokio::task::spawn_blocking(move || process::end_all(&processes, STOP_PATIENCE));
-        for child in self.children.values_mut() {
-            // Reaps it; `end_all` sees to it that it ends.
-            let _status = tokio::time::timeout(STOP_PATIENCE * 2, child.wait()).await;
+        for (programs, patience) in [
+            (&[Program::Kwok, Program::KubeScheduler, Program::KubeControllerManager][..], STOP_PATIENCE),
+            // It would wait for every watch of every client to end, up to a minute; the data is thrown away with the bed.
+            (&[Program::KubeApiserver], Duration::from_secs(1)),
+            (&[Program::Etcd], Duration::from_secs(1)),
+        ] {
+            self.end(programs, patience).await;
         }
-        let _joined = ending.await;
+    }
+
+    async fn end(&mut self, programs: &[Program], patience: Duration) {
+        let mut children: Vec<Child> = programs.iter().filter_map(|program| self.children.remove(program)).collect();
+        for process in children.iter().filter_map(|child| ProcessId::of(child.id()?)) {
+            process.signal(Signal::SIGTERM);
+        }
+        let deadline = tokio::time::Instant::now() + patience;
+        for child in &mut children {
+            if tokio::time::timeout_at(deadline, child.wait()).await.is_err() {
+                // It fails only if the program has just ended.
+                let _ended = child.kill().await;
+            }
+        }
     }
 }
 

@@ -11,6 +11,8 @@
 //! # Ok(()) }
 //! ```
 
+#![expect(clippy::must_use_candidate, reason = "the crate is only for tests and xtask; a forgotten path harms nobody")]
+
 pub mod audit;
 mod baseline;
 pub mod bed;

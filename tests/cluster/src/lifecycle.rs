@@ -238,7 +238,7 @@ fn age(since: SystemTime) -> Duration {
 
 /// Ends the children that a dead supervisor left, if they are still the same processes, and removes the folder.
 fn clear(bed: &FoundBed) -> Result<(), FileError> {
-    process::end_all(&bed.children(), Duration::from_secs(3));
+    process::end_all(&bed.children(), Duration::from_secs(1));
     state::remove_folder(bed.layout.folder())
 }
 
@@ -304,20 +304,17 @@ fn bring_up(supervisor: &Path, layout: &Layout, mut progress: Progress) -> Resul
         }
     };
     let result = follow(&mut child, &mut progress);
-    match result {
-        Ok(()) => {
-            progress.finish("ready");
-            // It outlives us on purpose; if we live longer, this reaps it.
-            std::thread::spawn(move || child.wait());
+    if result.is_ok() {
+        progress.finish("ready");
+        // It outlives us on purpose; if we live longer, this reaps it.
+        std::thread::spawn(move || child.wait());
+    } else {
+        progress.abandon();
+        if let Some(process) = ProcessId::of(child.id()) {
+            process::end_all(&[process], STOP_PATIENCE);
         }
-        Err(_) => {
-            progress.abandon();
-            if let Some(process) = ProcessId::of(child.id()) {
-                process::end_all(&[process], STOP_PATIENCE);
-            }
-            // Ended just now, or long before.
-            let _status = child.wait();
-        }
+        // Ended just now, or long before.
+        let _status = child.wait();
     }
     result
 }

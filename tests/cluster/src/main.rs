@@ -33,7 +33,8 @@ fn main() -> ExitCode {
 fn supervise(folder: &Path) -> Result<(), Box<dyn Error>> {
     // Of its own session, so that it outlives the terminal it was started from.
     nix::unistd::setsid()?;
-    let filter = tracing_subscriber::EnvFilter::try_from_env("MIZAR_BED_LOG").unwrap_or_else(|_| "info".into());
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("MIZAR_BED_LOG").unwrap_or_else(|_| "info,kube_client=off".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     Ok(runtime.block_on(mizar_bed::supervise(folder))?)

@@ -337,15 +337,15 @@ fn mark_patch(now: &Marks, wanted: &Marks) -> Option<Value> {
 mod tests {
     use super::*;
 
-    fn found(collection: &str, metadata: Value) -> Found {
+    fn found(collection: &str, metadata: &Value) -> Found {
         Found::new(collection, json!({ "metadata": metadata }))
     }
 
     #[test]
     fn an_object_is_found_again_by_its_path() {
-        let pod = found("/api/v1/pods", json!({"name": "a", "namespace": "b"}));
+        let pod = found("/api/v1/pods", &json!({"name": "a", "namespace": "b"}));
         assert_eq!(pod.path(), "/api/v1/namespaces/b/pods/a");
-        let role = found("/apis/rbac.authorization.k8s.io/v1/clusterroles", json!({"name": "mizar:operator"}));
+        let role = found("/apis/rbac.authorization.k8s.io/v1/clusterroles", &json!({"name": "mizar:operator"}));
         assert_eq!(role.path(), "/apis/rbac.authorization.k8s.io/v1/clusterroles/mizar:operator");
     }
 
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn accounts_of_the_controller_manager_are_left_alone_and_those_of_mizar_are_not() {
-        let account = |name| found("/api/v1/serviceaccounts", json!({"name": name, "namespace": "kube-system"}));
+        let account = |name| found("/api/v1/serviceaccounts", &json!({"name": name, "namespace": "kube-system"}));
         assert!(account("node-controller").is_automatic());
         assert!(!account("mizar-operator").is_automatic());
     }

@@ -111,12 +111,13 @@ impl Accounts {
     /// The API server's token file.
     pub(crate) fn token_file(&self) -> String {
         let components = [&self.controller_manager, &self.scheduler];
-        components
+        let lines: Vec<String> = components
             .into_iter()
             .chain(self.roles.iter().map(|(_, account)| account))
             .filter(|account| account.known)
-            .map(|Account { user, token, groups, .. }| format!("{token},{user},{user},\"{}\"\n", groups.join(",")))
-            .collect()
+            .map(|Account { user, token, groups, .. }| format!("{token},{user},{user},\"{}\"", groups.join(",")))
+            .collect();
+        lines.join("\n")
     }
 }
 

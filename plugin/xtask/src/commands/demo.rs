@@ -80,7 +80,7 @@ impl Demo {
         report::status("\n$ kubectl apply -f workload.yaml   # a Deployment of 4 pods and a Service");
         self.apply_workload()?;
         let pods = self.until_pods_run()?;
-        self.show_pods(&pods);
+        show_pods(&pods);
         self.mizar(&["check"])
     }
 
@@ -161,20 +161,15 @@ impl Demo {
             _ => Vec::new(),
         })
     }
+}
 
-    fn show_pods(&self, pods: &[Value]) {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let row = |pod: &Value| {
-            let status = &pod["status"];
-            [
-                text(&pod["metadata"]["name"]),
-                text(&status["phase"]),
-                text(&status["podIP"]),
-                text(&pod["spec"]["nodeName"]),
-            ]
-        };
-        report::table(["POD", "PHASE", "ADDRESS", "NODE"], &pods.iter().map(row).collect::<Vec<_>>());
-    }
+fn show_pods(pods: &[Value]) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let row = |pod: &Value| {
+        let status = &pod["status"];
+        [text(&pod["metadata"]["name"]), text(&status["phase"]), text(&status["podIP"]), text(&pod["spec"]["nodeName"])]
+    };
+    report::table(["POD", "PHASE", "ADDRESS", "NODE"], &pods.iter().map(row).collect::<Vec<_>>());
 }
 
 /// Whether a pod runs with the address of one of Mizar's Endpoints.
