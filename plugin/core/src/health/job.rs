@@ -40,7 +40,8 @@ mod tests {
     #[test]
     fn a_job_is_current_when_complete_and_failed_when_it_gave_up() {
         assert_eq!(assess(&job("{conditions: [{type: Complete, status: 'True'}]}")), Health::Current);
-        let gave_up = job("{conditions: [{type: Failed, status: 'True', reason: BackoffLimitExceeded, message: over}]}");
+        let gave_up =
+            job("{conditions: [{type: Failed, status: 'True', reason: BackoffLimitExceeded, message: over}]}");
         assert_eq!(failed(assess(&gave_up)), "BackoffLimitExceeded: over");
     }
 
