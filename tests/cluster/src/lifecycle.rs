@@ -3,9 +3,10 @@
 //! Whoever starts, stops or uses a bed of the tests holds its lock file; the kernel lets it go with the process.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
@@ -277,6 +278,10 @@ pub fn start(options: &StartOptions, _lock: &FileLock) -> Result<FoundBed, Lifec
     for folder in layout.folders() {
         state::make_folder(&folder)?;
     }
+    // It holds tokens.
+    let private = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(layout.folder(), private)
+        .map_err(|source| CacheError::Unusable { path: layout.folder().to_owned(), source })?;
     state::write(&layout.order(), &order)?;
     commands::write(&layout, &supervisor)?;
     let progress = Progress::start(format!("starting bed {name} with {} nodes", options.nodes));
@@ -288,11 +293,18 @@ pub fn start(options: &StartOptions, _lock: &FileLock) -> Result<FoundBed, Lifec
 
 /// The supervisor, fresh from this workspace's sources.
 pub fn supervisor_program() -> Result<PathBuf, CargoError> {
-    match std::env::var_os("MIZAR_BED_PROGRAM").filter(|path| !path.is_empty()) {
-        // `cargo xtask test` builds it once for all test processes.
-        Some(path) => Ok(path.into()),
-        None => cargo::build("mizar-bed"),
+    // Each process builds it at most once, however many of its tests want a bed.
+    static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+    // `cargo xtask test` builds it once for all test processes.
+    if let Some(path) = std::env::var_os("MIZAR_BED_PROGRAM").filter(|path| !path.is_empty()) {
+        return Ok(path.into());
     }
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = &*built {
+        return Ok(path.clone());
+    }
+    Ok(built.insert(cargo::build("mizar-bed")?).clone())
 }
 
 fn bring_up(supervisor: &Path, layout: &Layout, mut progress: Progress) -> Result<(), String> {

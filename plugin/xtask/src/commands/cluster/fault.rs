@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use mizar_bed::control::{self, Request};
 use mizar_bed::{Fault, FaultOrder, lifecycle};
 
@@ -11,7 +11,8 @@ use crate::failure::Failure;
 use crate::report;
 
 #[derive(Args)]
-#[group(id = "what", required = true, multiple = false, args = ["fault", "clear", "list"])]
+#[group(skip)]
+#[command(group = ArgGroup::new("what").required(true).args(["fault", "clear", "list"]))]
 pub(crate) struct Arguments {
     /// Name of the cluster
     #[arg(long, default_value = DEFAULT_NAME)]
