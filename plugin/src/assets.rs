@@ -16,7 +16,7 @@ struct CrdsChart;
 struct MizarChart;
 
 /// The two built-in charts, in the order in which they are installed: definitions, then Mizar.
-pub fn built_in() -> Result<[Chart; 2], Failure> {
+pub(crate) fn built_in() -> Result<[Chart; 2], Failure> {
     Ok([load_embedded::<CrdsChart>("mizar-crds")?, load_embedded::<MizarChart>("mizar")?])
 }
 
@@ -28,7 +28,7 @@ fn load_embedded<Files: RustEmbed>(name: &str) -> Result<Chart, Failure> {
 }
 
 /// The chart in a folder.
-pub fn from_folder(folder: &Path) -> Result<Chart, Failure> {
+pub(crate) fn from_folder(folder: &Path) -> Result<Chart, Failure> {
     let unreadable = |path: &Path, error: &std::io::Error| {
         Failure::new(Kind::Failed, format!("cannot read the chart: {}: {error}", path.display()))
     };

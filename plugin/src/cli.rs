@@ -2,9 +2,9 @@
 //!
 //! Only this folder and `commands/` know clap. Flag groups that several commands share are in the submodules.
 
-pub mod target;
-pub mod values;
-pub mod wait;
+pub(crate) mod target;
+pub(crate) mod values;
+pub(crate) mod wait;
 
 use clap::{Parser, Subcommand};
 
@@ -31,7 +31,7 @@ use target::TargetArgs;
   kubectl mizar install --profile dev
   kubectl mizar check"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
 

@@ -4,14 +4,14 @@
 //! deadline. Everything that goes over the wire passes [`guard`], which counts, attributes and, for commands that
 //! only look, refuses writes.
 
-pub mod connect;
-pub mod failure;
-pub mod guard;
-pub mod path;
-pub mod read;
-pub mod review;
-pub mod watch;
-pub mod write;
+pub(crate) mod connect;
+pub(crate) mod failure;
+pub(crate) mod guard;
+pub(crate) mod path;
+pub(crate) mod read;
+pub(crate) mod review;
+pub(crate) mod watch;
+pub(crate) mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +23,14 @@ use kube::client::Body;
 use mizar_core::timing::Timing;
 use serde_json::Value;
 
-pub use failure::{ApiFailure, Cause};
-pub use guard::{Access, Ledger};
+pub(crate) use failure::{ApiFailure, Cause};
+pub(crate) use guard::{Access, Ledger};
 
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json";
 
 /// A connection to one API server, cheap to clone.
 #[derive(Clone)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     client: kube::Client,
     ledger: Arc<Ledger>,
     server: String,
@@ -39,7 +39,7 @@ pub struct Cluster {
 
 /// One request, before it is sent.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub(crate) struct Call {
     /// The HTTP method.
     pub method: Method,
     /// Path and query, starting with `/`.
@@ -58,12 +58,20 @@ pub struct Call {
 
 impl Call {
     /// A GET.
-    pub fn get(uri: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { method: Method::GET, uri: uri.into(), what: what.into(), body: None, idempotent: true, metadata_only: false, phase: None }
+    pub(crate) fn get(uri: impl Into<String>, what: impl Into<String>) -> Self {
+        Self {
+            method: Method::GET,
+            uri: uri.into(),
+            what: what.into(),
+            body: None,
+            idempotent: true,
+            metadata_only: false,
+            phase: None,
+        }
     }
 
     /// A request with a JSON body.
-    pub fn with_json(
+    pub(crate) fn with_json(
         method: Method,
         uri: impl Into<String>,
         what: impl Into<String>,
@@ -89,17 +97,17 @@ impl Cluster {
     }
 
     /// The address of the API server.
-    pub fn server(&self) -> &str {
+    pub(crate) fn server(&self) -> &str {
         &self.server
     }
 
     /// What was sent so far, and under which name.
-    pub fn ledger(&self) -> &Ledger {
+    pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
     /// Every duration of the product.
-    pub fn timing(&self) -> &Timing {
+    pub(crate) fn timing(&self) -> &Timing {
         &self.timing
     }
 
@@ -111,12 +119,12 @@ impl Cluster {
     ///
     /// Bounded by the request timeout. Answers that ask for patience (429, 503, 504) and, for idempotent requests, lost
     /// connections are tried again for a short time, and the person is told.
-    pub async fn send(&self, call: &Call) -> Result<Value, ApiFailure> {
+    pub(crate) async fn send(&self, call: &Call) -> Result<Value, ApiFailure> {
         Ok(self.send_for_status(call).await?.1)
     }
 
     /// As [`Cluster::send`], with the status code: 201 says that the request made the object.
-    pub async fn send_for_status(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
+    pub(crate) async fn send_for_status(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
         let begun = tokio::time::Instant::now();
         let mut attempt = 0;
         loop {
@@ -158,7 +166,6 @@ impl Cluster {
         let (parts, body) = response.into_parts();
         let bytes: Bytes =
             body.collect().await.map_err(|error| self.failure(call, Cause::Lost(error.to_string())))?.to_bytes();
-        self.ledger.note_bytes(bytes.len());
         let status = parts.status.as_u16();
         if (200..300).contains(&status) {
             let value =

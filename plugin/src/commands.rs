@@ -1,9 +1,9 @@
 //! The commands, one file each: what may be typed, and what then happens, by way of flows.
 
-pub mod check;
-pub mod install;
-pub mod render;
-pub mod values;
+pub(crate) mod check;
+pub(crate) mod install;
+pub(crate) mod render;
+pub(crate) mod values;
 
 use crate::cli::Command;
 use crate::report::Output;

@@ -10,10 +10,10 @@ use crate::report::Verbosity;
 use crate::settings;
 
 /// The namespace of the release unless `-n` names another (a record found elsewhere wins over this default).
-pub const RELEASE_NAMESPACE: &str = "mizar-system";
+pub(crate) const RELEASE_NAMESPACE: &str = "mizar-system";
 
 /// Built once from the flags.
-pub struct Context {
+pub(crate) struct Context {
     /// Which cluster.
     pub target: Target,
     /// `-n`.

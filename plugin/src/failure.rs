@@ -53,7 +53,7 @@ impl From<Kind> for ExitCode {
 
 /// A failure as it is shown: `error:` line, further lines, `hint:` lines.
 #[derive(Debug, Clone)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Decides the exit code.
     pub kind: Kind,
     /// One line: what failed.
@@ -66,27 +66,27 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with a message only.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), details: Vec::new(), hints: Vec::new() }
     }
 
     /// Adds a further line.
     #[must_use]
-    pub fn detail(mut self, line: impl Into<String>) -> Self {
+    pub(crate) fn detail(mut self, line: impl Into<String>) -> Self {
         self.details.push(line.into());
         self
     }
 
     /// Adds what to do about it.
     #[must_use]
-    pub fn hint(mut self, line: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, line: impl Into<String>) -> Self {
         self.hints.push(line.into());
         self
     }
 
     /// The same failure after something was changed already.
     #[must_use]
-    pub fn after_changes(mut self) -> Self {
+    pub(crate) fn after_changes(mut self) -> Self {
         if !matches!(self.kind, Kind::TimedOut | Kind::Interrupted | Kind::Bug) {
             self.kind = Kind::PartlyApplied;
         }
@@ -123,30 +123,31 @@ impl From<ApiFailure> for Failure {
     fn from(error: ApiFailure) -> Self {
         let server = &error.server;
         match &error.cause {
-            Cause::Unreachable(reason) => Self::new(
+            Cause::Unreachable(reason) => {
+                Self::new(Kind::Unreachable, format!("the server {server} cannot be reached: {reason}"))
+                    .hint("is this the right cluster? kubectl config current-context")
+                    .hint("does it answer? kubectl get --raw /readyz")
+            }
+            Cause::Tls(reason) => Self::new(Kind::Unreachable, format!("no secure connection to {server}: {reason}"))
+                .hint("check certificate-authority in the kubeconfig, or name it: --certificate-authority FILE"),
+            Cause::Unauthorized => Self::new(
                 Kind::Unreachable,
-                format!("the server {server} cannot be reached: {reason}"),
+                format!("you must be logged in to {server}: it does not accept the credentials"),
             )
-            .hint("is this the right cluster? kubectl config current-context")
-            .hint("does it answer? kubectl get --raw /readyz"),
-            Cause::Tls(reason) => {
-                Self::new(Kind::Unreachable, format!("no secure connection to {server}: {reason}"))
-                    .hint("check certificate-authority in the kubeconfig, or name it: --certificate-authority FILE")
+            .hint("the token may have expired: log in again, then try: kubectl auth whoami"),
+            Cause::Credentials(_) => Self::new(Kind::Unreachable, error.to_string()).hint("try: kubectl auth whoami"),
+            Cause::Forbidden(_) => {
+                Self::new(Kind::Unreachable, error.to_string()).hint("see what you may do: kubectl auth can-i --list")
             }
-            Cause::Unauthorized => {
-                Self::new(Kind::Unreachable, format!("you must be logged in to {server}: it does not accept the credentials"))
-                    .hint("the token may have expired: log in again, then try: kubectl auth whoami")
+            Cause::TimedOut { .. } | Cause::Lost(_) | Cause::Busy { .. } => {
+                Self::new(Kind::Unreachable, error.to_string())
+                    .hint("does the server answer? kubectl get --raw /readyz")
             }
-            Cause::Credentials(_) => Self::new(Kind::Unreachable, error.to_string())
-                .hint("try: kubectl auth whoami"),
-            Cause::Forbidden(_) => Self::new(Kind::Unreachable, error.to_string())
-                .hint("see what you may do: kubectl auth can-i --list"),
-            Cause::TimedOut { .. } | Cause::Lost(_) | Cause::Busy { .. } => Self::new(Kind::Unreachable, error.to_string())
-                .hint("does the server answer? kubectl get --raw /readyz"),
             Cause::NotKubernetes { .. } => Self::new(Kind::Unreachable, error.to_string())
                 .hint(format!("is {server} a Kubernetes API server, or a proxy or log-in page?")),
             Cause::Conflict { fields, .. } if !fields.is_empty() => {
-                let mut failure = Self::new(Kind::Refused, format!("cannot {}: other managers own fields of it", error.what));
+                let mut failure =
+                    Self::new(Kind::Refused, format!("cannot {}: other managers own fields of it", error.what));
                 for conflict in fields {
                     failure = failure.detail(format!("{} is owned by {}", conflict.field, conflict.manager));
                 }
@@ -172,6 +173,7 @@ impl From<RenderError> for Failure {
 
 impl From<ValuesError> for Failure {
     fn from(error: ValuesError) -> Self {
-        Self::new(Kind::Failed, error.to_string()).hint("see all values and where they come from: kubectl mizar values --show-origin")
+        Self::new(Kind::Failed, error.to_string())
+            .hint("see all values and where they come from: kubectl mizar values --show-origin")
     }
 }

@@ -3,14 +3,14 @@
 //! A flow reads and writes through [`crate::cluster`], asks `mizar-core` what to do, and tells every event to the
 //! reporter. It never prints and never knows flags.
 
-pub mod deploy;
-pub mod gather;
-pub mod install;
-pub mod judge;
-pub mod network;
-pub mod operation;
-pub mod prepare;
-pub mod records;
-pub mod recreate;
-pub mod wait;
-pub mod workloads;
+pub(crate) mod deploy;
+pub(crate) mod gather;
+pub(crate) mod install;
+pub(crate) mod judge;
+pub(crate) mod network;
+pub(crate) mod operation;
+pub(crate) mod prepare;
+pub(crate) mod records;
+pub(crate) mod recreate;
+pub(crate) mod wait;
+pub(crate) mod workloads;

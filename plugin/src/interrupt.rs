@@ -3,11 +3,11 @@
 use tokio::sync::watch;
 
 /// Whether a person asked to stop.
-pub struct Interrupt(watch::Receiver<bool>);
+pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
     /// Starts to listen.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (say, asked) = watch::channel(false);
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_err() {
@@ -24,7 +24,7 @@ impl Interrupt {
     }
 
     /// Ends when a person has asked to stop.
-    pub async fn asked(&self) {
+    pub(crate) async fn asked(&self) {
         let mut asked = self.0.clone();
         if asked.wait_for(|asked| *asked).await.is_err() {
             std::future::pending::<()>().await;

@@ -3,7 +3,7 @@
 use mizar_core::operation::{Holder, HolderState};
 
 /// This process as a holder.
-pub fn me() -> Holder {
+pub(crate) fn me() -> Holder {
     let pid = std::process::id();
     Holder {
         user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "somebody".to_owned()),
@@ -15,7 +15,7 @@ pub fn me() -> Holder {
 }
 
 /// What can be known of another holder from here.
-pub fn state_of(holder: &Holder) -> HolderState {
+pub(crate) fn state_of(holder: &Holder) -> HolderState {
     let me = me();
     if me.boot_id.is_empty() {
         // A system that tells nothing about processes: only renewals show who lives.

@@ -3,15 +3,15 @@
 //! stdout holds the data that was asked for and nothing else; progress, warnings and hints go to stderr. Events come in, and
 //! each reporter shows them its way: a live view on a terminal, plain lines in a pipe, JSON lines for machines.
 
-pub mod checks;
-pub mod json;
-pub mod lines;
-pub mod live;
-pub mod panic;
-pub mod plan;
-pub mod prompt;
-pub mod style;
-pub mod table;
+pub(crate) mod checks;
+pub(crate) mod json;
+pub(crate) mod lines;
+pub(crate) mod live;
+pub(crate) mod panic;
+pub(crate) mod plan;
+pub(crate) mod prompt;
+pub(crate) mod style;
+pub(crate) mod table;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ use crate::failure::Failure;
 
 /// How much to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verbosity {
+pub(crate) enum Verbosity {
     /// Results and failures.
     Quiet,
     /// Progress too.
@@ -33,7 +33,7 @@ pub enum Verbosity {
 
 /// What stdout is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Output {
+pub(crate) enum Output {
     /// Text for people.
     Text,
     /// JSON for machines.
@@ -41,7 +41,7 @@ pub enum Output {
 }
 
 /// Takes every event of a run.
-pub trait Reporter: Send + Sync {
+pub(crate) trait Reporter: Send + Sync {
     /// Shows one event.
     fn event(&self, event: &Event);
 
@@ -50,7 +50,7 @@ pub trait Reporter: Send + Sync {
 }
 
 /// The reporter that fits stderr, the flags and the output format.
-pub fn reporter(output: Output, verbosity: Verbosity) -> Arc<dyn Reporter> {
+pub(crate) fn reporter(output: Output, verbosity: Verbosity) -> Arc<dyn Reporter> {
     match (output, verbosity) {
         (Output::Json, _) => Arc::new(json::JsonLines),
         (Output::Text, Verbosity::Quiet) => Arc::new(lines::Lines::quiet()),
@@ -60,19 +60,19 @@ pub fn reporter(output: Output, verbosity: Verbosity) -> Arc<dyn Reporter> {
 }
 
 /// Writes data to stdout. A reader that went away (`| head`) is no failure.
-pub fn data(text: &str) {
+pub(crate) fn data(text: &str) {
     let mut stdout = anstream::stdout().lock();
     let _reader_may_be_gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// Writes one line for people to stderr.
-pub fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     let mut stderr = anstream::stderr().lock();
     let _nobody_may_listen = writeln!(stderr, "{line}");
 }
 
 /// Shows a failure in the one form that all failures have, and returns its exit code.
-pub fn failure(failure: &Failure, output: Output) -> ExitCode {
+pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
     if output == Output::Json {
         let line = json!({"schema": mizar_core::event::SCHEMA, "type": "failed", "exitCode": failure.kind.code(),
             "error": failure.message, "details": failure.details, "hints": failure.hints});
@@ -90,13 +90,13 @@ pub fn failure(failure: &Failure, output: Output) -> ExitCode {
 }
 
 /// Says that checks are asked again, and because of which.
-pub fn waiting_for_checks(report: &mizar_core::check::Report, elapsed: std::time::Duration) {
+pub(crate) fn waiting_for_checks(report: &mizar_core::check::Report, elapsed: std::time::Duration) {
     let names: Vec<String> = report.blocking().map(|result| result.id.clone()).collect();
     note(&format!("waiting for {} ({})", names.join(", "), lines::clock(elapsed)));
 }
 
 /// Tells what a report has to say: warnings, failures and what is unknown.
-pub fn findings(reporter: &dyn Reporter, report: &mizar_core::check::Report) {
+pub(crate) fn findings(reporter: &dyn Reporter, report: &mizar_core::check::Report) {
     for result in report.results.iter().filter(|result| result.status.asks_for_action()) {
         reporter.event(&Event::FindingMade {
             check: result.id.clone(),
@@ -115,6 +115,6 @@ fn leave_after_panic() {
 
 /// Ends the process because a person pressed Ctrl-C twice.
 #[expect(clippy::exit, reason = "a person wants to leave at once; the record says what is unfinished")]
-pub fn leave_now() {
+pub(crate) fn leave_now() {
     std::process::exit(i32::from(crate::failure::Kind::Interrupted.code()));
 }

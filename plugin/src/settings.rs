@@ -7,10 +7,10 @@ use tracing_subscriber::EnvFilter;
 const TIME_SCALE: &str = "MIZAR_TIME_SCALE";
 
 /// Where kubectl tells a plugin its own path.
-pub const KUBECTL_PATH: &str = "KUBECTL_PATH";
+pub(crate) const KUBECTL_PATH: &str = "KUBECTL_PATH";
 
 /// The durations of this run.
-pub fn timing() -> Timing {
+pub(crate) fn timing() -> Timing {
     let scale = std::env::var(TIME_SCALE).ok().and_then(|text| text.parse::<f64>().ok());
     match scale {
         Some(factor) if factor.is_finite() && factor > 0.0 => Timing::default().scaled(factor),
@@ -20,7 +20,7 @@ pub fn timing() -> Timing {
 
 /// Starts the log on stderr: silent at level 0; requests from 6 on, as kubectl's levels go. No level shows headers or bodies, so no
 /// credentials.
-pub fn start_logging(level: u8) {
+pub(crate) fn start_logging(level: u8) {
     let directives = match level {
         0 => return,
         1..=5 => "kubectl_mizar=info,kube=warn",

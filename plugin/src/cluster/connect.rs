@@ -15,7 +15,7 @@ use super::{Access, Cluster, Ledger};
 
 /// What the person said about where to connect, as kubectl's flags say it.
 #[derive(Debug, Clone, Default)]
-pub struct Target {
+pub(crate) struct Target {
     /// `--kubeconfig`.
     pub kubeconfig: Option<PathBuf>,
     /// `--context`.
@@ -44,7 +44,7 @@ pub struct Target {
 
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
+pub(crate) enum ConnectError {
     /// Nothing says where the cluster is.
     #[error("no kubeconfig found; looked at {}", looked_at.join(", "))]
     NoKubeconfig {
@@ -86,7 +86,7 @@ fn known(names: &[String]) -> String {
 }
 
 /// Builds the client. Makes no request.
-pub async fn connect(
+pub(crate) async fn connect(
     target: &Target,
     command: &'static str,
     access: Access,
@@ -94,7 +94,9 @@ pub async fn connect(
 ) -> Result<Cluster, ConnectError> {
     let mut kubeconfig = load(target)?;
     let options = choose(&mut kubeconfig, target)?;
-    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(kubeconfig_error)?;
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .map_err(|error| ConnectError::Kubeconfig(first_line(&error.to_string())))?;
     config.default_retry = false;
     config.connect_timeout = Some(timing.connect);
     // Watches are silent between bookmarks, so only single requests have a deadline (Cluster::send).
@@ -236,16 +238,16 @@ fn apply_user_flags(user: &mut kube::config::AuthInfo, target: &Target) -> Resul
 /// `--server` works without any kubeconfig.
 fn add_bare_context(config: &mut Kubeconfig) {
     const NAME: &str = "flags";
-    config.clusters.push(NamedCluster { name: NAME.into(), cluster: Some(kube::config::Cluster::default()), ..Default::default() });
+    config.clusters.push(NamedCluster {
+        name: NAME.into(),
+        cluster: Some(kube::config::Cluster::default()),
+        ..Default::default()
+    });
     config.auth_infos.push(NamedAuthInfo { name: NAME.into(), ..Default::default() });
     let context =
         kube::config::Context { cluster: NAME.into(), user: Some(NAME.into()), ..kube::config::Context::default() };
     config.contexts.push(NamedContext { name: NAME.into(), context: Some(context), ..Default::default() });
     config.current_context = Some(NAME.into());
-}
-
-fn kubeconfig_error(error: KubeconfigError) -> ConnectError {
-    ConnectError::Kubeconfig(first_line(&error.to_string()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::guard::ReadOnlyRefusal;
 /// One request that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot {what}: {cause}")]
-pub struct ApiFailure {
+pub(crate) struct ApiFailure {
     /// What was tried: "list pods".
     pub what: String,
     /// The address it was sent to.
@@ -20,7 +20,7 @@ pub struct ApiFailure {
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// No connection could be made.
     #[error("the server cannot be reached ({0})")]
     Unreachable(String),
@@ -104,7 +104,7 @@ pub enum Cause {
 
 /// A field that another manager owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldConflict {
+pub(crate) struct FieldConflict {
     /// The manager, as the server words it: `"kubectl" using apps/v1`.
     pub manager: String,
     /// The field's path.
@@ -131,7 +131,7 @@ impl ApiFailure {
     }
 
     /// Says whether the object is simply not there.
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         self.cause == Cause::NotFound
     }
 }
@@ -169,9 +169,9 @@ impl Cause {
         let last = one_line(texts.last().map_or("unknown reason", String::as_str));
         if whole.contains("certificate") || whole.contains("TLS") || whole.contains("tls") {
             Self::Tls(last)
-        } else if refused || whole.contains("dns error") || whole.contains("connect") && !whole.contains("connection") {
-            Self::Unreachable(last)
-        } else if whole.contains("client error (Connect)") || whole.contains("tcp connect error") {
+        } else if refused
+            || ["dns error", "client error (Connect)", "tcp connect error"].iter().any(|sign| whole.contains(sign))
+        {
             Self::Unreachable(last)
         } else {
             Self::Lost(last)

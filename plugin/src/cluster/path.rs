@@ -4,13 +4,13 @@ use mizar_core::kind;
 use mizar_core::object::ObjectRef;
 
 /// The path of one object, or none for a kind that our table lacks.
-pub fn object(reference: &ObjectRef) -> Option<String> {
+pub(crate) fn object(reference: &ObjectRef) -> Option<String> {
     let kind = kind::lookup(&reference.api_version, &reference.kind)?;
     Some(format!("{}/{}", kind.collection_path(reference.namespace.as_deref()), reference.name))
 }
 
 /// Escapes a query value; selectors hold `=`, `,` and `!`.
-pub fn query_value(text: &str) -> String {
+pub(crate) fn query_value(text: &str) -> String {
     text.bytes().fold(String::new(), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             escaped.push(char::from(byte));

@@ -8,7 +8,7 @@ use super::{ApiFailure, Call, Cluster};
 
 /// A collection to list, page by page.
 #[derive(Debug, Clone)]
-pub struct Listing<'a> {
+pub(crate) struct Listing<'a> {
     /// The path of the collection.
     pub path: &'a str,
     /// What it is, for error texts: "pods".
@@ -25,7 +25,7 @@ pub struct Listing<'a> {
 
 impl Cluster {
     /// Reads one object; none if it is not there.
-    pub async fn get(&self, reference: &ObjectRef) -> Result<Option<Value>, ApiFailure> {
+    pub(crate) async fn get(&self, reference: &ObjectRef) -> Result<Option<Value>, ApiFailure> {
         let what = format!("read {reference}");
         let Some(path) = object(reference) else {
             return Err(self.unknown_kind(&what));
@@ -34,7 +34,7 @@ impl Cluster {
     }
 
     /// Reads any path, for `/version` and API groups; none on 404.
-    pub async fn get_path(&self, path: &str, what: impl Into<String>) -> Result<Option<Value>, ApiFailure> {
+    pub(crate) async fn get_path(&self, path: &str, what: impl Into<String>) -> Result<Option<Value>, ApiFailure> {
         match self.send(&Call::get(path, what)).await {
             Ok(value) => Ok(Some(value)),
             Err(failure) if failure.is_not_found() => Ok(None),
@@ -45,7 +45,7 @@ impl Cluster {
     /// Hands a collection to `each`, page by page, so that no more than one page is in memory.
     ///
     /// Fails with `NotFound` if the kind is not served.
-    pub async fn pages(&self, listing: &Listing<'_>, mut each: impl FnMut(&Value)) -> Result<(), ApiFailure> {
+    pub(crate) async fn pages(&self, listing: &Listing<'_>, mut each: impl FnMut(&Value)) -> Result<(), ApiFailure> {
         let mut position = String::new();
         loop {
             let mut uri = format!("{}?limit={}", listing.path, listing.page_limit);
@@ -53,7 +53,7 @@ impl Cluster {
                 [("labelSelector", listing.labels), ("fieldSelector", listing.fields), ("continue", &position)]
             {
                 if !value.is_empty() {
-                    uri += &format!("&{key}={}", query_value(value));
+                    uri.extend(["&", key, "=", &query_value(value)]);
                 }
             }
             let mut call = Call::get(uri, format!("list {}", listing.noun));

@@ -7,14 +7,14 @@ use super::{ApiFailure, Call, Cluster};
 
 impl Cluster {
     /// The rules that hold for us in a namespace, as a SelfSubjectRulesReview with its status.
-    pub async fn review_rules(&self, namespace: &str) -> Result<Value, ApiFailure> {
+    pub(crate) async fn review_rules(&self, namespace: &str) -> Result<Value, ApiFailure> {
         let body = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview",
             "spec": {"namespace": namespace}});
         self.review("selfsubjectrulesreviews", &body).await
     }
 
     /// Sends a SelfSubjectAccessReview and returns it with its status.
-    pub async fn review_access(&self, review: &Value) -> Result<Value, ApiFailure> {
+    pub(crate) async fn review_access(&self, review: &Value) -> Result<Value, ApiFailure> {
         self.review("selfsubjectaccessreviews", review).await
     }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::Cluster;
 
 /// A live copy of a collection, as small as `keep` makes each object.
-pub struct Watched {
+pub(crate) struct Watched {
     objects: BTreeMap<String, Value>,
     incoming: BTreeMap<String, Value>,
     events: BoxStream<'static, Result<watcher::Event<DynamicObject>, watcher::Error>>,
@@ -24,7 +24,7 @@ pub struct Watched {
 
 /// Which part of a collection to follow.
 #[derive(Debug, Clone, Default)]
-pub struct WatchScope<'a> {
+pub(crate) struct WatchScope<'a> {
     /// One namespace instead of all.
     pub namespace: Option<&'a str>,
     /// A field selector, such as `metadata.name=x`.
@@ -35,7 +35,7 @@ pub struct WatchScope<'a> {
 
 impl Cluster {
     /// Starts to follow a collection; costs one list and one watch.
-    pub fn watch(&self, kind: &KindInfo, scope: &WatchScope<'_>, keep: fn(Value) -> Value) -> Watched {
+    pub(crate) fn watch(&self, kind: &KindInfo, scope: &WatchScope<'_>, keep: fn(Value) -> Value) -> Watched {
         let resource = ApiResource {
             group: kind.group.to_owned(),
             version: kind.version.to_owned(),
@@ -63,17 +63,17 @@ impl Cluster {
 
 impl Watched {
     /// The objects as of the last change.
-    pub fn objects(&self) -> impl Iterator<Item = &Value> {
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Value> {
         self.objects.values()
     }
 
     /// Why the watch is not working at the moment, if it is not.
-    pub fn trouble(&self) -> Option<&str> {
+    pub(crate) fn trouble(&self) -> Option<&str> {
         self.last_error.as_deref()
     }
 
     /// Waits for the next change. Cancel-safe; the first call ends when the collection has been listed.
-    pub async fn changed(&mut self) {
+    pub(crate) async fn changed(&mut self) {
         loop {
             match self.events.next().await {
                 Some(Ok(event)) => {

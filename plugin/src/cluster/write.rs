@@ -9,7 +9,7 @@ use super::{ApiFailure, Call, Cause, Cluster};
 
 /// What an apply came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
+pub(crate) enum Applied {
     /// The request made the object.
     Created,
     /// The object existed.
@@ -18,7 +18,7 @@ pub enum Applied {
 
 /// Whether a write is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Commit {
+pub(crate) enum Commit {
     /// Stored.
     Store,
     /// Checked by the server and thrown away.
@@ -32,7 +32,12 @@ const JSON: &str = "application/json";
 
 impl Cluster {
     /// Applies an object server-side as `manager`, never by force.
-    pub async fn apply(&self, wanted: &Object, manager: &str, commit: Commit) -> Result<(Applied, Value), ApiFailure> {
+    pub(crate) async fn apply(
+        &self,
+        wanted: &Object,
+        manager: &str,
+        commit: Commit,
+    ) -> Result<(Applied, Value), ApiFailure> {
         let reference = wanted.reference();
         let what = format!("apply {reference}");
         let path = object(&reference).ok_or_else(|| self.unknown_kind(&what))?;
@@ -45,7 +50,7 @@ impl Cluster {
     }
 
     /// Creates an object; [`Cause::AlreadyExists`] if there is one of its name.
-    pub async fn create(&self, wanted: &Object, manager: &str, commit: Commit) -> Result<Value, ApiFailure> {
+    pub(crate) async fn create(&self, wanted: &Object, manager: &str, commit: Commit) -> Result<Value, ApiFailure> {
         let reference = wanted.reference();
         let what = format!("create {reference}");
         let kind = mizar_core::kind::lookup(&reference.api_version, &reference.kind)
@@ -56,7 +61,12 @@ impl Cluster {
     }
 
     /// Replaces an object as a whole; its resourceVersion must be the stored one.
-    pub async fn replace(&self, wanted: &Object, manager: &str, phase: Option<&'static str>) -> Result<Value, ApiFailure> {
+    pub(crate) async fn replace(
+        &self,
+        wanted: &Object,
+        manager: &str,
+        phase: Option<&'static str>,
+    ) -> Result<Value, ApiFailure> {
         let reference = wanted.reference();
         let what = format!("update {reference}");
         let path = object(&reference).ok_or_else(|| self.unknown_kind(&what))?;
@@ -67,23 +77,23 @@ impl Cluster {
     }
 
     /// Changes an object by a JSON patch, which carries its own preconditions.
-    pub async fn json_patch(&self, target: &ObjectRef, patch: &Value) -> Result<Value, ApiFailure> {
+    pub(crate) async fn json_patch(&self, target: &ObjectRef, patch: &Value) -> Result<Value, ApiFailure> {
         self.patch(target, JSON_PATCH, patch).await
     }
 
     /// Changes an object by a merge patch.
-    pub async fn merge_patch(&self, target: &ObjectRef, patch: &Value) -> Result<Value, ApiFailure> {
+    pub(crate) async fn merge_patch(&self, target: &ObjectRef, patch: &Value) -> Result<Value, ApiFailure> {
         self.patch(target, MERGE, patch).await
     }
 
-    async fn patch(&self, target: &ObjectRef, content_type: &'static str, patch: &Value) -> Result<Value, ApiFailure> {
+    async fn patch(&self, target: &ObjectRef, content_type: &'static str, body: &Value) -> Result<Value, ApiFailure> {
         let what = format!("change {target}");
         let path = object(target).ok_or_else(|| self.unknown_kind(&what))?;
-        self.send(&Call::with_json(Method::PATCH, path, what, content_type, patch)).await
+        self.send(&Call::with_json(Method::PATCH, path, what, content_type, body)).await
     }
 
     /// Deletes the object with this UID, and no successor of the same name.
-    pub async fn delete(&self, target: &ObjectRef, uid: &str) -> Result<(), ApiFailure> {
+    pub(crate) async fn delete(&self, target: &ObjectRef, uid: &str) -> Result<(), ApiFailure> {
         let what = format!("delete {target}");
         let path = object(target).ok_or_else(|| self.unknown_kind(&what))?;
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}});

@@ -12,6 +12,7 @@ use crate::cluster::Access;
 use crate::context::{Context, RELEASE_NAMESPACE};
 use crate::failure::{Failure, Kind};
 use crate::flow::judge::judge;
+use crate::flow::prepare;
 use crate::report::{self, Output};
 
 /// Check whether Mizar is healthy, or with --pre whether it may be installed
@@ -66,9 +67,10 @@ pub(crate) async fn run(context: &Context, args: CheckArgs) -> Result<ExitCode, 
     let cluster = context.connect("check", Access::ReadOnly).await?;
     cluster.ledger().enter(if args.pre { "preflight" } else { "health" });
     let namespace = context.namespace.as_deref().unwrap_or(RELEASE_NAMESPACE);
+    let plan = if args.pre { Some(prepare::built_in_plan(namespace)?) } else { None };
     let begun = Instant::now();
     let report = loop {
-        let (_, report) = judge(&cluster, phase, namespace).await?;
+        let (_, report) = judge(&cluster, phase, namespace, plan.clone()).await?;
         let time_is_up = begun.elapsed() + context.timing.progress > args.timeout;
         if report.is_clear() || !args.wait || time_is_up {
             break report;

@@ -31,6 +31,7 @@ use crate::report::{self, Output, style};
 
   # Replace the pod network that is there, and recreate the pods that used it
   kubectl mizar install --profile dev --take-over-cni --recreate-pods")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may type")]
 pub(crate) struct InstallArgs {
     #[command(flatten)]
     values: ValuesArgs,
@@ -111,7 +112,10 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         (false, false) => Consent::CannotAsk,
     };
     if args.timeout.is_some_and(|limit| limit.is_zero()) {
-        return Err(Failure::new(Kind::Usage, "--timeout must be longer than nothing; leave the waits out with --wait=false"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "--timeout must be longer than nothing; leave the waits out with --wait=false",
+        ));
     }
     let access = if extent == Extent::PlanOnly { Access::ReadOnly } else { Access::ReadWrite };
     let cluster = context.connect("install", access).await?;

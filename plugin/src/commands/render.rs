@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use mizar_core::chart::Chart;
 use mizar_core::chart::render::{ReleaseInfo, Rendered, render};
 use mizar_core::chart::values::ValueLayers;
-use mizar_core::chart::Chart;
 use mizar_core::plan::StageName;
 use serde_json::Value;
 
@@ -20,7 +20,9 @@ use crate::report;
 ///
 /// Makes no request. Prints what `helm template` prints for the same charts and values: definitions first, then Mizar. With --chart that chart alone.
 #[derive(Debug, Clone, Args)]
-#[command(visible_alias = "template", after_help = "Examples:
+#[command(
+    visible_alias = "template",
+    after_help = "Examples:
   # What the dev profile installs
   kubectl mizar render --profile dev
 
@@ -28,7 +30,8 @@ use crate::report;
   kubectl mizar render --profile dev | kubectl diff -f -
 
   # One file per object, in one folder per stage
-  kubectl mizar render --profile dev --output-dir out/")]
+  kubectl mizar render --profile dev --output-dir out/"
+)]
 pub(crate) struct RenderArgs {
     #[command(flatten)]
     values: ValuesArgs,
@@ -46,7 +49,7 @@ pub(crate) struct RenderArgs {
     show_tera: bool,
 }
 
-pub(crate) async fn run(context: &Context, args: RenderArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(context: &Context, args: &RenderArgs) -> Result<ExitCode, Failure> {
     let namespace = context.namespace.as_deref().unwrap_or(RELEASE_NAMESPACE);
     let sources = ValueSources::read(args.values.to_flags())?;
     let rendered = if let Some(chart) = &sources.chart {

@@ -31,15 +31,10 @@ pub(crate) struct ValuesCommand {
     show_origin: bool,
 }
 
-pub(crate) async fn run(_: &Context, args: ValuesCommand) -> Result<ExitCode, Failure> {
+pub(crate) fn run(_: &Context, args: &ValuesCommand) -> Result<ExitCode, Failure> {
     let sources = ValueSources::read(args.values.to_flags())?;
-    let chart = match &sources.chart {
-        Some(chart) => chart.clone(),
-        None => {
-            let [_, mizar] = charts(None)?;
-            mizar
-        }
-    };
+    let [_, mizar] = charts(None)?;
+    let chart = sources.chart.clone().unwrap_or(mizar);
     let (merged, _) = merge(&chart, sources.profile.as_deref(), &Value::Null, &sources)?;
     if args.show_origin {
         let rows: Vec<Vec<String>> = merged

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::{self, StreamExt as _};
 use mizar_core::event::{ApplyResult, Event};
 use mizar_core::object::Object;
-use mizar_core::plan::{Action, Change, Precondition, Stage};
+use mizar_core::plan::{Action, Change, Plan, Precondition, Stage};
 use serde_json::{Value, json};
 
 use super::gather::CONCURRENCY;
@@ -17,12 +17,12 @@ use crate::failure::{Failure, Kind};
 
 /// How this server takes changes; found out by its first answer, never from its version.
 #[derive(Debug, Default)]
-pub struct WriteMode {
+pub(crate) struct WriteMode {
     without_apply: AtomicBool,
 }
 
 /// Writes every change of a stage. All are tried; the failures are told together.
-pub async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {
+pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {
     let name = stage.name.as_str();
     let results: Vec<(&Change, Result<(), ApiFailure>)> = stream::iter(&stage.changes)
         .map(|change| async move {
@@ -60,14 +60,45 @@ pub async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {
 }
 
 /// Has the server check a stage without storing anything.
-pub async fn dry_run_stage(cluster: &Cluster, stage: &Stage) -> Vec<ApiFailure> {
+pub(crate) async fn dry_run_stage(cluster: &Cluster, stage: &Stage) -> Vec<ApiFailure> {
     stream::iter(stage.changes.iter().filter(|change| change.writes()))
-        .filter_map(|change| async move {
-            let desired = change.desired.as_ref()?;
-            cluster.apply(desired, change.manager.as_str(), Commit::DryRun).await.err()
-        })
+        .map(|change| async move { dry_run(cluster, change).await.err() })
+        .buffer_unordered(CONCURRENCY)
+        .filter_map(std::future::ready)
         .collect()
         .await
+}
+
+/// Tries the changes of existing objects; tells of fields that somebody else owns.
+pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure> {
+    let updates = plan.changes().filter(|change| matches!(change.action, Action::Update { .. }));
+    let refused: Vec<ApiFailure> = stream::iter(updates)
+        .map(|change| async move {
+            let mut failure = dry_run(cluster, change).await.err()?;
+            if let (Cause::Conflict { fields, .. }, Some(_)) = (&mut failure.cause, &change.fold) {
+                // What an older Helm owns becomes ours before it is written.
+                fields.retain(|field| !field.manager.starts_with(change.manager.as_str()));
+            }
+            matches!(&failure.cause, Cause::Conflict { fields, .. } if !fields.is_empty()).then_some(failure)
+        })
+        .buffer_unordered(CONCURRENCY)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let mut failures = refused.into_iter().map(Failure::from);
+    let first = failures.next()?;
+    Some(failures.fold(first, |first, next| {
+        let mut both = first.detail(next.message);
+        both.details.extend(next.details);
+        both
+    }))
+}
+
+async fn dry_run(cluster: &Cluster, change: &Change) -> Result<(), ApiFailure> {
+    match &change.desired {
+        Some(desired) => cluster.apply(desired, change.manager.as_str(), Commit::DryRun).await.map(drop),
+        None => Ok(()),
+    }
 }
 
 async fn write(cluster: &Cluster, mode: &WriteMode, change: &Change) -> Result<(), ApiFailure> {
@@ -78,9 +109,7 @@ async fn write(cluster: &Cluster, mode: &WriteMode, change: &Change) -> Result<(
     }
     match (&change.action, &change.desired) {
         (Action::Create, Some(desired)) => create(cluster, mode, change, desired).await,
-        (Action::Update { .. }, Some(desired)) => {
-            update(cluster, mode, change, desired, precondition.as_ref()).await
-        }
+        (Action::Update { .. }, Some(desired)) => update(cluster, mode, change, desired, precondition.as_ref()).await,
         (Action::Delete, _) => {
             let uid = precondition.map(|precondition| precondition.uid).unwrap_or_default();
             cluster.delete(&change.object, &uid).await
@@ -163,7 +192,7 @@ fn precondition_of(live: &Value) -> Precondition {
 }
 
 /// A failure while objects were being written says what that means.
-pub fn while_applying(failure: Failure) -> Failure {
+pub(crate) fn while_applying(failure: Failure) -> Failure {
     let interrupted = failure.kind == Kind::Interrupted;
     let failure = failure.after_changes();
     if interrupted { failure } else { failure.hint("run the same command again: it goes on where it stopped") }

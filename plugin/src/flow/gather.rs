@@ -16,11 +16,11 @@ use crate::cluster::read::Listing;
 use crate::cluster::{ApiFailure, Cause, Cluster};
 
 /// Requests in flight at once: enough to hide round trips, few enough for an old server without fairness.
-pub const CONCURRENCY: usize = 8;
+pub(crate) const CONCURRENCY: usize = 8;
 
 /// What to read.
 #[derive(Debug, Default)]
-pub struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// The sources of facts.
     pub sources: &'a [Source],
     /// The namespaces whose rights are asked for.
@@ -35,7 +35,7 @@ pub struct Wanted<'a> {
 
 /// What was read.
 #[derive(Debug)]
-pub struct Gathered {
+pub(crate) struct Gathered {
     /// Facts of every source that was asked for.
     pub facts: Facts,
     /// Those of the wanted objects that exist.
@@ -63,7 +63,7 @@ struct Errand {
 
 /// Reads everything wanted. A source that is refused or fails becomes a gap in the facts; only a cluster that cannot be
 /// reached at all, or a wanted object that cannot be read, is an error.
-pub async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp) -> Result<Gathered, ApiFailure> {
+pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp) -> Result<Gathered, ApiFailure> {
     let mut facts = Facts::new(now);
     facts.plan = wanted.plan;
     if wanted.sources.contains(&Source::Client) {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mizar_core::check::{self, Options, Phase};
+use mizar_core::check::{self, Options, Phase, access};
 use mizar_core::event::{ClusterName, Event, Step, StepResult};
-use mizar_core::facts::{Facts, NodeFact, Source};
+use mizar_core::facts::{self, Facts, NodeFact, Right, Source};
 use mizar_core::network::eligible_nodes;
 use mizar_core::operation::{Claim, Intent, NewOperation, Outcome, StoredOperation};
 use mizar_core::plan::{Impact, Plan, PlanInput, ReleaseInput, Stage, StageName, decide};
@@ -31,7 +31,7 @@ use crate::report::{self, Output, Reporter};
 
 /// What the person asked for.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// Where values come from.
     pub values: ValueSources,
     /// `-n`.
@@ -54,7 +54,7 @@ pub struct Request {
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub(crate) enum Extent {
     /// All the way.
     Everything,
     /// Up to the plan.
@@ -65,7 +65,7 @@ pub enum Extent {
 
 /// Whether a person agrees to the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Consent {
+pub(crate) enum Consent {
     /// `-y`.
     Given,
     /// There is a terminal: ask.
@@ -75,7 +75,7 @@ pub enum Consent {
 }
 
 /// Everything a step of the install needs.
-pub struct Run {
+pub(crate) struct Run {
     cluster: Cluster,
     reporter: Arc<dyn Reporter>,
     namespace: String,
@@ -86,27 +86,28 @@ pub struct Run {
 
 impl Run {
     /// The API server.
-    pub fn cluster(&self) -> &Cluster {
+    pub(crate) fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
     /// The namespace of the release.
-    pub fn namespace(&self) -> &str {
+    pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
 
     /// Every duration.
-    pub fn timing(&self) -> &Timing {
+    pub(crate) fn timing(&self) -> &Timing {
         self.cluster.timing()
     }
 
     /// How this server takes changes.
-    pub fn write_mode(&self) -> &WriteMode {
+    pub(crate) fn write_mode(&self) -> &WriteMode {
         &self.write_mode
     }
 
     /// Tells what happened, and what the server said besides.
-    pub fn tell(&self, event: Event) {
+    #[expect(clippy::needless_pass_by_value, reason = "events are made to be told")]
+    pub(crate) fn tell(&self, event: Event) {
         for message in self.cluster.ledger().take_messages() {
             self.reporter.event(&Event::Warning { message, object: None });
         }
@@ -114,7 +115,7 @@ impl Run {
     }
 
     /// Ends when the install must not go on: Ctrl-C, or the lease is lost.
-    pub async fn stopped(&self) -> Failure {
+    pub(crate) async fn stopped(&self) -> Failure {
         let lost = async {
             match &self.held {
                 Some(held) => held.lost().await,
@@ -137,7 +138,7 @@ impl Run {
 }
 
 /// Installs. The events tell everything; what is returned is only how it ended.
-pub async fn install(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
+pub(crate) async fn install(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
     let result = Installation::new(cluster.clone(), reporter.clone(), request).carry_out().await;
     let (outcome, exit, error) = match &result {
@@ -201,6 +202,7 @@ impl Installation {
         let ground = self.environment_ready(records, stored, prepared).await?;
         let nothing_to_do = ground.plan.is_empty() && !is_unfinished(&ground);
         self.show(&ground);
+        self.refuse_conflicts(&ground.plan).await?;
         match self.request.extent {
             Extent::PlanOnly => return Ok(Outcome::NothingToDo),
             Extent::ServerDryRun => return self.server_dry_run(&ground.plan).await,
@@ -272,20 +274,22 @@ impl Installation {
         let mut sources = check::sources_of(Phase::Preflight);
         // The records were read already, whole.
         sources.retain(|source| *source != Source::Releases);
+        if !sources.contains(&Source::Pods) {
+            // For the plan: which of them lose their network.
+            sources.push(Source::Pods);
+        }
+        let bring = self.bring(&prepared);
         let wanted = Wanted {
             sources: &sources,
-            namespaces: judge::review_namespaces(&run.namespace),
-            plan: Some(prepared.bring(&run.namespace)),
-            objects: prepared.interest(&input),
+            namespaces: access::namespaces_of(&bring.needs),
+            plan: Some(bring),
+            objects: super::prepare::interest(&input),
             client: judge::client(Phase::Preflight).await,
         };
         let Gathered { mut facts, live } = gather(&run.cluster, wanted, now).await?;
         facts.absorb_page(Source::Releases, &serde_json::json!({"items": records.secrets}));
-        let options = Options {
-            namespace: run.namespace.clone(),
-            take_over_cni: self.request.take_over_cni,
-            ..Options::at(now)
-        };
+        let options =
+            Options { namespace: run.namespace.clone(), take_over_cni: self.request.take_over_cni, ..Options::at(now) };
         let report = check::evaluate(Phase::Preflight, &facts, &options);
         report::findings(&*run.reporter, &report);
         if !report.is_clear() {
@@ -300,6 +304,19 @@ impl Installation {
         let nodes = eligible_nodes(facts.nodes.items(), &selector).into_iter().cloned().collect();
         self.done(step, report.summary().to_string(), begun);
         Ok(Ground { prepared, records, stored, facts, plan, nodes })
+    }
+
+    /// What the install brings and needs; recreating pods needs one right more.
+    fn bring(&self, prepared: &Prepared) -> facts::Plan {
+        let mut bring = prepared.bring(&self.run.namespace);
+        if self.request.recreate_pods {
+            bring.needs.push(facts::Need {
+                right: Right::new("delete", "", "pods"),
+                unless: Vec::new(),
+                purpose: "to recreate pods that are older than Mizar".to_owned(),
+            });
+        }
+        bring
     }
 
     fn plan_input(&self, records: &Records, prepared: &Prepared) -> Result<PlanInput, Failure> {
@@ -318,7 +335,7 @@ impl Installation {
                 },
             });
         }
-        Ok(PlanInput { own: prepared.own_objects(&self.run.namespace), releases, ..PlanInput::default() })
+        Ok(PlanInput { own: super::prepare::own_objects(&self.run.namespace), releases, ..PlanInput::default() })
     }
 
     fn show(&self, ground: &Ground) {
@@ -334,13 +351,24 @@ impl Installation {
         self.run.tell(Event::plan_made(ground.plan.clone(), impact));
     }
 
+    /// Has the server try the changes of existing objects: a field that somebody else owns is found before anything is
+    /// written.
+    async fn refuse_conflicts(&self, plan: &Plan) -> Result<(), Failure> {
+        self.run.cluster.ledger().enter("plan");
+        match deploy::conflicts(&self.run.cluster, plan).await {
+            Some(failure) => Err(failure.detail("nothing was changed")),
+            None => Ok(()),
+        }
+    }
+
     fn ask(&self, ground: &Ground) -> Result<(), Failure> {
         match self.request.consent {
             Consent::Given => Ok(()),
-            Consent::CannotAsk => {
-                Err(Failure::new(Kind::Usage, "this plan needs a yes, and there is no terminal to ask on; nothing was changed")
-                    .hint("read the plan above, then add -y"))
-            }
+            Consent::CannotAsk => Err(Failure::new(
+                Kind::Usage,
+                "this plan needs a yes, and there is no terminal to ask on; nothing was changed",
+            )
+            .hint("read the plan above, then add -y")),
             Consent::Ask => {
                 self.run.reporter.pause();
                 if report::prompt::confirm(&format!("Carry out this plan ({})?", ground.plan.counts())) {
@@ -358,13 +386,19 @@ impl Installation {
         let mut skipped = 0;
         for stage in &plan.stages {
             // What lives in a namespace, or is of a kind, that only the install makes cannot be tried before.
-            let namespace_missing = plan.stages.iter().any(|stage| stage.name == StageName::Namespace && stage.changes.iter().any(mizar_core::plan::Change::writes));
+            let namespace_missing = plan.stages.iter().any(|stage| {
+                stage.name == StageName::Namespace && stage.changes.iter().any(mizar_core::plan::Change::writes)
+            });
             let trial = Stage {
                 changes: stage
                     .changes
                     .iter()
-                    .filter(|change| !(namespace_missing && change.object.namespace.as_deref() == Some(&self.run.namespace)))
-                    .filter(|change| stage.name != StageName::Network || change.object.group() != mizar_core::kind::MIZAR_GROUP)
+                    .filter(|change| {
+                        !(namespace_missing && change.object.namespace.as_deref() == Some(&self.run.namespace))
+                    })
+                    .filter(|change| {
+                        stage.name != StageName::Network || change.object.group() != mizar_core::kind::MIZAR_GROUP
+                    })
                     .cloned()
                     .collect(),
                 ..stage.clone()
@@ -374,7 +408,8 @@ impl Installation {
         }
         if let [first, ..] = refused.as_slice() {
             let kind = Failure::from(first.clone()).kind;
-            let mut failure = Failure::new(kind, format!("the server refuses {} objects (server dry run)", refused.len()));
+            let mut failure =
+                Failure::new(kind, format!("the server refuses {} objects (server dry run)", refused.len()));
             for one in refused {
                 let lines = Failure::from(one);
                 failure = failure.detail(lines.message);
@@ -395,8 +430,10 @@ impl Installation {
         self.run.tell(Event::StepStarted { step: Step::Deploy });
         self.run.cluster.ledger().enter("apply");
         let (stored, claim) =
-            operation::settle(&self.run.cluster, &self.run.namespace, ground.stored.clone(), |event| self.run.tell(event))
-                .await?;
+            operation::settle(&self.run.cluster, &self.run.namespace, ground.stored.clone(), |event| {
+                self.run.tell(event);
+            })
+            .await?;
         // The one change that comes before the intent: it has to lie somewhere.
         for stage in ground.plan.stages.iter().filter(|stage| stage.name == StageName::Namespace) {
             deploy::apply_stage(&self.run, stage).await?;
@@ -421,7 +458,7 @@ impl Installation {
             // The reason why it stopped matters more than a record that could not be written because of it.
             done.and(ended)?;
         }
-        self.done(Step::Deploy, format!("Mizar is deployed: {}", ground.plan.counts()), begun);
+        self.done(Step::Deploy, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         Ok(())
     }
 
@@ -539,7 +576,7 @@ impl Installation {
         let begun = Instant::now();
         run.tell(Event::StepStarted { step });
         run.cluster.ledger().enter("check");
-        let (_, report) = judge::judge(&run.cluster, Phase::Health, &run.namespace).await?;
+        let (_, report) = judge::judge(&run.cluster, Phase::Health, &run.namespace, None).await?;
         report::findings(&*run.reporter, &report);
         let nodes = ground.nodes.len();
         if report.is_clear() {
@@ -560,9 +597,8 @@ impl Installation {
 
 /// Whether an earlier run did not come to its end, so that there is something to do although no object changes.
 fn is_unfinished(ground: &Ground) -> bool {
-    let unfinished = |stored: &StoredOperation| {
-        stored.operation.outcome.as_ref().is_none_or(|end| !end.outcome.is_success())
-    };
+    let unfinished =
+        |stored: &StoredOperation| stored.operation.outcome.as_ref().is_none_or(|end| !end.outcome.is_success());
     let mut releases = ground.prepared.releases.iter().zip(&ground.records.histories);
     ground.stored.as_ref().is_some_and(unfinished)
         || releases.any(|(release, history)| !records::is_recorded(history, &release.content))
@@ -570,8 +606,10 @@ fn is_unfinished(ground: &Ground) -> bool {
 
 fn refused(report: &check::Report) -> Failure {
     let blocking: Vec<_> = report.blocking().collect();
-    let mut failure =
-        Failure::new(Kind::Refused, format!("Mizar cannot be installed here yet: {}; nothing was changed", report.summary()));
+    let mut failure = Failure::new(
+        Kind::Refused,
+        format!("Mizar cannot be installed here yet: {}; nothing was changed", report.summary()),
+    );
     for result in &blocking {
         failure = failure.detail(format!("{}: {}", result.id, result.message));
     }

@@ -4,20 +4,26 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mizar_core::check::{self, Options, Phase, Report};
-use mizar_core::facts::{ClientFact, Facts};
+use mizar_core::check::{self, Options, Phase, Report, access};
+use mizar_core::facts::{self, ClientFact, Facts};
 
 use super::gather::{Gathered, Wanted, gather};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::settings;
 
-/// Reads and judges; never writes.
-pub async fn judge(cluster: &Cluster, phase: Phase, namespace: &str) -> Result<(Facts, Report), Failure> {
+/// Reads and judges; never writes. `plan` says what an install would bring, for the preflight.
+pub(crate) async fn judge(
+    cluster: &Cluster,
+    phase: Phase,
+    namespace: &str,
+    plan: Option<facts::Plan>,
+) -> Result<(Facts, Report), Failure> {
     let sources = check::sources_of(phase);
     let wanted = Wanted {
         sources: &sources,
-        namespaces: review_namespaces(namespace),
+        namespaces: plan.as_ref().map(|plan| access::namespaces_of(&plan.needs)).unwrap_or_default(),
+        plan,
         client: client(phase).await,
         ..Wanted::default()
     };
@@ -28,15 +34,8 @@ pub async fn judge(cluster: &Cluster, phase: Phase, namespace: &str) -> Result<(
     Ok((facts, report))
 }
 
-/// The namespaces that an install touches.
-pub fn review_namespaces(release: &str) -> Vec<String> {
-    let mut names = vec![release.to_owned(), "default".to_owned(), "kube-system".to_owned()];
-    names.dedup();
-    names
-}
-
 /// What preflight wants to know of this machine: where kubectl is, and its version.
-pub async fn client(phase: Phase) -> ClientFact {
+pub(crate) async fn client(phase: Phase) -> ClientFact {
     if phase != Phase::Preflight {
         return ClientFact::default();
     }

@@ -20,24 +20,24 @@ use crate::failure::Failure;
 const NAMESPACE: &str = "default";
 
 /// Waits until every part is done, in order. One list and one watch per kind serve all parts.
-pub async fn wait(run: &Run, nodes: &[NodeFact], limit: Option<Duration>) -> Result<(), Failure> {
+pub(crate) async fn wait(run: &Run, nodes: &[NodeFact], limit: Option<Duration>) -> Result<(), Failure> {
     let kinds: BTreeSet<&str> = Part::ALL.iter().map(|part| part.kind()).collect();
     let scope = WatchScope { namespace: Some(NAMESPACE), ..WatchScope::default() };
     let api_version = format!("{MIZAR_GROUP}/v1");
-    let watched: Vec<Watched> = kinds
+    let one_per_kind: Vec<Watched> = kinds
         .into_iter()
         .filter_map(|name| kind::lookup(&api_version, name))
         .map(|info| run.cluster().watch(&info, &scope, essentials))
         .collect();
-    let mut watches = Watches(watched);
+    let mut watches = Watches(one_per_kind);
     let nodes: Vec<&NodeFact> = nodes.iter().collect();
     let timing = run.timing();
     for part in Part::ALL {
-        let stage = part.to_string().to_lowercase();
+        let name = part.to_string().to_lowercase();
         let begun = Instant::now();
-        run.tell(Event::StageStarted { stage: stage.clone(), site: Site::Management, total: nodes.len() });
+        run.tell(Event::StageStarted { stage: name.clone(), site: Site::Management, total: nodes.len() });
         let patience = Patience {
-            stage: &stage,
+            stage: &name,
             limit: limit.unwrap_or(timing.part_timeout),
             // The operator works in rounds: silence between two of them is no trouble.
             look: timing.operator_rounds_for(nodes.len()),
@@ -52,7 +52,12 @@ pub async fn wait(run: &Run, nodes: &[NodeFact], limit: Option<Duration>) -> Res
         })
         .await?;
         let summary = format!("{part}: {done} Provisioned");
-        run.tell(Event::StageFinished { stage, summary, result: StepResult::Succeeded, elapsed: begun.elapsed() });
+        run.tell(Event::StageFinished {
+            stage: name,
+            summary,
+            result: StepResult::Succeeded,
+            elapsed: begun.elapsed(),
+        });
     }
     Ok(())
 }
@@ -79,6 +84,7 @@ fn standing(state: &PartState) -> Standing {
 }
 
 /// Managed fields and handler progress are most of an object, and nobody waits for them.
+#[expect(clippy::needless_pass_by_value, reason = "a watch hands each object over")]
 fn essentials(object: Value) -> Value {
     let metadata = &object["metadata"];
     json!({

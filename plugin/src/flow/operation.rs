@@ -24,10 +24,10 @@ use crate::failure::{Failure, Kind};
 use crate::machine;
 
 /// Field manager of what is ours and not the release's.
-pub const MANAGER: &str = "kubectl-mizar";
+pub(crate) const MANAGER: &str = "kubectl-mizar";
 
 /// Reads the record, if there is one.
-pub async fn read(cluster: &Cluster, namespace: &str) -> Result<Option<StoredOperation>, Failure> {
+pub(crate) async fn read(cluster: &Cluster, namespace: &str) -> Result<Option<StoredOperation>, Failure> {
     let reference = ObjectRef {
         api_version: "v1".into(),
         kind: "Secret".into(),
@@ -45,7 +45,7 @@ pub async fn read(cluster: &Cluster, namespace: &str) -> Result<Option<StoredOpe
 ///
 /// A holder on this machine is seen to live or not. One on another machine is watched for as long as a renewal counts: who
 /// renews is alive and is named; who does not is taken over.
-pub async fn settle(
+pub(crate) async fn settle(
     cluster: &Cluster,
     namespace: &str,
     mut stored: Option<StoredOperation>,
@@ -67,8 +67,11 @@ pub async fn settle(
         let renewed = stored.as_ref().map(|stored| stored.resource_version.clone()) != first;
         if holder == HolderState::AliveOnThisHost || renewed {
             let command = stored.as_ref().map_or("", |stored| stored.operation.command.as_str());
-            return Err(Failure::new(Kind::Refused, format!("{who} is at it: {command} since {since}; nothing was changed"))
-                .hint("wait until that is over, then run this command again"));
+            return Err(Failure::new(
+                Kind::Refused,
+                format!("{who} is at it: {command} since {since}; nothing was changed"),
+            )
+            .hint("wait until that is over, then run this command again"));
         }
         if !told {
             tell(Event::WaitedForHolder { holder: who.to_string(), since, expires_in });
@@ -80,7 +83,7 @@ pub async fn settle(
 }
 
 /// A change that we hold.
-pub struct Held {
+pub(crate) struct Held {
     state: Arc<Mutex<State>>,
     lost: watch::Receiver<Option<String>>,
     renewal: JoinHandle<()>,
@@ -94,7 +97,7 @@ struct State {
 
 impl Held {
     /// Writes the intent and starts to renew the lease.
-    pub async fn begin(
+    pub(crate) async fn begin(
         cluster: &Cluster,
         new: NewOperation,
         stored: Option<StoredOperation>,
@@ -134,7 +137,7 @@ impl Held {
     }
 
     /// Ends when the right to go on is lost, and says why.
-    pub async fn lost(&self) -> String {
+    pub(crate) async fn lost(&self) -> String {
         let mut lost = self.lost.clone();
         match lost.wait_for(Option::is_some).await {
             Ok(reason) => reason.clone().unwrap_or_default(),
@@ -144,19 +147,19 @@ impl Held {
     }
 
     /// Records that a stage begins.
-    pub async fn begin_stage(&self, name: &str) -> Result<(), Failure> {
+    pub(crate) async fn begin_stage(&self, name: &str) -> Result<(), Failure> {
         let mut state = self.state.lock().await;
         state.operation.stage_started(name, Timestamp::now());
         state.save(None).await.map_err(Into::into)
     }
 
     /// Notes that a stage is done; stored with the next stage or the end.
-    pub async fn end_stage(&self, name: &str) {
+    pub(crate) async fn end_stage(&self, name: &str) {
         self.state.lock().await.operation.stage_finished(name, Timestamp::now());
     }
 
     /// Records how it ended and lets go.
-    pub async fn end(self, outcome: Outcome, message: &str) -> Result<(), Failure> {
+    pub(crate) async fn end(self, outcome: Outcome, message: &str) -> Result<(), Failure> {
         self.renewal.abort();
         let mut state = self.state.lock().await;
         state.operation.finish(outcome, message, Timestamp::now());

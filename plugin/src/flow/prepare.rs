@@ -34,7 +34,7 @@ const VALUES_FILE_LIMIT: u64 = 4 * 1024 * 1024;
 
 /// The flags about values and charts, as they were typed.
 #[derive(Debug, Clone, Default)]
-pub struct ValueFlags {
+pub(crate) struct ValueFlags {
     /// `--profile`.
     pub profile: Option<String>,
     /// `-f`, in order; `-` is stdin.
@@ -47,7 +47,7 @@ pub struct ValueFlags {
 
 /// The same with every file read, so that nothing on disk can change between the plan and its execution.
 #[derive(Debug, Clone, Default)]
-pub struct ValueSources {
+pub(crate) struct ValueSources {
     /// `--profile`.
     pub profile: Option<String>,
     /// Name and text of each values file.
@@ -61,7 +61,7 @@ pub struct ValueSources {
 
 impl ValueSources {
     /// Reads the files that the flags name.
-    pub fn read(flags: ValueFlags) -> Result<Self, Failure> {
+    pub(crate) fn read(flags: ValueFlags) -> Result<Self, Failure> {
         let mut sources = Self { profile: flags.profile, sets: flags.sets, ..Self::default() };
         for path in &flags.files {
             sources.files.push((path.display().to_string(), read_values_file(path)?));
@@ -90,7 +90,7 @@ impl ValueSources {
                     self.contents.get(path).cloned().ok_or_else(|| format!("{path} was not read"))
                 })?;
             } else {
-                layers.add_set(*flag, text)?;
+                layers.add_set(*flag, text);
             }
         }
         Ok(())
@@ -114,7 +114,7 @@ fn read_values_file(path: &Path) -> Result<String, Failure> {
 
 /// One release as it should be.
 #[derive(Debug, Clone)]
-pub struct PreparedRelease {
+pub(crate) struct PreparedRelease {
     /// Its name.
     pub name: String,
     /// What its record will hold.
@@ -127,7 +127,7 @@ pub struct PreparedRelease {
 
 /// Everything that should be.
 #[derive(Debug, Clone)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// `mizar-crds`, then `mizar`.
     pub releases: Vec<PreparedRelease>,
     /// The images of all pods.
@@ -141,15 +141,18 @@ pub struct Prepared {
 }
 
 /// The two charts: built in, but for the one that `--chart` replaces.
-pub fn charts(replacement: Option<&Chart>) -> Result<[Chart; 2], Failure> {
+pub(crate) fn charts(replacement: Option<&Chart>) -> Result<[Chart; 2], Failure> {
     let mut charts = assets::built_in()?;
     if let Some(chart) = replacement {
         let name = &chart.metadata.name;
         match charts.iter_mut().find(|built_in| built_in.metadata.name == *name) {
             Some(built_in) => *built_in = chart.clone(),
             None => {
-                return Err(Failure::new(Kind::Failed, format!("--chart: this is the chart {name}, not {}", NAMES.join(" or ")))
-                    .hint("any chart can be rendered: kubectl mizar render --chart DIR"));
+                return Err(Failure::new(
+                    Kind::Failed,
+                    format!("--chart: this is the chart {name}, not {}", NAMES.join(" or ")),
+                )
+                .hint("any chart can be rendered: kubectl mizar render --chart DIR"));
             }
         }
     }
@@ -159,7 +162,7 @@ pub fn charts(replacement: Option<&Chart>) -> Result<[Chart; 2], Failure> {
 /// Renders both charts with all layers of values.
 ///
 /// `recorded` is the intent of an earlier change by us, `helm_values` are those of a release that Helm made.
-pub fn prepare(
+pub(crate) fn prepare(
     sources: &ValueSources,
     recorded: Option<&Intent>,
     helm_values: Option<Value>,
@@ -174,10 +177,7 @@ pub fn prepare(
     };
     let (all, user) = merge(&mizar, profile.as_deref(), &kept, sources)?;
     let nothing = ValueLayers::new().merge(&definitions)?;
-    let releases = vec![
-        release(&definitions, &nothing, namespace)?,
-        release(&mizar, &all, namespace)?,
-    ];
+    let releases = vec![release(&definitions, &nothing, namespace)?, release(&mizar, &all, namespace)?];
     let objects = releases.iter().flat_map(|release| release.objects.iter().map(|staged| &staged.object));
     let images = image::images(objects).map_err(|errors| {
         let mut failure = Failure::new(Kind::Failed, "the charts name images that are no image names");
@@ -197,7 +197,7 @@ fn user_layer(intent: &Intent) -> Value {
 }
 
 /// The rendered charts without any cluster, for `--dry-run=client`.
-pub fn offline(sources: &ValueSources, namespace: &str) -> Result<String, Failure> {
+pub(crate) fn offline(sources: &ValueSources, namespace: &str) -> Result<String, Failure> {
     let [definitions, mizar] = charts(sources.chart.as_ref())?;
     let mut text = rendered(&definitions, &ValueLayers::new().merge(&definitions)?, namespace)?.template_output();
     let (all, _) = merge(&mizar, sources.profile.as_deref(), &Value::Null, sources)?;
@@ -205,8 +205,14 @@ pub fn offline(sources: &ValueSources, namespace: &str) -> Result<String, Failur
     Ok(text)
 }
 
+/// What the built-in charts would bring with their default values, for a preflight before anything is chosen.
+pub(crate) fn built_in_plan(namespace: &str) -> Result<facts::Plan, Failure> {
+    let sources = ValueSources { profile: Some("dev".to_owned()), ..ValueSources::default() };
+    Ok(prepare(&sources, None, None, namespace, Consent::CannotAsk)?.bring(namespace))
+}
+
 /// All values of a chart, and of them what the user said, now and before.
-pub fn merge(
+pub(crate) fn merge(
     chart: &Chart,
     profile: Option<&str>,
     kept: &Value,
@@ -267,8 +273,8 @@ fn release(chart: &Chart, values: &Merged, namespace: &str) -> Result<PreparedRe
     let rendered = rendered(chart, values, namespace)?;
     let staged = |document: &mizar_core::chart::render::Document| -> Result<Option<StagedObject>, Failure> {
         let Some(value) = document.value.clone() else { return Ok(None) };
-        let object = Object::new(value)
-            .map_err(|error| Failure::new(Kind::Failed, format!("{}: {error}", document.path)))?;
+        let object =
+            Object::new(value).map_err(|error| Failure::new(Kind::Failed, format!("{}: {error}", document.path)))?;
         Ok(Some(StagedObject::new(document.stage.as_deref(), object)))
     };
     let mut objects = Vec::new();
@@ -317,10 +323,10 @@ fn content(chart: &Chart, values: &Merged, rendered: &Rendered, namespace: &str)
 }
 
 /// The objects of a recorded manifest, which Helm may have written.
-pub fn objects_of(manifest: &str) -> Result<Vec<Object>, Failure> {
-    let damaged = |reason: String| Failure::new(Kind::Refused, format!("the recorded manifest cannot be read: {reason}"));
-    let documents =
-        yaml::read_all(manifest, DuplicateKeys::TakeLast).map_err(|error| damaged(error.to_string()))?;
+pub(crate) fn objects_of(manifest: &str) -> Result<Vec<Object>, Failure> {
+    let damaged =
+        |reason: String| Failure::new(Kind::Refused, format!("the recorded manifest cannot be read: {reason}"));
+    let documents = yaml::read_all(manifest, DuplicateKeys::TakeLast).map_err(|error| damaged(error.to_string()))?;
     documents
         .into_iter()
         .filter(|(value, _)| !value.is_null())
@@ -328,8 +334,38 @@ pub fn objects_of(manifest: &str) -> Result<Vec<Object>, Failure> {
         .collect()
 }
 
+/// The namespace of the release, which no chart holds: privileged pods must be allowed in it.
+pub(crate) fn own_objects(namespace: &str) -> Vec<OwnObject> {
+    let mut labels = Map::new();
+    for mode in ["enforce", "audit", "warn"] {
+        labels.insert(format!("pod-security.kubernetes.io/{mode}"), json!("privileged"));
+    }
+    let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
+    let object = Object::new(object).expect("a Namespace that we made has kind and name");
+    vec![OwnObject { site: Site::Management, object }]
+}
+
+/// Every object that the plan must know: wanted now, or recorded last time.
+pub(crate) fn interest(input: &PlanInput) -> Vec<ObjectRef> {
+    let mut references: Vec<ObjectRef> = input.own.iter().map(|own| own.object.reference()).collect();
+    for release in &input.releases {
+        let wanted = release.objects.iter().chain(&release.hooks).map(|staged| &staged.object);
+        for object in wanted.chain(&release.recorded) {
+            let namespaced = kind::lookup(object.api_version(), object.kind()).is_some_and(|kind| kind.namespaced);
+            let mut reference = object.reference();
+            if namespaced && reference.namespace.is_none() {
+                reference.namespace = Some(release.namespace.clone());
+            }
+            if !references.contains(&reference) {
+                references.push(reference);
+            }
+        }
+    }
+    references
+}
+
 /// The pods of all nodes, for what an install does to them.
-pub fn pods_on_nodes(facts: &Facts) -> Vec<PodOnNode> {
+pub(crate) fn pods_on_nodes(facts: &Facts) -> Vec<PodOnNode> {
     let pods = facts.pods.items().iter().map(|pod| PodOnNode {
         node: pod.node.clone(),
         pod: pod.path(),
@@ -341,12 +377,12 @@ pub fn pods_on_nodes(facts: &Facts) -> Vec<PodOnNode> {
 
 impl Prepared {
     /// The values as our own record keeps them.
-    pub fn value_layers(&self) -> Vec<ValueLayer> {
+    pub(crate) fn value_layers(&self) -> Vec<ValueLayer> {
         vec![ValueLayer { origin: USER.to_owned(), values: self.user.clone() }]
     }
 
     /// One line about charts and images.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let mut text = String::new();
         for release in &self.releases {
             let version = release.content.chart.metadata["version"].as_str().unwrap_or_default();
@@ -357,19 +393,8 @@ impl Prepared {
         text
     }
 
-    /// The namespace of the release, which no chart holds: privileged pods must be allowed in it.
-    pub fn own_objects(&self, namespace: &str) -> Vec<OwnObject> {
-        let mut labels = Map::new();
-        for mode in ["enforce", "audit", "warn"] {
-            labels.insert(format!("pod-security.kubernetes.io/{mode}"), json!("privileged"));
-        }
-        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}});
-        let object = Object::new(object).expect("a Namespace that we made has kind and name");
-        vec![OwnObject { site: Site::Management, object }]
-    }
-
     /// What an install would bring, for the preflight.
-    pub fn bring(&self, namespace: &str) -> facts::Plan {
+    pub(crate) fn bring(&self, namespace: &str) -> facts::Plan {
         let objects = self.releases.iter().flat_map(|release| release.objects.iter().chain(&release.hooks));
         let objects = objects.map(|staged| staged.object.value());
         facts::Plan { pod_network: self.pod_network(), needs: access::needs_of(objects, namespace) }
@@ -381,34 +406,17 @@ impl Prepared {
         if chosen["create"] == true {
             return chosen["cidr"].as_str().map(ToOwned::to_owned);
         }
-        let operator = self.images.iter().find(|image| image.used_by.iter().any(|user| user.object.kind == "Deployment"))?;
+        let operator =
+            self.images.iter().find(|image| image.used_by.iter().any(|user| user.object.kind == "Deployment"))?;
         built_in_range(operator.reference.tag.as_deref()?).map(ToOwned::to_owned)
     }
 
-    /// Every object that the plan must know: wanted now, or recorded last time.
-    pub fn interest(&self, input: &PlanInput) -> Vec<ObjectRef> {
-        let mut references: Vec<ObjectRef> = input.own.iter().map(|own| own.object.reference()).collect();
-        for release in &input.releases {
-            let wanted = release.objects.iter().chain(&release.hooks).map(|staged| &staged.object);
-            for object in wanted.chain(&release.recorded) {
-                let namespaced = kind::lookup(object.api_version(), object.kind()).is_some_and(|kind| kind.namespaced);
-                let mut reference = object.reference();
-                if namespaced && reference.namespace.is_none() {
-                    reference.namespace = Some(release.namespace.clone());
-                }
-                if !references.contains(&reference) {
-                    references.push(reference);
-                }
-            }
-        }
-        references
-    }
-
     /// The labels of the nodes that get a daemon.
-    pub fn daemon_selector(&self) -> BTreeMap<String, String> {
+    pub(crate) fn daemon_selector(&self) -> BTreeMap<String, String> {
         let objects = self.releases.iter().flat_map(|release| &release.objects);
         let daemon = objects.map(|staged| &staged.object).find(|object| object.kind() == "DaemonSet");
-        let selector = daemon.and_then(|daemon| daemon.value().pointer("/spec/template/spec/nodeSelector")?.as_object());
+        let selector =
+            daemon.and_then(|daemon| daemon.value().pointer("/spec/template/spec/nodeSelector")?.as_object());
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         selector.into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
     }

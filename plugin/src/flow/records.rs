@@ -13,14 +13,14 @@ use crate::cluster::{ApiFailure, Cause, Cluster};
 use crate::failure::{Failure, Kind};
 
 /// Our two releases, in the order in which they are installed.
-pub const NAMES: [&str; 2] = ["mizar-crds", "mizar"];
+pub(crate) const NAMES: [&str; 2] = ["mizar-crds", "mizar"];
 
 /// Helm's own name as the manager of its records.
 const RECORD_MANAGER: &str = "Helm";
 
 /// What is recorded.
 #[derive(Debug, Clone, Default)]
-pub struct Records {
+pub(crate) struct Records {
     /// The history of `mizar-crds`, then of `mizar`.
     pub histories: [History; 2],
     /// The Secrets without their data, for whoever wants to know which there are.
@@ -30,7 +30,7 @@ pub struct Records {
 }
 
 /// Reads the records of all namespaces; of `namespace` alone if that is all that we may.
-pub async fn read(cluster: &Cluster, namespace: &str) -> Result<Records, Failure> {
+pub(crate) async fn read(cluster: &Cluster, namespace: &str) -> Result<Records, Failure> {
     let own = format!("/api/v1/namespaces/{namespace}/secrets");
     let secrets = match list(cluster, "/api/v1/secrets").await {
         Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => list(cluster, &own).await?,
@@ -38,11 +38,8 @@ pub async fn read(cluster: &Cluster, namespace: &str) -> Result<Records, Failure
     };
     let histories = NAMES.map(|name| History::from_secrets(name, &secrets));
     refuse_damaged(&histories)?;
-    let mut namespaces: Vec<String> = histories
-        .iter()
-        .flat_map(|history| &history.records)
-        .map(|stored| stored.release.namespace.clone())
-        .collect();
+    let mut namespaces: Vec<String> =
+        histories.iter().flat_map(|history| &history.records).map(|stored| stored.release.namespace.clone()).collect();
     namespaces.sort();
     namespaces.dedup();
     if namespaces.len() > 1 {
@@ -77,7 +74,7 @@ async fn list(cluster: &Cluster, path: &str) -> Result<Vec<Value>, ApiFailure> {
 }
 
 /// A revision that is being written.
-pub struct Revision {
+pub(crate) struct Revision {
     release: Release,
     resource_version: String,
 }
@@ -85,7 +82,7 @@ pub struct Revision {
 /// Writes that a revision is under way: a new one, or the one that an earlier run left unfinished.
 ///
 /// Fails before anything is changed if the record does not fit into a Secret.
-pub async fn begin(cluster: &Cluster, history: &History, content: NewRelease) -> Result<Revision, Failure> {
+pub(crate) async fn begin(cluster: &Cluster, history: &History, content: NewRelease) -> Result<Revision, Failure> {
     let now = Timestamp::now();
     let earlier = history.deployed().map(|stored| &stored.release);
     if let Some(stored) = history.last().filter(|last| is_unfinished(last.release.info.status)) {
@@ -112,12 +109,12 @@ fn fresh(earlier: Option<&Release>, content: NewRelease, revision: u64, now: Tim
 }
 
 /// Whether a revision was begun and did not come to its end.
-pub fn is_unfinished(status: Status) -> bool {
+pub(crate) fn is_unfinished(status: Status) -> bool {
     status.is_pending() || status == Status::Failed
 }
 
 /// Whether a revision is deployed with exactly this content.
-pub fn is_recorded(history: &History, content: &NewRelease) -> bool {
+pub(crate) fn is_recorded(history: &History, content: &NewRelease) -> bool {
     history.last().map(|stored| &stored.release).is_some_and(|last| {
         last.info.status == Status::Deployed
             && last.manifest == content.manifest
@@ -127,7 +124,7 @@ pub fn is_recorded(history: &History, content: &NewRelease) -> bool {
 }
 
 /// The revision that a change writes: a new one, or the unfinished one.
-pub fn revision_of(history: &History) -> u64 {
+pub(crate) fn revision_of(history: &History) -> u64 {
     match history.last() {
         Some(last) if is_unfinished(last.release.info.status) => last.release.revision,
         _ => history.next_revision(),
@@ -136,7 +133,7 @@ pub fn revision_of(history: &History) -> u64 {
 
 impl Revision {
     /// Writes that it is done; what was deployed before is superseded first, as Helm does it.
-    pub async fn deployed(mut self, cluster: &Cluster, history: &History) -> Result<(), Failure> {
+    pub(crate) async fn deployed(mut self, cluster: &Cluster, history: &History) -> Result<(), Failure> {
         for earlier in history.all_deployed().filter(|stored| stored.release.revision != self.release.revision) {
             let mut earlier = Self {
                 release: earlier.release.clone().superseded(),
@@ -156,7 +153,7 @@ impl Revision {
     }
 
     /// Writes that it went wrong.
-    pub async fn failed(mut self, cluster: &Cluster, why: &str) -> Result<(), Failure> {
+    pub(crate) async fn failed(mut self, cluster: &Cluster, why: &str) -> Result<(), Failure> {
         self.release = self.release.failed(why);
         self.save(cluster).await
     }

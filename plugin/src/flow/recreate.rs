@@ -19,7 +19,7 @@ use crate::cluster::watch::{WatchScope, Watched};
 use crate::failure::Failure;
 
 /// Recreates them and waits until their successors run on Mizar's network.
-pub async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), Failure> {
+pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), Failure> {
     let pods = kind::lookup("v1", "Pod").expect("pods are in the table");
     let subnets = kind::lookup("mizar.com/v1", "Subnet").expect("subnets are in the table");
     let everywhere = WatchScope::default();
@@ -119,6 +119,7 @@ async fn delete(run: &Run, watched: &[Watched], pod: &PodOnNetwork) -> Result<()
     Ok(run.cluster().delete(&reference, &uid).await?)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a watch hands each object over")]
 fn essentials(object: Value) -> Value {
     let mut metadata = object["metadata"].clone();
     if let Some(fields) = metadata.as_object_mut() {

@@ -22,7 +22,7 @@ const NAMES_SHOWN: usize = 3;
 
 /// What the watched objects come to at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// How many are done.
     pub done: usize,
     /// How many there must be.
@@ -37,7 +37,7 @@ pub struct Standing {
 
 /// What is waited for, and how long.
 #[derive(Debug, Clone)]
-pub struct Patience<'a> {
+pub(crate) struct Patience<'a> {
     /// The part's name.
     pub stage: &'a str,
     /// The whole wait.
@@ -51,7 +51,7 @@ pub struct Patience<'a> {
 }
 
 /// The watches of one wait.
-pub struct Watches(pub Vec<Watched>);
+pub(crate) struct Watches(pub Vec<Watched>);
 
 impl Watches {
     async fn changed(&mut self) {
@@ -65,7 +65,7 @@ impl Watches {
 }
 
 /// Waits until `judge` says that all is there.
-pub async fn wait(
+pub(crate) async fn wait(
     run: &Run,
     patience: &Patience<'_>,
     watches: &mut Watches,
@@ -186,7 +186,7 @@ async fn stuck(
     );
     let mut failure = Failure::new(kind, message);
     for name in standing.waiting_for.iter().take(5) {
-        failure = failure.detail(format!("waiting for {name}"));
+        failure = failure.detail(name.clone());
     }
     for trouble in troubles.iter().take(5) {
         failure = failure.detail(trouble.to_string());
@@ -234,7 +234,7 @@ async fn last_event(run: &Run, trouble: &PodTrouble) -> Option<String> {
 }
 
 /// The wait of a single object that its own health describes.
-pub fn standing_of(object: Option<&Object>, reference: &ObjectRef) -> Standing {
+pub(crate) fn standing_of(object: Option<&Object>, reference: &ObjectRef) -> Standing {
     let health = health::assess(object);
     let complete = health.is_current();
     Standing {

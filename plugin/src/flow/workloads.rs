@@ -1,33 +1,37 @@
 //! The waits for what the charts bring: definitions, the daemon on every eligible node, the operator.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mizar_core::event::Event;
 use mizar_core::health::daemon_set;
 use mizar_core::kind::{self, KindInfo};
 use mizar_core::object::{Object, ObjectRef};
-use mizar_core::plan::{Action, Stage, StageName};
+use mizar_core::plan::{Action, Change, Stage, StageName};
 use serde_json::Value;
 
 use super::install::Run;
 use super::wait::{Patience, Standing, Watches, standing_of, wait as wait_until};
-use crate::cluster::watch::WatchScope;
+use crate::cluster::watch::{WatchScope, Watched};
 use crate::failure::Failure;
 
 /// Labels of Mizar's own pods, by the stage that brings them.
-pub const DAEMON_PODS: &str = "job=mizar-daemon";
+pub(crate) const DAEMON_PODS: &str = "job=mizar-daemon";
 /// See [`DAEMON_PODS`].
-pub const OPERATOR_PODS: &str = "app=mizar-operator";
+pub(crate) const OPERATOR_PODS: &str = "app=mizar-operator";
 
 /// Whether a stage brings something that takes time.
-pub fn is_waited_for(stage: StageName) -> bool {
+pub(crate) fn is_waited_for(stage: StageName) -> bool {
     matches!(stage, StageName::Definitions | StageName::Daemon | StageName::Operator)
 }
 
 /// What applying a stage came to, one line.
-pub fn applied(stage: &Stage) -> String {
-    let count = |wanted: fn(&Action) -> bool| stage.changes.iter().filter(|change| wanted(&change.action)).count();
+pub(crate) fn applied(stage: &Stage) -> String {
+    format!("{}: {}", stage.name.as_str(), done(&stage.changes))
+}
+
+/// How many objects met which fate, once it has happened.
+pub(crate) fn done<'a>(changes: impl IntoIterator<Item = &'a Change>) -> String {
+    let actions: Vec<&Action> = changes.into_iter().map(|change| &change.action).collect();
+    let count = |wanted: fn(&Action) -> bool| actions.iter().filter(|action| wanted(action)).count();
     let parts = [
         (count(|action| *action == Action::Create), "created"),
         (count(|action| matches!(action, Action::Update { .. })), "changed"),
@@ -37,18 +41,19 @@ pub fn applied(stage: &Stage) -> String {
     ];
     let said: Vec<String> =
         parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    format!("{}: {}", stage.name.as_str(), said.join(", "))
+    said.join(", ")
 }
 
 /// Waits for a stage; returns one line about what it came to, or none if there is nothing to wait for.
-pub async fn wait(
+pub(crate) async fn wait(
     run: &Run,
     stage: &Stage,
     nodes: usize,
     limit: Option<Duration>,
 ) -> Result<Option<String>, Failure> {
     let wanted = |kind: &str| -> Vec<ObjectRef> {
-        let matching = stage.changes.iter().filter(|change| change.object.kind == kind && change.action != Action::Delete);
+        let matching =
+            stage.changes.iter().filter(|change| change.object.kind == kind && change.action != Action::Delete);
         matching.map(|change| change.object.clone()).collect()
     };
     let timing = run.timing().clone();
@@ -85,7 +90,7 @@ async fn await_definitions(run: &Run, definitions: &[ObjectRef], limit: Duration
     let mut watches = Watches(vec![run.cluster().watch(&info, &scope, without_schema)]);
     let patience = patience(run, "definitions", limit, "");
     wait_until(run, &patience, &mut watches, |watched| {
-        let objects = objects_of(watched.iter().flat_map(|watch| watch.objects()));
+        let objects = objects_of(watched.iter().flat_map(Watched::objects));
         let standings: Vec<Standing> = definitions
             .iter()
             .map(|reference| standing_of(objects.iter().find(|object| object.name() == reference.name), reference))
@@ -103,7 +108,7 @@ async fn await_daemon(run: &Run, reference: &ObjectRef, nodes: usize, limit: Dur
     let mut watches = Watches(vec![run.cluster().watch(&info, &scope, whole)]);
     let patience = patience(run, "daemon", limit, DAEMON_PODS);
     wait_until(run, &patience, &mut watches, |watched| {
-        let objects = objects_of(watched.iter().flat_map(|watch| watch.objects()));
+        let objects = objects_of(watched.iter().flat_map(Watched::objects));
         daemon_standing(objects.first(), reference, nodes)
     })
     .await
@@ -135,7 +140,7 @@ async fn await_operator(run: &Run, reference: &ObjectRef, limit: Duration) -> Re
     let mut watches = Watches(vec![run.cluster().watch(&info, &scope, whole)]);
     let patience = patience(run, "operator", limit, OPERATOR_PODS);
     wait_until(run, &patience, &mut watches, |watched| {
-        let objects = objects_of(watched.iter().flat_map(|watch| watch.objects()));
+        let objects = objects_of(watched.iter().flat_map(Watched::objects));
         standing_of(objects.first(), reference)
     })
     .await
@@ -175,13 +180,4 @@ fn without_schema(mut object: Value) -> Value {
         spec.remove("versions");
     }
     object
-}
-
-/// The names of the nodes that nobody waits for, for a warning.
-pub fn left_out(all: &BTreeSet<String>, eligible: &BTreeSet<String>) -> Option<Event> {
-    let names: Vec<&str> = all.difference(eligible).map(String::as_str).collect();
-    (!names.is_empty()).then(|| Event::Warning {
-        object: None,
-        message: format!("these nodes are lost or cannot run Mizar, and are not waited for: {}", names.join(", ")),
-    })
 }

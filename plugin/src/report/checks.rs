@@ -10,15 +10,14 @@ use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
 const EVIDENCE_SHOWN: usize = 5;
 
 /// Lays out a report.
-pub fn table(report: &Report, phase: Phase) -> String {
+pub(crate) fn table(report: &Report, phase: Phase) -> String {
     let mut text = String::new();
-    let mut category = None;
-    for result in &report.results {
-        if category != Some(result.category) {
-            category = Some(result.category);
-            let _infallible = writeln!(text, "{STRONG}{}{STRONG:#}", title(result.category));
-        }
-        row(&mut text, result);
+    let mut categories: Vec<Category> = report.results.iter().map(|result| result.category).collect();
+    categories.sort();
+    categories.dedup();
+    for category in categories {
+        let _infallible = writeln!(text, "{STRONG}{}{STRONG:#}", title(category));
+        report.results.iter().filter(|result| result.category == category).for_each(|result| row(&mut text, result));
     }
     let (verdict, style) = match (report.is_clear(), report.worst()) {
         (false, _) if phase == Phase::Preflight => ("Mizar cannot be installed here yet", ERROR),

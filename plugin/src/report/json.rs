@@ -5,7 +5,7 @@ use mizar_core::event::Event;
 use super::Reporter;
 
 /// Writes every event as a line of JSON.
-pub struct JsonLines;
+pub(crate) struct JsonLines;
 
 impl Reporter for JsonLines {
     fn event(&self, event: &Event) {

@@ -2,28 +2,38 @@
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mizar_core::event::{ApplyResult, Event, StepResult};
 
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
 use super::{Reporter, note};
 
+/// A wait is told anew after this long, and whenever one more is done.
+const WAIT_TOLD_EVERY: Duration = Duration::from_secs(5);
+
 /// Writes lines.
-pub struct Lines {
+pub(crate) struct Lines {
     quiet: bool,
-    last: Mutex<String>,
+    told: Mutex<Option<Told>>,
+}
+
+/// The last line about a wait.
+struct Told {
+    stage: String,
+    done: usize,
+    at: Instant,
 }
 
 impl Lines {
     /// Shows everything.
-    pub fn new() -> Self {
-        Self { quiet: false, last: Mutex::default() }
+    pub(crate) fn new() -> Self {
+        Self { quiet: false, told: Mutex::default() }
     }
 
     /// Shows warnings and findings only.
-    pub fn quiet() -> Self {
-        Self { quiet: true, last: Mutex::default() }
+    pub(crate) fn quiet() -> Self {
+        Self { quiet: true, told: Mutex::default() }
     }
 }
 
@@ -32,24 +42,26 @@ impl Reporter for Lines {
         if self.quiet && !matches!(event, Event::FindingMade { .. } | Event::Warning { .. }) {
             return;
         }
-        let Some(line) = line(event) else { return };
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        // A wait that says the same again is no news; its clock is left out of the comparison.
-        let said = said(event).unwrap_or_else(|| line.clone());
-        if *last != said {
+        if self.is_news(event)
+            && let Some(line) = line(event)
+        {
             note(&line);
-            *last = said;
         }
     }
 }
 
-/// What a waiting line says without its clock.
-fn said(event: &Event) -> Option<String> {
-    match event {
-        Event::StageProgressed { stage, done, total, waiting_for, .. } => {
-            Some(format!("{stage} {done}/{total} {waiting_for:?}"))
+impl Lines {
+    /// A log is no live view: a wait that goes on says so now and then.
+    fn is_news(&self, event: &Event) -> bool {
+        let Event::StageProgressed { stage, done, .. } = event else { return true };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = told
+            .as_ref()
+            .is_some_and(|told| told.stage == *stage && (told.done != *done || told.at.elapsed() >= WAIT_TOLD_EVERY));
+        if news || told.as_ref().is_none_or(|told| told.stage != *stage) {
+            *told = Some(Told { stage: stage.clone(), done: *done, at: Instant::now() });
         }
-        _ => None,
+        news
     }
 }
 
@@ -136,9 +148,9 @@ pub(super) fn stage_title(stage: &str) -> &str {
     }
 }
 
-/// ": waiting for a, b, c".
+/// What is missing and why, behind a count.
 pub(super) fn waiting(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!(": waiting for {}", names.join(", ")) }
+    if names.is_empty() { String::new() } else { format!(": {}", names.join("; ")) }
 }
 
 /// `4.2 s`, `1 min 05 s`.
@@ -171,6 +183,6 @@ mod tests {
             elapsed: Duration::from_secs(12),
         };
         let plain = anstream::adapter::strip_str(&line(&event).unwrap()).to_string();
-        assert_eq!(plain, "  daemon 2/3: waiting for node-3 (ImagePullBackOff) (12.0 s)");
+        assert_eq!(plain, "  daemon 2/3: node-3 (ImagePullBackOff) (12.0 s)");
     }
 }

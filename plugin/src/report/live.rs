@@ -11,7 +11,7 @@ use super::lines::{line, stage_title, waiting};
 use super::{Reporter, note};
 
 /// Draws the view on stderr.
-pub struct Live {
+pub(crate) struct Live {
     running: Mutex<Option<Running>>,
 }
 
@@ -23,7 +23,7 @@ struct Running {
 
 impl Live {
     /// An empty view.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { running: Mutex::new(None) }
     }
 

@@ -15,7 +15,7 @@ const NAMES_SHOWN: usize = 5;
 const FIELDS_SHOWN: usize = 8;
 
 /// Lays out a plan and what it does to the network.
-pub fn text(plan: &Plan, impact: &Impact) -> String {
+pub(crate) fn text(plan: &Plan, impact: &Impact) -> String {
     let mut text = String::new();
     for stage in plan.stages.iter().filter(|stage| stage.changes.iter().any(Change::writes)) {
         stage_lines(&mut text, stage);
@@ -54,7 +54,8 @@ fn stage_lines(text: &mut String, stage: &Stage) {
 fn impact_lines(text: &mut String, impact: &Impact) {
     let nodes = impact.nodes_with_new_daemon.len();
     if nodes == 0 {
-        let _infallible = writeln!(text, "{STRONG}Network:{STRONG:#} no daemon starts or restarts; no pod loses its network");
+        let _infallible =
+            writeln!(text, "{STRONG}Network:{STRONG:#} no daemon starts or restarts; no pod loses its network");
     } else {
         let names = some_of(&impact.nodes_with_new_daemon);
         let _infallible = writeln!(text, "{STRONG}Daemon:{STRONG:#} starts on {nodes} nodes: {names}");

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, Write as _};
 
 /// Asks yes or no on the terminal; anything but a clear yes is no.
-pub fn confirm(question: &str) -> bool {
+pub(crate) fn confirm(question: &str) -> bool {
     let mut stderr = anstream::stderr().lock();
     let asked = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
     drop(stderr);
@@ -11,7 +11,7 @@ pub fn confirm(question: &str) -> bool {
 }
 
 /// Asks for one of some words; none if the answer is not one of them.
-pub fn choose(question: &str, words: &[&'static str]) -> Option<&'static str> {
+pub(crate) fn choose(question: &str, words: &[&'static str]) -> Option<&'static str> {
     let mut stderr = anstream::stderr().lock();
     let asked = write!(stderr, "{question} [{}] ", words.join("/")).and_then(|()| stderr.flush());
     drop(stderr);

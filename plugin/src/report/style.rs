@@ -5,25 +5,25 @@ use std::io::IsTerminal as _;
 use anstyle::{AnsiColor, Style};
 use mizar_core::check::Status;
 
-pub const ERROR: Style = AnsiColor::Red.on_default().bold();
-pub const WARN: Style = AnsiColor::Yellow.on_default();
-pub const GOOD: Style = AnsiColor::Green.on_default();
-pub const HINT: Style = AnsiColor::Cyan.on_default();
-pub const STRONG: Style = Style::new().bold();
-pub const FAINT: Style = Style::new().dimmed();
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
+pub(crate) const STRONG: Style = Style::new().bold();
+pub(crate) const FAINT: Style = Style::new().dimmed();
 
 /// Whether stderr is a terminal that can move its cursor.
-pub fn stderr_is_terminal() -> bool {
+pub(crate) fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Whether a person can be asked.
-pub fn stdin_is_terminal() -> bool {
+pub(crate) fn stdin_is_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// A mark and its style for the status of a check.
-pub fn mark(status: Status) -> (&'static str, Style) {
+pub(crate) fn mark(status: Status) -> (&'static str, Style) {
     match status {
         Status::Pass => ("✓", GOOD),
         Status::Fail => ("✗", ERROR),

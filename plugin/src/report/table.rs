@@ -1,7 +1,7 @@
 //! Plain padded columns with upper-case heads, as kubectl prints them.
 
 /// Lays out rows under heads. Widths count characters; the last column is not padded.
-pub fn columns(heads: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn columns(heads: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = heads.iter().map(|head| head.chars().count()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
