@@ -119,6 +119,8 @@ impl ControlPlane {
         for folder in layout.folders() {
             state::make_folder(&folder)?;
         }
+        // A first attempt may have left its data.
+        state::remove_folder(&layout.data())?;
         let ports = Ports::free().map_err(ControlPlaneError::Ports)?;
         let authority = pki::write(layout)?;
         let plane = Self {

@@ -86,8 +86,8 @@ impl Layout {
         self.folder.join("bin")
     }
 
-    /// Every folder that must exist before anything starts.
-    pub fn folders(&self) -> [PathBuf; 6] {
-        ["logs", "pki", "configuration", "etcd", "kubeconfigs", "bin"].map(|name| self.folder.join(name))
+    /// Every folder that must exist before anything starts; etcd makes its own.
+    pub fn folders(&self) -> [PathBuf; 5] {
+        ["logs", "pki", "configuration", "kubeconfigs", "bin"].map(|name| self.folder.join(name))
     }
 }

@@ -27,6 +27,7 @@ const SILENCE: Duration = Duration::from_secs(150);
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 /// The folder of a bed that failed is kept so long for whoever wants to read its logs.
 const KEEP_FAILED: Duration = Duration::from_secs(3600);
+const PORT_TAKEN: &str = "address already in use";
 /// The kernel's limit for the path of a socket, less what we add.
 const LONGEST_PATH: usize = 104;
 
@@ -284,8 +285,12 @@ pub fn start(options: &StartOptions, _lock: &FileLock) -> Result<FoundBed, Lifec
         .map_err(|source| CacheError::Unusable { path: layout.folder().to_owned(), source })?;
     state::write(&layout.order(), &order)?;
     commands::write(&layout, &supervisor)?;
-    let progress = Progress::start(format!("starting bed {name} with {} nodes", options.nodes));
-    match bring_up(&supervisor, &layout, progress) {
+    let attempt = || {
+        let progress = Progress::start(format!("starting bed {name} with {} nodes", options.nodes));
+        bring_up(&supervisor, &layout, progress)
+    };
+    // Ports are free when they are chosen; anyone may take one before its program does.
+    match attempt().or_else(|reason| if reason.contains(PORT_TAKEN) { attempt() } else { Err(reason) }) {
         Ok(()) => find_ready(&name),
         Err(reason) => Err(LifecycleError::DidNotStart { name, reason, folder: layout.folder().to_owned() }),
     }

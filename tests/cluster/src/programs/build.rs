@@ -21,8 +21,8 @@ pub enum BuildError {
     /// Go said no.
     #[error(
         "`go {command}` in {} failed:\n{output}\nhint: the modules come from GOPROXY ({proxy}); \
-         the whole command: cd {} && {full}",
-        folder.display(), folder.display()
+         the whole command: {full}",
+        folder.display()
     )]
     Go {
         /// The subcommand.
@@ -158,7 +158,7 @@ fn run(
         folder: recipe.source.clone(),
         output: Vec::from(last_lines).join("\n"),
         proxy: std::env::var("GOPROXY").unwrap_or_else(|_| "not set: Go's default".to_owned()),
-        full: format!("GOTOOLCHAIN=local CGO_ENABLED=0 {command:?}"),
+        full: format!("{command:?}"),
     })
 }
 
