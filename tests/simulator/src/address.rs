@@ -96,8 +96,9 @@ pub(crate) fn node_mac(address: Ipv4Addr) -> String {
 /// Returns the MAC that a daemon gives to a link, derived from the link's owner.
 pub(crate) fn link_mac(owner: &str) -> String {
     let id = Uuid::new_v3(&Uuid::NAMESPACE_OID, owner.as_bytes());
-    let [a, b, c, d, e, ..] = *id.as_bytes();
-    format!("be:{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}")
+    let digits = id.simple().to_string();
+    let pairs: Vec<&str> = (0..5).map(|pair| &digits[2 * pair..2 * pair + 2]).collect();
+    format!("be:{}", pairs.join(":"))
 }
 
 /// The chance in a run: random placement, object names and network identifiers.
@@ -107,6 +108,7 @@ pub(crate) fn link_mac(owner: &str) -> String {
 pub(crate) struct Chance(u64);
 
 impl Chance {
+    #[cfg(test)]
     pub(crate) fn seeded(seed: u64) -> Self {
         Self(seed)
     }

@@ -30,7 +30,7 @@ use tokio::{
 use self::{
     lifecycle::{Lifecycle, Pace},
     pod::{Role, Surroundings},
-    writing::{EventLog, Post, Update},
+    writing::{EventLog, Post, Update, Written},
 };
 use crate::{
     api::{Objects, Watched},
@@ -91,7 +91,7 @@ pub(crate) struct Kubelet {
     listed: BTreeMap<Kind, BTreeSet<Key>>,
     foreign_addresses: BTreeMap<String, u16>,
     events: EventLog,
-    writes: FuturesUnordered<BoxFuture<'static, Key>>,
+    writes: FuturesUnordered<BoxFuture<'static, Written>>,
 }
 
 /// The channels by which the rest of the simulator reaches the kubelet.
@@ -145,7 +145,7 @@ impl Kubelet {
             let next_look = self.schedule.first().map(|(due, _)| *due);
             tokio::select! {
                 Some(event) = events.next() => self.observe(event),
-                Some(key) = self.writes.next() => self.written(&key),
+                Some(written) = self.writes.next() => self.written(&written),
                 Some(ended) = self.processes.recv() => self.process_ended(&ended),
                 () = sleep_until(next_look.unwrap_or_else(Instant::now)), if next_look.is_some() => self.look_at_due(),
                 order = self.orders.recv() => match order {
@@ -476,10 +476,13 @@ impl Kubelet {
         self.writes.push(Box::pin(update.carry_out(objects)));
     }
 
-    fn written(&mut self, key: &Key) {
-        if let Some(pod) = self.pods.get_mut(key) {
+    fn written(&mut self, written: &Written) {
+        // An Event that overtakes a status must not let the next status overtake it too.
+        if written.status
+            && let Some(pod) = self.pods.get_mut(&written.key)
+        {
             pod.busy = false;
+            self.schedule(&written.key, Instant::now());
         }
-        self.schedule(key, Instant::now());
     }
 }

@@ -26,7 +26,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 
-use http::{HeaderName, HeaderValue, Uri, header::USER_AGENT};
+use http::{HeaderValue, Uri, header::USER_AGENT};
 use k8s_openapi::api::{
     authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
     core::v1::ServiceAccount,
@@ -90,7 +90,7 @@ impl Access {
         config.root_cert = Some(self.authorities.clone());
         config.auth_info =
             serde_json::from_value::<AuthInfo>(json!({ "token": token })).map_err(kube::Error::SerdeError)?;
-        config.headers.push((HeaderName::from(USER_AGENT), HeaderValue::from_static(user_agent)));
+        config.headers.push((USER_AGENT, HeaderValue::from_static(user_agent)));
         // A retry inside the client would hide what the server answered.
         config.default_retry = false;
         Client::try_from(config).map(Objects::new)

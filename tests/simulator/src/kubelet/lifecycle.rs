@@ -258,7 +258,9 @@ impl Lifecycle {
         }
         // A probe before its time is no failure; the slow and the dead are told.
         let late = situation.never_ready || situation.ready_after > pace.probe;
-        if !should_be_ready && late && self.may_tell(now, pace.probe) {
+        // A pod loses its readiness by a failed probe, so that one is told at once.
+        let pause = if ready { Duration::ZERO } else { pace.probe };
+        if !should_be_ready && late && self.may_tell(now, pause) {
             notices.push(Notice::Unhealthy);
         }
         if should_be_ready && running_for > self.back_off(pace) {
@@ -421,7 +423,7 @@ mod tests {
         let dead = Situation { never_ready: true, ..healthy() };
         let told = pass(&mut life, 4..=10, &dead);
         assert_eq!(life.phase, Phase::Running { ready: false });
-        assert_eq!(told, [Notice::Unhealthy]);
+        assert_eq!(told, [Notice::Unhealthy, Notice::Unhealthy]);
         pass(&mut life, 11..=11, &healthy());
         assert_eq!((life.is_ready(), life.restarts), (true, 0));
     }

@@ -72,11 +72,12 @@ fn containers(pod: &Object, life: &Lifecycle) -> Value {
     let all = pod.list("/spec/containers").iter().map(|container| {
         let state = match &life.phase {
             Phase::Creating if life.initialized || !has_init_containers(pod) => waiting("ContainerCreating", None),
-            Phase::Creating | Phase::Initializing { .. } => waiting("PodInitializing", None),
             Phase::PullFailing { backing_off } if main_pull_fails(pod, life) => {
                 pull_failure(&container["image"], *backing_off)
             }
-            Phase::PullFailing { .. } => waiting("PodInitializing", None),
+            Phase::Creating | Phase::Initializing { .. } | Phase::PullFailing { .. } => {
+                waiting("PodInitializing", None)
+            }
             Phase::Running { .. } => running(life),
             Phase::Crashed => terminated(life.last_exit, life.since),
             Phase::BackingOff => waiting("CrashLoopBackOff", Some(&back_off(&container["name"]))),

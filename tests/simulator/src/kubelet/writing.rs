@@ -10,6 +10,12 @@ use crate::{
     object::{Key, Kind, Object},
 };
 
+/// What has been written about one pod.
+pub(crate) struct Written {
+    pub(crate) key: Key,
+    pub(crate) status: bool,
+}
+
 /// What is new about one pod.
 pub(crate) struct Update {
     pub(crate) key: Key,
@@ -18,8 +24,8 @@ pub(crate) struct Update {
 }
 
 impl Update {
-    /// Writes it. A pod that has gone meanwhile takes its news with it. Returns the pod's key.
-    pub(crate) async fn carry_out(self, objects: Objects) -> Key {
+    /// Writes it. A pod that has gone meanwhile takes its news with it.
+    pub(crate) async fn carry_out(self, objects: Objects) -> Written {
         if let Some(status) = &self.status
             && let Err(error) = objects.merge_status(&self.key, status).await
             && error.code() != Some(404)
@@ -35,7 +41,7 @@ impl Update {
                 tracing::debug!("simulated kubelet: {error}");
             }
         }
-        self.key
+        Written { key: self.key, status: self.status.is_some() }
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn new(kind: Kind, annotations: Value, progress: Option<Value>) -> Self {
+    fn new(kind: Kind, annotations: &Value, progress: Option<&Value>) -> Self {
         let object = json!({"metadata": {"annotations": annotations}});
         let Some(progress) = progress else {
             return Self { object, status: None };
@@ -126,11 +126,11 @@ pub(crate) fn finished(object: &Object, tries: Option<&Tries>) -> Record {
     let mut annotations = Map::new();
     annotations.insert(LAST_HANDLED.to_owned(), json!(format!("{}\n", essence(object))));
     let Some(tries) = tries else {
-        return Record::new(object.kind(), Value::Object(annotations), None);
+        return Record::new(object.kind(), &Value::Object(annotations), None);
     };
     annotations.insert(format!("{PREFIX}{}", tries.handler), Value::Null);
     annotations.insert(TOUCH_DUMMY.to_owned(), Value::Null);
-    Record::new(object.kind(), Value::Object(annotations), Some(json!({ tries.handler: null })))
+    Record::new(object.kind(), &Value::Object(annotations), Some(&json!({ tries.handler: null })))
 }
 
 /// Records that a handler is put off.
@@ -146,7 +146,7 @@ pub(crate) fn put_off(kind: Kind, tries: &Tries, purpose: Purpose, until: Timest
         "message": message,
     });
     let annotations = json!({ format!("{PREFIX}{}", tries.handler): progress.to_string(), TOUCH_DUMMY: Value::Null });
-    Record::new(kind, annotations, Some(json!({ tries.handler: progress })))
+    Record::new(kind, &annotations, Some(&json!({ tries.handler: progress })))
 }
 
 /// Returns the patch with which kopf wakes itself for another try.

@@ -90,15 +90,22 @@ enum StartError {
     Arktos,
 }
 
+/// Whether somebody is at work on an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Idle,
+    Busy,
+    /// The object changed during the work.
+    BusyAndChanged,
+}
+
 /// One object that the process has seen.
 struct Tracked {
     object: Object,
     /// It was there when the process began to watch and has not been handled since.
     first_sight: bool,
     due: Option<Instant>,
-    busy: bool,
-    /// It changed while a handler was busy with it.
-    changed: bool,
+    work: Work,
     tries: Option<Tries>,
     /// What was handled of it last. Kept beside the annotation, because an event may still show it without that.
     handled: Option<Value>,
@@ -109,7 +116,7 @@ struct Tracked {
 impl Tracked {
     fn new(object: Object, first_sight: bool) -> Self {
         let handled = bookkeeping::last_handled(&object);
-        Self { object, first_sight, due: None, busy: false, changed: false, tries: None, handled, released: false }
+        Self { object, first_sight, due: None, work: Work::Idle, tries: None, handled, released: false }
     }
 
     fn cause(&self) -> Cause {
@@ -291,8 +298,8 @@ impl Process {
             return;
         };
         tracked.object = object;
-        if tracked.busy {
-            tracked.changed = true;
+        if tracked.work != Work::Idle {
+            tracked.work = Work::BusyAndChanged;
         } else if !is_waiting_for_the_same_handler(tracked) && tracked.due.is_none_or(|present| due < present) {
             self.schedule(&key, due);
         }
@@ -343,14 +350,14 @@ impl Process {
         }
         let count = before.as_ref().map_or(0, |tries| tries.count) + 1;
         let started = before.as_ref().map_or(now, |tries| tries.started);
-        let mut handled = self.call(handler, tracked, now);
-        if let Outcome::Retry(message) = &handled.outcome
+        let mut answer = self.call(handler, tracked, now);
+        if let Outcome::Retry(message) = &answer.outcome
             && count >= MAXIMUM_TRIES
         {
-            handled.outcome = Outcome::Fail(format!("given up after {count} tries: {message}"));
+            answer.outcome = Outcome::Fail(format!("given up after {count} tries: {message}"));
         }
-        requests.extend(handled.actions.into_iter().map(Request::Act));
-        let (message, next) = match handled.outcome {
+        requests.extend(answer.actions.into_iter().map(Request::Act));
+        let (message, next) = match answer.outcome {
             Outcome::Done => (format!("Handler '{}' succeeded.", handler.name), Next::Rest),
             Outcome::Fail(message) => (format!("Handler '{}' failed permanently: {message}", handler.name), Next::Rest),
             Outcome::Hang => {
@@ -393,8 +400,7 @@ impl Process {
     }
 
     fn begin(&mut self, key: &Key, tracked: &mut Tracked, requests: Vec<Request>, next: Next) {
-        tracked.busy = true;
-        tracked.changed = false;
+        tracked.work = Work::Busy;
         let (writer, status, key) = (self.writer.clone(), self.status.clone(), key.clone());
         self.busy.push(Box::pin(async move {
             writer.carry_out(&key, requests, &status).await;
@@ -403,24 +409,18 @@ impl Process {
     }
 
     fn rest(&mut self, key: &Key, next: &Next) {
-        let due = Instant::now() + self.pace.reaction();
+        if matches!(next, Next::Never) {
+            return;
+        }
         let Some(tracked) = self.tracked.get_mut(key) else {
             return;
         };
-        match next {
-            Next::Never => return,
-            Next::Rest => tracked.busy = false,
-            Next::TryAgain(at) => {
-                tracked.busy = false;
-                let at = *at;
-                self.schedule(key, at);
-            }
+        let changed = std::mem::replace(&mut tracked.work, Work::Idle) == Work::BusyAndChanged;
+        if let Next::TryAgain(at) = next {
+            self.schedule(key, *at);
         }
-        if let Some(tracked) = self.tracked.get_mut(key)
-            && std::mem::take(&mut tracked.changed)
-            && !is_waiting_for_the_same_handler(tracked)
-        {
-            self.schedule(key, due);
+        if changed && self.tracked.get(key).is_some_and(|tracked| !is_waiting_for_the_same_handler(tracked)) {
+            self.schedule(key, Instant::now() + self.pace.reaction());
         }
     }
 }

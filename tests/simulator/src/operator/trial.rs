@@ -91,7 +91,7 @@ impl Trial {
                         queue.push_back(patched);
                     }
                     Action::Delete { kind, name } => {
-                        objects.retain(|known| known.kind() != kind || known.name() != name)
+                        objects.retain(|known| known.kind() != kind || known.name() != name);
                     }
                     Action::AnnotateCoreEndpoints { .. } => {}
                 }
