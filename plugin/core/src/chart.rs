@@ -1,6 +1,7 @@
 //! A Helm chart: loaded from paths and bytes that are handed in, its values merged and checked, its templates rendered to documents.
 //! Follows Helm 4 to the byte, because the same chart is installed by both. Applying what comes out is for others.
 
+mod capabilities;
 mod ignore;
 mod metadata;
 mod nearest;
@@ -9,9 +10,10 @@ mod schema;
 pub mod set;
 pub mod values;
 
+pub use capabilities::Capabilities;
 pub use metadata::Metadata;
 pub(crate) use nearest::nearest;
-pub use render::{Capabilities, Document, Hook, HookEvent, ReleaseInfo, RenderError, Rendered, render, render_with};
+pub use render::{Document, Hook, HookEvent, ReleaseInfo, RenderError, Rendered, render, render_with};
 pub use schema::SchemaFailure;
 pub use values::{Merged, Origin, Source, ValueLayers, ValuesError};
 

@@ -17,7 +17,7 @@ mod syntax;
 mod translate;
 mod value;
 
-pub use engine::{Templates, TemplateSource};
+pub use engine::{TemplateSource, Templates};
 pub(crate) use value::from_json;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Renders a chart to documents as Helm 4 does: files split at `---`, hooks apart, ordered by kind for the install, and put together again
 //! into the two texts Helm makes of them, the manifest of a release record and the output of `helm template`.
 
-use super::Chart;
-use crate::template::{TemplateError, Templates, TemplateSource, from_json};
+use super::{Capabilities, Chart};
+use crate::template::{TemplateError, TemplateSource, Templates, from_json};
 use crate::yaml::{self, DuplicateKeys, YamlError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -18,23 +18,6 @@ pub struct ReleaseInfo {
     pub revision: u32,
     /// Whether this is the first revision and not an upgrade.
     pub is_install: bool,
-}
-
-/// What templates see as `.Capabilities`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Capabilities {
-    /// For example `v1.36.0`.
-    pub kube_version: String,
-    /// For example `apps/v1`.
-    pub api_versions: Vec<String>,
-}
-
-/// What Helm 4.2.4 assumes where it asks no cluster.
-impl Default for Capabilities {
-    fn default() -> Self {
-        let api_versions = DEFAULT_API_VERSIONS.iter().map(|version| (*version).to_string()).collect();
-        Self { kube_version: "v1.36.0".into(), api_versions }
-    }
 }
 
 /// One document of a rendered template.
@@ -176,14 +159,16 @@ pub fn render_with(
     Ok(rendered)
 }
 
-fn root(chart: &Chart, values: &Value, release: &ReleaseInfo, capabilities: &Capabilities) -> BTreeMap<String, tera::Value> {
+fn root(
+    chart: &Chart,
+    values: &Value,
+    release: &ReleaseInfo,
+    capabilities: &Capabilities,
+) -> BTreeMap<String, tera::Value> {
     let mut version = capabilities.kube_version.trim_start_matches('v').split('.');
     let (major, minor) = (version.next().unwrap_or_default(), version.next().unwrap_or_default());
-    let files: serde_json::Map<String, Value> = chart
-        .files
-        .iter()
-        .map(|file| (file.path.clone(), Value::from(String::from_utf8_lossy(&file.data))))
-        .collect();
+    let files: serde_json::Map<String, Value> =
+        chart.files.iter().map(|file| (file.path.clone(), Value::from(String::from_utf8_lossy(&file.data)))).collect();
     let kube_version = &capabilities.kube_version;
     let parts = [
         ("Values", values.clone()),
@@ -249,10 +234,9 @@ fn split_documents(text: &str) -> Vec<&str> {
     let mut line_start = 0;
     loop {
         let line = &text[line_start..];
-        if line.starts_with("---") {
+        if let Some(after) = line.strip_prefix("---") {
             documents.push(&text[start..line_start]);
-            let blanks = line[3..].len() - line[3..].trim_start_matches([' ', '\t']).len();
-            start = line_start + 3 + blanks;
+            start = text.len() - after.trim_start_matches([' ', '\t']).len();
         }
         match text[line_start.max(start)..].find('\n') {
             Some(at) => line_start = line_start.max(start) + at + 1,
@@ -369,5 +353,3 @@ const INSTALL_ORDER: [&str; 38] = [
     "MutatingWebhookConfiguration",
     "ValidatingWebhookConfiguration",
 ];
-
-const DEFAULT_API_VERSIONS: &[&str] = &["v1"];

@@ -37,7 +37,8 @@ pub(super) fn compile(chart: &Chart) -> Result<Option<Validator>, ChartError> {
     let Some(text) = &chart.schema else { return Ok(None) };
     let schema: Value =
         serde_json::from_str(text).map_err(|error| ChartError::Schema { message: format!("not JSON: {error}") })?;
-    let validator = jsonschema::validator_for(&schema).map_err(|error| ChartError::Schema { message: error.to_string() })?;
+    let validator =
+        jsonschema::validator_for(&schema).map_err(|error| ChartError::Schema { message: error.to_string() })?;
     Ok(Some(validator))
 }
 
@@ -76,7 +77,13 @@ fn sibling_names(error: &ValidationError<'_>, merged: &Merged, path: &[String]) 
         None => Vec::new(),
     };
     let parent = &path[..path.len() - 1];
-    names.extend(merged.origins.keys().filter(|known| known.starts_with(parent)).filter_map(|known| known.get(parent.len()).cloned()));
+    names.extend(
+        merged
+            .origins
+            .keys()
+            .filter(|known| known.starts_with(parent))
+            .filter_map(|known| known.get(parent.len()).cloned()),
+    );
     names.retain(|name| path.last() != Some(name));
     names
 }
@@ -134,7 +141,9 @@ fn shown(value: &Value) -> String {
 }
 
 fn failure(merged: &Merged, path: &[String], message: String) -> SchemaFailure {
-    let inside = || merged.origins.iter().find(|(known, _)| !path.is_empty() && known.starts_with(path)).map(|(_, origin)| origin);
+    let inside = || {
+        merged.origins.iter().find(|(known, _)| !path.is_empty() && known.starts_with(path)).map(|(_, origin)| origin)
+    };
     let origin = merged.origin(path).or_else(inside).map(ToString::to_string);
     SchemaFailure { origin, field: path.join("."), message }
 }

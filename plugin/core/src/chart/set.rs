@@ -81,6 +81,7 @@ fn apply_object(text: &str, values: &mut Map<String, Value>) -> Result<Vec<Vec<S
     Ok(touched)
 }
 
+/// Whether to look for another key; only a key that is missing, or one without a value, ends a text.
 #[derive(Debug, PartialEq)]
 enum Progress {
     More,
@@ -218,8 +219,8 @@ impl Parser<'_> {
         }
         let present = list.get(index).cloned();
         let (value, progress) = match stop {
-            // Helm leaves an index without a value as it was.
-            None => return Ok(Progress::End),
+            // Helm takes this silently, and an empty list with it.
+            None => return Err(self.failure(format!("item {index} has no value"))),
             Some('=') => {
                 let set = self.value()?;
                 self.touch(&index.to_string());
@@ -255,10 +256,6 @@ impl Parser<'_> {
         Ok(progress)
     }
 
-    fn progress(&self) -> Progress {
-        if self.at < self.characters.len() { Progress::More } else { Progress::End }
-    }
-
     fn value(&mut self) -> Result<(Value, Progress), SetError> {
         if self.flag == SetFlag::Json {
             return self.json();
@@ -269,11 +266,10 @@ impl Parser<'_> {
         if self.characters[self.at] == '{' {
             self.at += 1;
             let list = self.list()?;
-            return Ok((list, self.progress()));
+            return Ok((list, Progress::More));
         }
-        let (text, stop) = self.until(&[',']);
-        let value = self.typed(text)?;
-        Ok((value, if stop.is_some() { Progress::More } else { Progress::End }))
+        let (text, _) = self.until(&[',']);
+        Ok((self.typed(text)?, Progress::More))
     }
 
     fn list(&mut self) -> Result<Value, SetError> {
@@ -304,7 +300,7 @@ impl Parser<'_> {
 
     fn json(&mut self) -> Result<(Value, Progress), SetError> {
         if self.empty_json() {
-            return Ok((Value::Null, self.progress()));
+            return Ok((Value::Null, Progress::More));
         }
         let rest: String = self.characters[self.at..].iter().collect();
         let mut stream = serde_json::Deserializer::from_str(&rest).into_iter::<Value>();
@@ -318,7 +314,7 @@ impl Parser<'_> {
         };
         self.at += rest[..stream.byte_offset()].chars().count();
         self.empty_json();
-        Ok((with_float_numbers(value), self.progress()))
+        Ok((with_float_numbers(value), Progress::More))
     }
 
     /// Skips blanks and one comma; whether nothing else stood there.

@@ -49,6 +49,8 @@ impl fmt::Display for Origin {
     }
 }
 
+type Origins = BTreeMap<Vec<String>, Origin>;
+
 /// Why values cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ValuesError {
@@ -109,7 +111,16 @@ impl Merged {
 #[derive(Debug, Clone, Default)]
 pub struct ValueLayers {
     files: Vec<(Source, Map<String, Value>, Locations)>,
-    flags: Vec<(SetFlag, String, Option<String>)>,
+    /// In the order of their weight.
+    flags: Vec<Flag>,
+}
+
+#[derive(Debug, Clone)]
+struct Flag {
+    kind: SetFlag,
+    text: String,
+    /// Of the files that `--set-file` names, in order.
+    contents: Vec<String>,
 }
 
 impl ValueLayers {
@@ -125,7 +136,11 @@ impl ValueLayers {
         let Some(text) = chart.file_text(&path)? else {
             let known = chart.profiles().join(", ");
             let known = if known.is_empty() { "none".to_string() } else { known };
-            return Err(ValuesError::UnknownProfile { chart: chart.metadata.name.clone(), profile: profile.into(), known });
+            return Err(ValuesError::UnknownProfile {
+                chart: chart.metadata.name.clone(),
+                profile: profile.into(),
+                known,
+            });
         };
         self.add_text(Source::Profile(profile.into()), &path, &text)
     }
@@ -159,12 +174,10 @@ impl ValueLayers {
         Ok(())
     }
 
-    /// Adds a `--set…` flag. For `--set-file` give the contents with [`Self::add_set_file`].
+    /// Adds a `--set`, `--set-string` or `--set-json` flag, and reads it against the layers so far, since it may change a list that a file
+    /// gave. For `--set-file` there is [`Self::add_set_file`].
     pub fn add_set(&mut self, flag: SetFlag, text: &str) -> Result<(), ValuesError> {
-        // An early check on nothing, so that an error comes before anything is merged.
-        set::apply(flag, text, &mut Map::new(), &mut |_| Ok(String::new()))?;
-        self.flags.push((flag, text.into(), None));
-        Ok(())
+        self.add_flag(Flag { kind: flag, text: text.into(), contents: Vec::new() })
     }
 
     /// Adds a `--set-file` flag; `read_file` gives the content of a path.
@@ -173,11 +186,41 @@ impl ValueLayers {
         text: &str,
         read_file: &mut dyn FnMut(&str) -> Result<String, String>,
     ) -> Result<(), ValuesError> {
-        let mut read = Map::new();
-        let paths = set::apply(SetFlag::File, text, &mut read, read_file)?;
-        let contents: Vec<String> = paths.iter().filter_map(|path| at(&Value::Object(read.clone()), path)).collect();
-        self.flags.push((SetFlag::File, text.into(), Some(serde_json::json!(contents).to_string())));
-        Ok(())
+        let mut contents = Vec::new();
+        let mut read_and_keep = |path: &str| {
+            let content = read_file(path)?;
+            contents.push(content.clone());
+            Ok(content)
+        };
+        set::apply(SetFlag::File, text, &mut Map::new(), &mut read_and_keep)?;
+        self.add_flag(Flag { kind: SetFlag::File, text: text.into(), contents })
+    }
+
+    fn add_flag(&mut self, flag: Flag) -> Result<(), ValuesError> {
+        self.flags.push(flag);
+        self.flags.sort_by_key(|flag| flag.kind);
+        self.user_values().map(|_| ())
+    }
+
+    /// What the layers above the chart come to, and the origins of what they set.
+    fn user_values(&self) -> Result<(Map<String, Value>, Origins), ValuesError> {
+        let mut user = Map::new();
+        let mut origins = BTreeMap::new();
+        for (source, values, locations) in &self.files {
+            leaves(&Value::Object(values.clone()), &mut Vec::new(), &mut |path, _| {
+                let line = locations.nearest(path).map(|position| position.line);
+                remember(&mut origins, path, Origin { source: source.clone(), line });
+            });
+            merge_maps(&mut user, values.clone());
+        }
+        for Flag { kind, text, contents } in &self.flags {
+            let mut contents = contents.iter();
+            let mut read_file = |_: &str| Ok(contents.next().cloned().unwrap_or_default());
+            for path in set::apply(*kind, text, &mut user, &mut read_file)? {
+                remember(&mut origins, &path, Origin { source: Source::Flag(*kind, text.clone()), line: None });
+            }
+        }
+        Ok((user, origins))
     }
 
     /// Merges all layers over the chart's defaults and checks the result against its schema.
@@ -192,26 +235,7 @@ impl ValueLayers {
 
     /// Merges all layers without asking the schema.
     pub fn merge_unchecked(&self, chart: &Chart) -> Result<Merged, ValuesError> {
-        let mut user = Map::new();
-        let mut user_origins = BTreeMap::new();
-        for (source, values, locations) in &self.files {
-            let layer = Value::Object(values.clone());
-            leaves(&layer, &mut Vec::new(), &mut |path, _| {
-                let line = locations.nearest(path).map(|position| position.line);
-                remember(&mut user_origins, path, Origin { source: source.clone(), line });
-            });
-            merge_maps(&mut user, values.clone());
-        }
-        let mut flags = self.flags.clone();
-        flags.sort_by_key(|(flag, _, _)| *flag);
-        for (flag, text, contents) in flags {
-            let mut contents: std::collections::VecDeque<String> =
-                contents.and_then(|contents| serde_json::from_str(&contents).ok()).unwrap_or_default();
-            let mut read_file = |_: &str| Ok(contents.pop_front().unwrap_or_default());
-            for path in set::apply(flag, &text, &mut user, &mut read_file)? {
-                remember(&mut user_origins, &path, Origin { source: Source::Flag(flag, text.clone()), line: None });
-            }
-        }
+        let (user, user_origins) = self.user_values()?;
         let config = with_plain_numbers(Value::Object(user.clone()));
         let values = Value::Object(coalesce(user, &chart.values));
         let origins = origins(chart, &values, &user_origins);
@@ -219,24 +243,13 @@ impl ValueLayers {
     }
 }
 
-fn at(value: &Value, path: &[String]) -> Option<String> {
-    let found = path.iter().try_fold(value, |value, key| match value {
-        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
-        other => other.get(key),
-    })?;
-    match found {
-        Value::String(text) => Some(text.clone()),
-        _ => None,
-    }
-}
-
 /// A later origin of a whole replaces those of its parts.
-fn remember(origins: &mut BTreeMap<Vec<String>, Origin>, path: &[String], origin: Origin) {
+fn remember(origins: &mut Origins, path: &[String], origin: Origin) {
     origins.retain(|known, _| !known.starts_with(path));
     origins.insert(path.to_vec(), origin);
 }
 
-fn origins(chart: &Chart, values: &Value, user: &BTreeMap<Vec<String>, Origin>) -> BTreeMap<Vec<String>, Origin> {
+fn origins(chart: &Chart, values: &Value, user: &Origins) -> Origins {
     let mut origins = BTreeMap::new();
     leaves(values, &mut Vec::new(), &mut |path, _| {
         let known = (1..=path.len()).rev().find_map(|length| user.get(&path[..length]));

@@ -227,7 +227,11 @@ fn tpl(engine: &Weak<Tera>, defines: &Defines, arguments: &[Value]) -> Outcome {
         let rendered = engine.render_str(&source, &context, false);
         rendered.map(|text| Value::from(text.replace(NO_VALUE, ""))).map_err(|error| match error.kind() {
             ErrorKind::RenderingError(report) if !report.filename().contains('/') => {
-                let message = format!("in line {} of the text given to tpl: {}", report.span().start_line, plain_message(report.message()));
+                let message = format!(
+                    "in line {} of the text given to tpl: {}",
+                    report.span().start_line,
+                    plain_message(report.message())
+                );
                 if report.message().starts_with(INNER) { report.message().to_string() } else { message }
             }
             _ => inner_message(&error),
@@ -253,7 +257,11 @@ fn execution_error(path: &str, error: &tera::Error) -> TemplateError {
     };
     let mut inner = report.message().splitn(4, INNER).skip(1);
     if let (Some(path), Some(line), Some(message)) = (inner.next(), inner.next(), inner.next()) {
-        return TemplateError::Execution { path: path.into(), line: line.parse().unwrap_or(1), message: message.into() };
+        return TemplateError::Execution {
+            path: path.into(),
+            line: line.parse().unwrap_or(1),
+            message: message.into(),
+        };
     }
     TemplateError::Execution {
         path: report.filename().into(),
@@ -262,12 +270,17 @@ fn execution_error(path: &str, error: &tera::Error) -> TemplateError {
     }
 }
 
-/// The engine's own words, put as Helm puts them.
+/// The engine's own words for a missing value, put in ours.
 fn plain_message(message: &str) -> String {
-    match message.strip_prefix("Field `").and_then(|rest| rest.strip_suffix("` is not defined")) {
-        Some(field) => format!("nil pointer evaluating interface {{}}.{field}: what stands before .{field} has no value"),
-        None => message.to_string(),
-    }
+    let Some((field, rest)) = message.strip_prefix("Field `").and_then(|rest| rest.split_once("` is not defined"))
+    else {
+        return message.to_string();
+    };
+    let beside = rest
+        .split_once("Available fields: ")
+        .map(|(_, fields)| format!("; beside it are {fields}"))
+        .unwrap_or_default();
+    format!(".{field} has no value, so no field of it can be read{beside}")
 }
 
 fn load_error(error: &tera::Error) -> TemplateError {

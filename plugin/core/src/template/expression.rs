@@ -43,7 +43,9 @@ impl Translator<'_> {
         let (first, arguments) = command.operands.split_first().expect("the parser gives every command an operand");
         match first {
             Operand::Function(name) => self.function(name, arguments, piped, line),
-            Operand::Field(_) | Operand::Variable(..) if !arguments.is_empty() => self.method(first, arguments, piped, line),
+            Operand::Field(_) | Operand::Variable(..) if !arguments.is_empty() => {
+                self.method(first, arguments, piped, line)
+            }
             _ if arguments.is_empty() && piped.is_none() => self.operand(first, line),
             _ => Err(self.failure(line, "a value that is no function cannot take arguments")),
         }
@@ -81,7 +83,8 @@ impl Translator<'_> {
         self.check_count(function, all.len(), line)?;
         match function.effect {
             Effect::ChangesFirst => {
-                let of_mutation = values.first().is_some_and(|first| self.variables.iter().any(|known| known.code == first.code));
+                let of_mutation =
+                    values.first().is_some_and(|first| self.variables.iter().any(|known| known.code == first.code));
                 if !of_mutation || values.first().is_some_and(|first| !first.variables.is_empty()) {
                     self.check_fresh(name, &all, line)?;
                 }
@@ -104,18 +107,7 @@ impl Translator<'_> {
             "not" => format!("(not {})", all[0].code),
             _ => call_code(name, values, piped),
         };
-        Ok(self.result(function, code, &all))
-    }
-
-    fn result(&self, function: &Function, code: String, arguments: &[&Expression]) -> Expression {
-        let all_deep = arguments.iter().all(|value| value.own == Own::Deep);
-        let held = || arguments.iter().flat_map(|value| value.variables.clone()).collect();
-        match function.gives {
-            Gives::Text => Expression { code, is_text: true, own: Own::Deep, variables: Vec::new() },
-            Gives::Plain | Gives::New => Expression { code, own: Own::Deep, ..Expression::default() },
-            Gives::Map => Expression { code, own: if all_deep { Own::Deep } else { Own::Shallow }, ..Expression::default() },
-            Gives::Argument => Expression { code, own: Own::No, is_text: false, variables: held() },
-        }
+        Ok(result(function, code, &all))
     }
 
     fn check_count(&self, function: &Function, count: usize, line: usize) -> Result<(), TemplateError> {
@@ -134,7 +126,10 @@ impl Translator<'_> {
     fn unknown_function(&self, name: &str, line: usize) -> TemplateError {
         let near = super::functions::nearest(name);
         let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        self.failure(line, format!("function \"{name}\" is not in the dialect of Helm templates that is supported here{hint}"))
+        self.failure(
+            line,
+            format!("function \"{name}\" is not in the dialect of Helm templates that is supported here{hint}"),
+        )
     }
 
     fn method(
@@ -156,7 +151,9 @@ impl Translator<'_> {
             [.., object, method] if object == "APIVersions" && method == "Has" => "versions_has",
             _ => {
                 let written = format!(".{}", fields.join("."));
-                let message = format!("{written} cannot be called; only .Files.Get and .Capabilities.APIVersions.Has take arguments");
+                let message = format!(
+                    "{written} cannot be called; only .Files.Get and .Capabilities.APIVersions.Has take arguments"
+                );
                 return Err(self.failure(line, message));
             }
         };
@@ -169,7 +166,12 @@ impl Translator<'_> {
         if values.len() != 2 {
             return Err(self.failure(line, format!(".{} takes one argument", fields.join("."))));
         }
-        Ok(Expression { code: call_code(function, &values, None), is_text: function == "files_get", own: Own::Deep, variables: Vec::new() })
+        Ok(Expression {
+            code: call_code(function, &values, None),
+            is_text: function == "files_get",
+            own: Own::Deep,
+            variables: Vec::new(),
+        })
     }
 
     pub(super) fn operand(&mut self, operand: &Operand, line: usize) -> Result<Expression, TemplateError> {
@@ -191,7 +193,8 @@ impl Translator<'_> {
                 Expression { code: with_fields("dot", ".", fields), ..Expression::default() }
             }
             Operand::Variable(name, fields) => {
-                let variable = self.find(name).ok_or_else(|| self.failure(line, format!("undefined variable ${name}")))?;
+                let variable =
+                    self.find(name).ok_or_else(|| self.failure(line, format!("undefined variable ${name}")))?;
                 let (code, own, whole) = (variable.code.clone(), variable.own, fields.is_empty());
                 Expression {
                     code: with_fields(&code, "?.", fields),
@@ -209,7 +212,12 @@ impl Translator<'_> {
                 let inner = self.pipeline(inner)?;
                 let names: Vec<Expression> = fields.iter().map(|field| Expression::plain(quote(field))).collect();
                 let values: Vec<Expression> = std::iter::once(inner.clone()).chain(names).collect();
-                Expression { code: call_code("field", &values, None), own: Own::No, is_text: false, variables: inner.variables }
+                Expression {
+                    code: call_code("field", &values, None),
+                    own: Own::No,
+                    is_text: false,
+                    variables: inner.variables,
+                }
             }
         })
     }
@@ -220,9 +228,25 @@ impl Translator<'_> {
             [first, method, ..] if first == "Files" => {
                 Err(self.failure(line, format!(".Files.{method} is not supported here; .Files.Get \"name\" is")))
             }
-            [.., last] if fields.len() > 1 && last == "AsMap" => Err(self.failure(line, ".AsMap is not supported here")),
+            [.., last] if fields.len() > 1 && last == "AsMap" => {
+                Err(self.failure(line, ".AsMap is not supported here"))
+            }
             _ => Ok(()),
         }
+    }
+}
+
+/// What is known of a call's result.
+fn result(function: &Function, code: String, arguments: &[&Expression]) -> Expression {
+    let all_deep = arguments.iter().all(|value| value.own == Own::Deep);
+    let held = || arguments.iter().flat_map(|value| value.variables.clone()).collect();
+    match function.gives {
+        Gives::Text => Expression { code, is_text: true, own: Own::Deep, variables: Vec::new() },
+        Gives::Plain | Gives::New => Expression { code, own: Own::Deep, ..Expression::default() },
+        Gives::Map => {
+            Expression { code, own: if all_deep { Own::Deep } else { Own::Shallow }, ..Expression::default() }
+        }
+        Gives::Argument => Expression { code, own: Own::No, is_text: false, variables: held() },
     }
 }
 

@@ -61,12 +61,13 @@ fn push_escaped(out: &mut String, character: char, quote: char) {
         out.push(quote);
     } else if is_printable(character) {
         out.push(character);
-    } else if code < 0x80 {
-        out.push_str(&format!("\\x{code:02x}"));
-    } else if code < 0x10000 {
-        out.push_str(&format!("\\u{code:04x}"));
     } else {
-        out.push_str(&format!("\\U{code:08x}"));
+        let escaped = match code {
+            0..0x80 => format!("\\x{code:02x}"),
+            0x80..0x10000 => format!("\\u{code:04x}"),
+            _ => format!("\\U{code:08x}"),
+        };
+        out.push_str(&escaped);
     }
 }
 
@@ -92,6 +93,7 @@ pub(super) fn sprint(values: &[Value]) -> String {
     out
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the five flags of a verb")]
 #[derive(Default, Clone)]
 struct Verb {
     minus: bool,
@@ -120,10 +122,11 @@ pub(super) fn sprintf(format: &str, values: &[Value]) -> String {
             None => out.push_str("%!(NOVERB)"),
             Some(verb) if verb.letter == '%' => out.push('%'),
             Some(verb) => {
-                match values.get(used) {
-                    None => out.push_str(&format!("%!{}(MISSING)", verb.letter)),
-                    Some(value) => out.push_str(&padded(&verb, formatted(&verb, value), kind(value))),
-                }
+                let result = match values.get(used) {
+                    None => format!("%!{}(MISSING)", verb.letter),
+                    Some(value) => padded(&verb, formatted(&verb, value)),
+                };
+                out.push_str(&result);
                 used += 1;
             }
         }
@@ -134,7 +137,8 @@ pub(super) fn sprintf(format: &str, values: &[Value]) -> String {
             .iter()
             .map(|value| if is_nil(value) { "<nil>".into() } else { format!("{}={}", type_name(value), plain(value)) })
             .collect();
-        out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
+        let extra = format!("%!(EXTRA {})", extra.join(", "));
+        out.push_str(&extra);
     }
     out
 }
@@ -175,9 +179,9 @@ fn number(rest: &mut &str, values: &[Value], used: &mut usize) -> Option<usize> 
     value
 }
 
-fn padded(verb: &Verb, text: String, kind: &str) -> String {
+fn padded(verb: &Verb, text: String) -> String {
     let missing = verb.width.unwrap_or(0).saturating_sub(text.chars().count());
-    let zeros = verb.zero && !verb.minus && kind != "string";
+    let zeros = verb.zero && !verb.minus;
     if missing == 0 {
         text
     } else if verb.minus {
@@ -197,7 +201,8 @@ fn formatted(verb: &Verb, value: &Value) -> String {
         (letter, "invalid") => format!("%!{letter}(<nil>)"),
         ('v', "slice" | "map") if !verb.sharp => plain(value),
         (_, "slice") => {
-            let items: Vec<String> = value.as_array().unwrap_or_default().iter().map(|item| formatted(verb, item)).collect();
+            let items: Vec<String> =
+                value.as_array().unwrap_or_default().iter().map(|item| formatted(verb, item)).collect();
             format!("[{}]", items.join(" "))
         }
         (_, "map") => {
@@ -209,13 +214,19 @@ fn formatted(verb: &Verb, value: &Value) -> String {
         ('v' | 's', "string") => truncated(verb, &value.to_string()),
         ('q', "string") if verb.sharp && !value.to_string().contains('`') => format!("`{value}`"),
         ('q', "string") => quoted(&truncated(verb, &value.to_string())),
-        ('x', "string") => value.to_string().bytes().map(|byte| format!("{byte:02x}")).collect(),
-        ('X', "string") => value.to_string().bytes().map(|byte| format!("{byte:02X}")).collect(),
+        ('x', "string") => hex(value.to_string().as_bytes()),
+        ('X', "string") => hex(value.to_string().as_bytes()).to_uppercase(),
         ('v' | 't', "bool") => value.to_string(),
         (_, "int" | "int64") => integer(verb, value),
         (_, "float64") => float(verb, value),
         _ => wrong_verb(verb, value),
     }
+}
+
+/// Two digits a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn truncated(verb: &Verb, text: &str) -> String {

@@ -1,10 +1,15 @@
 //! The table of functions: every name of the dialect, how many arguments it takes, what it gives and whether it changes anything.
 //! The functions themselves are in the files below this one, by subject, and behave as Go's, Sprig's and Helm's of the same names.
 
+#[expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
 mod collections;
+#[expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
 mod encoding;
+#[expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
 mod logic;
+#[expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
 mod numbers;
+#[expect(clippy::unnecessary_wraps, reason = "all functions of the table have one signature")]
 mod texts;
 mod versions;
 
@@ -12,6 +17,8 @@ use std::ops::RangeInclusive;
 use tera::Value;
 
 pub(super) type Outcome = Result<Value, String>;
+
+type Call = fn(&[Value]) -> Outcome;
 
 /// What a function gives back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,32 +53,32 @@ pub(super) struct Function {
     pub(super) gives: Gives,
     pub(super) effect: Effect,
     /// Missing for those that the translator or the engine itself provides.
-    pub(super) call: Option<fn(&[Value]) -> Outcome>,
+    pub(super) call: Option<Call>,
 }
 
 const MANY: usize = usize::MAX;
 
-const fn text(name: &'static str, arguments: RangeInclusive<usize>, call: fn(&[Value]) -> Outcome) -> Function {
+const fn text(name: &'static str, arguments: RangeInclusive<usize>, call: Call) -> Function {
     Function { name, arguments, gives: Gives::Text, effect: Effect::Reads, call: Some(call) }
 }
 
-const fn plain(name: &'static str, arguments: RangeInclusive<usize>, call: fn(&[Value]) -> Outcome) -> Function {
+const fn plain(name: &'static str, arguments: RangeInclusive<usize>, call: Call) -> Function {
     Function { name, arguments, gives: Gives::Plain, effect: Effect::Reads, call: Some(call) }
 }
 
-const fn new(name: &'static str, arguments: RangeInclusive<usize>, call: fn(&[Value]) -> Outcome) -> Function {
+const fn new(name: &'static str, arguments: RangeInclusive<usize>, call: Call) -> Function {
     Function { name, arguments, gives: Gives::New, effect: Effect::Reads, call: Some(call) }
 }
 
-const fn holder(name: &'static str, arguments: RangeInclusive<usize>, call: fn(&[Value]) -> Outcome) -> Function {
+const fn holder(name: &'static str, arguments: RangeInclusive<usize>, call: Call) -> Function {
     Function { name, arguments, gives: Gives::Map, effect: Effect::Keeps, call: Some(call) }
 }
 
-const fn chooser(name: &'static str, arguments: RangeInclusive<usize>, call: fn(&[Value]) -> Outcome) -> Function {
+const fn chooser(name: &'static str, arguments: RangeInclusive<usize>, call: Call) -> Function {
     Function { name, arguments, gives: Gives::Argument, effect: Effect::Keeps, call: Some(call) }
 }
 
-const fn changer(name: &'static str, arguments: RangeInclusive<usize>, call: fn(&[Value]) -> Outcome) -> Function {
+const fn changer(name: &'static str, arguments: RangeInclusive<usize>, call: Call) -> Function {
     Function { name, arguments, gives: Gives::Map, effect: Effect::ChangesFirst, call: Some(call) }
 }
 
@@ -178,7 +185,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// Helpers of the translator: not part of the dialect, so templates cannot name them.
-pub(super) const INTERNAL: &[(&str, fn(&[Value]) -> Outcome)] = &[
+pub(super) const INTERNAL: &[(&str, Call)] = &[
     ("text", texts::text),
     ("range", collections::range),
     ("field", collections::field),

@@ -26,7 +26,10 @@ pub(super) enum TokenKind {
     /// A name without a dot: function, keyword, `true`, `nil`.
     Word(String),
     /// `.name`, directly after a word, field, variable or `)` when `attached`.
-    Field { name: String, attached: bool },
+    Field {
+        name: String,
+        attached: bool,
+    },
     /// A dot alone.
     Dot,
     /// `$` or `$name`.
@@ -54,7 +57,7 @@ pub(super) fn split(path: &str, source: &str) -> Result<Vec<Piece>, TemplateErro
             Some(at) => (&rest[..at], Some(&rest[at + 2..])),
             None => (rest, None),
         };
-        let trims_end = after.is_some_and(|action| starts_with_trim(action));
+        let trims_end = after.is_some_and(starts_with_trim);
         pieces.push(text_piece(text, line, trim_start, trims_end));
         line += count_breaks(text);
         let Some(action) = after else { return Ok(pieces) };
@@ -64,14 +67,16 @@ pub(super) fn split(path: &str, source: &str) -> Result<Vec<Piece>, TemplateErro
         let (piece, remaining) = if trimmed.starts_with("/*") {
             comment(path, body, action_line)?
         } else {
-            let mut lexer = Lexer { path, rest: body, line: action_line, depth: 0, tokens: Vec::new(), after_operand: false };
+            let mut lexer =
+                Lexer { path, rest: body, line: action_line, depth: 0, tokens: Vec::new(), after_operand: false };
             let remaining = lexer.run()?;
             (Piece::Action { tokens: lexer.tokens, line: action_line, end_line: lexer.line }, remaining)
         };
         let consumed = action.len() - remaining.len();
         line += count_breaks(&action[..consumed]);
         trim_start = action[..consumed].ends_with("-}}")
-            && action[..consumed - 3].ends_with(|before: char| SPACES.contains(&before) || matches!(piece, Piece::Comment { .. }));
+            && action[..consumed - 3]
+                .ends_with(|before: char| SPACES.contains(&before) || matches!(piece, Piece::Comment { .. }));
         pieces.push(piece);
         rest = remaining;
     }
@@ -320,7 +325,9 @@ fn unescape(text: &str) -> Result<String, String> {
             'f' => out.push(12),
             'v' => out.push(11),
             '\\' | '\'' | '"' => out.push(u8::try_from(escape).unwrap_or_default()),
-            'x' if digits.len() == 2 => out.push(code.ok().and_then(|code| u8::try_from(code).ok()).ok_or("bad \\x escape")?),
+            'x' if digits.len() == 2 => {
+                out.push(code.ok().and_then(|code| u8::try_from(code).ok()).ok_or("bad \\x escape")?);
+            }
             'u' | 'U' if digits.len() == width => {
                 let character = code.ok().and_then(char::from_u32).ok_or("bad \\u escape")?;
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());

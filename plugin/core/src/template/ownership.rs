@@ -53,19 +53,27 @@ impl Translator<'_> {
     /// If the pipeline is nothing but `set $x …`, `unset $x …` or `merge $x …`: the variable it changes, and its new value.
     pub(super) fn mutation(&mut self, pipeline: &Pipeline) -> Result<Option<(String, String)>, TemplateError> {
         let [command] = pipeline.commands.as_slice() else { return Ok(None) };
-        let [Operand::Function(function), Operand::Variable(name, fields), arguments @ ..] = command.operands.as_slice() else {
+        let [Operand::Function(function), Operand::Variable(name, fields), arguments @ ..] =
+            command.operands.as_slice()
+        else {
             return Ok(None);
         };
-        if lookup(function).is_none_or(|known| known.effect != Effect::ChangesFirst) || !fields.is_empty() || name.is_empty() {
+        if lookup(function).is_none_or(|known| known.effect != Effect::ChangesFirst)
+            || !fields.is_empty()
+            || name.is_empty()
+        {
             return Ok(None);
         }
-        let values = arguments.iter().map(|operand| self.operand(operand, command.line)).collect::<Result<Vec<_>, _>>()?;
+        let values =
+            arguments.iter().map(|operand| self.operand(operand, command.line)).collect::<Result<Vec<_>, _>>()?;
         for value in &values {
             self.escape(value, command.line)?;
         }
         let line = command.line;
         let needed = if function == "merge" { Own::Deep } else { Own::Shallow };
-        let merged_first = function == "merge" && values.len() > 1 && values[..values.len() - 1].iter().any(|value| value.own != Own::Deep);
+        let merged_first = function == "merge"
+            && values.len() > 1
+            && values[..values.len() - 1].iter().any(|value| value.own != Own::Deep);
         let loops = self.loops.clone();
         let refusal = self.failure(line, format!("{function} ${name}: {ADVICE}"));
         let undefined = self.failure(line, format!("undefined variable ${name}"));
@@ -85,7 +93,12 @@ impl Translator<'_> {
     }
 
     /// Refuses `set` and `merge` on anything but a fresh map of the template's own.
-    pub(super) fn check_fresh(&self, function: &str, arguments: &[&Expression], line: usize) -> Result<(), TemplateError> {
+    pub(super) fn check_fresh(
+        &self,
+        function: &str,
+        arguments: &[&Expression],
+        line: usize,
+    ) -> Result<(), TemplateError> {
         let needed = if function == "merge" { Own::Deep } else { Own::Shallow };
         let first_fits = arguments.first().is_some_and(|first| first.own >= needed && first.variables.is_empty());
         let between = arguments.len().saturating_sub(1).max(1);
@@ -100,7 +113,9 @@ impl Translator<'_> {
 
     pub(super) fn mark_shared(&mut self, code: &str, line: usize) -> Result<(), TemplateError> {
         let loops = self.loops.clone();
-        let Some(variable) = self.variables.iter_mut().rev().find(|variable| variable.code == code) else { return Ok(()) };
+        let Some(variable) = self.variables.iter_mut().rev().find(|variable| variable.code == code) else {
+            return Ok(());
+        };
         variable.shared = true;
         let changed_here = variable.changed_in.is_some_and(|changed| loops.contains(&changed));
         let name = variable.name.clone();

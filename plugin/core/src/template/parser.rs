@@ -69,7 +69,13 @@ impl Parser<'_> {
         Ok((nodes, None))
     }
 
-    fn end(&self, word: &'static str, mut tokens: Vec<Token>, line: usize, breaks: usize) -> Result<End, TemplateError> {
+    fn end(
+        &self,
+        word: &'static str,
+        mut tokens: Vec<Token>,
+        line: usize,
+        breaks: usize,
+    ) -> Result<End, TemplateError> {
         tokens.remove(0);
         if word == "end" && !tokens.is_empty() {
             return Err(self.failure(line, "unexpected words after {{end}}"));
@@ -115,7 +121,13 @@ impl Parser<'_> {
         Ok((body, end))
     }
 
-    fn conditional(&mut self, word: &str, tokens: Vec<Token>, line: usize, breaks: usize) -> Result<NodeKind, TemplateError> {
+    fn conditional(
+        &mut self,
+        word: &str,
+        tokens: Vec<Token>,
+        line: usize,
+        breaks: usize,
+    ) -> Result<NodeKind, TemplateError> {
         let mut branches = Vec::new();
         let mut otherwise = None;
         let (mut tokens, mut branch_line, mut breaks) = (tokens, line, breaks);
@@ -135,7 +147,9 @@ impl Parser<'_> {
                 break;
             }
             if first_word(&tokens) != Some(word) {
-                return Err(self.failure(branch_line, format!("{{{{else}}}} of {{{{{word}}}}} can only be followed by {word}")));
+                return Err(
+                    self.failure(branch_line, format!("{{{{else}}}} of {{{{{word}}}}} can only be followed by {word}"))
+                );
             }
             tokens.remove(0);
         }
@@ -281,8 +295,10 @@ impl PipelineReader<'_> {
         while !matches!(self.peek(0), None | Some(TokenKind::Pipe | TokenKind::Close)) {
             operands.push(self.operand()?);
         }
-        if operands.is_empty() {
-            return Err(self.parser.failure(line, "a value or a function is missing here"));
+        match operands.first() {
+            None => return Err(self.parser.failure(line, "a value or a function is missing here")),
+            Some(Operand::Nil) => return Err(self.parser.failure(line, "nil is not a command")),
+            Some(_) => {}
         }
         Ok(Command { line, operands })
     }

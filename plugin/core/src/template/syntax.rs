@@ -14,13 +14,26 @@ pub(super) enum NodeKind {
     Breaks(usize),
     /// `{{ pipeline }}`, printed unless it sets a variable.
     Action(Pipeline),
-    If { branches: Vec<Branch>, otherwise: Option<Vec<Node>> },
-    With { branches: Vec<Branch>, otherwise: Option<Vec<Node>> },
-    Range { pipeline: Pipeline, body: Vec<Node>, otherwise: Option<Vec<Node>> },
+    If {
+        branches: Vec<Branch>,
+        otherwise: Option<Vec<Node>>,
+    },
+    With {
+        branches: Vec<Branch>,
+        otherwise: Option<Vec<Node>>,
+    },
+    Range {
+        pipeline: Pipeline,
+        body: Vec<Node>,
+        otherwise: Option<Vec<Node>>,
+    },
     Break,
     Continue,
     /// `{{ template "name" pipeline }}`
-    Template { name: String, argument: Option<Pipeline> },
+    Template {
+        name: String,
+        argument: Option<Pipeline>,
+    },
     Define(Define),
 }
 

@@ -112,7 +112,9 @@ impl<'a> Translator<'a> {
             NodeKind::Action(pipeline) => self.action(pipeline)?,
             NodeKind::If { branches, otherwise } => self.conditional(branches, otherwise.as_deref())?,
             NodeKind::With { branches, otherwise } => self.with(branches, otherwise.as_deref())?,
-            NodeKind::Range { pipeline, body, otherwise } => self.range(node.line, pipeline, body, otherwise.as_deref())?,
+            NodeKind::Range { pipeline, body, otherwise } => {
+                self.range(node.line, pipeline, body, otherwise.as_deref())?;
+            }
             NodeKind::Break => self.tag("{% break %}"),
             NodeKind::Continue => self.tag("{% continue %}"),
             NodeKind::Template { name, argument } => {
@@ -156,7 +158,8 @@ impl<'a> Translator<'a> {
     fn fresh(&mut self, name: &str) -> String {
         self.counter += 1;
         let readable: String = name.chars().filter(|part| part.is_ascii_alphanumeric() || *part == '_').collect();
-        let readable = if readable.starts_with(|first: char| first.is_ascii_digit()) { "v".to_string() } else { readable };
+        let readable =
+            if readable.starts_with(|first: char| first.is_ascii_digit()) { "v".to_string() } else { readable };
         format!("{readable}_{}", self.counter)
     }
 
@@ -181,14 +184,14 @@ impl<'a> Translator<'a> {
             }
             let alias = Expression { code: target.clone(), own: Own::No, ..Expression::default() };
             self.mark_shared(&target, pipeline.line)?;
-            return self.set_variable(pipeline, name, alias);
+            return self.set_variable(pipeline, name, &alias);
         }
         let expression = self.pipeline(pipeline)?;
         self.escape(&expression, pipeline.line)?;
-        self.set_variable(pipeline, name, expression)
+        self.set_variable(pipeline, name, &expression)
     }
 
-    fn set_variable(&mut self, pipeline: &Pipeline, name: &str, value: Expression) -> Result<(), TemplateError> {
+    fn set_variable(&mut self, pipeline: &Pipeline, name: &str, value: &Expression) -> Result<(), TemplateError> {
         let code = if pipeline.declares {
             let code = self.fresh(name);
             self.variables.push(Variable::new(name, &code, value.own, self.loops.clone()));
@@ -199,7 +202,8 @@ impl<'a> Translator<'a> {
                 return Err(self.failure(line, format!("undefined variable ${name}")));
             };
             if variable.of_loop {
-                let message = format!("${name} is set by the loop around it and cannot be changed; declare another variable");
+                let message =
+                    format!("${name} is set by the loop around it and cannot be changed; declare another variable");
                 return Err(self.failure(line, message));
             }
             variable.own = value.own;
@@ -240,7 +244,9 @@ impl<'a> Translator<'a> {
             self.scope(&branch.body)?;
         }
         self.otherwise(otherwise)?;
-        (0..open).for_each(|_| self.tag("{% endif %}"));
+        for _ in 0..open {
+            self.tag("{% endif %}");
+        }
         self.variables.truncate(visible);
         Ok(())
     }
@@ -272,12 +278,20 @@ impl<'a> Translator<'a> {
             self.dot = outer;
         }
         self.otherwise(otherwise)?;
-        branches.iter().for_each(|_| self.tag("{% endif %}"));
+        for _ in branches {
+            self.tag("{% endif %}");
+        }
         self.variables.truncate(visible);
         Ok(())
     }
 
-    fn range(&mut self, line: usize, pipeline: &Pipeline, body: &[Node], otherwise: Option<&[Node]>) -> Result<(), TemplateError> {
+    fn range(
+        &mut self,
+        line: usize,
+        pipeline: &Pipeline,
+        body: &[Node],
+        otherwise: Option<&[Node]>,
+    ) -> Result<(), TemplateError> {
         let over = self.pipeline(&Pipeline { variables: Vec::new(), ..pipeline.clone() })?;
         self.escape(&over, line)?;
         let visible = self.variables.len();
@@ -336,7 +350,9 @@ pub(super) fn called_names(nodes: &[Node], found: &mut Vec<String>) {
             }
             NodeKind::Template { name, argument } => {
                 found.push(name.clone());
-                argument.iter().for_each(|pipeline| names_in_pipeline(pipeline, found));
+                if let Some(pipeline) = argument {
+                    names_in_pipeline(pipeline, found);
+                }
             }
             NodeKind::Define(define) => called_names(&define.body, found),
             NodeKind::Text(_) | NodeKind::Breaks(_) | NodeKind::Break | NodeKind::Continue => {}

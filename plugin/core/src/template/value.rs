@@ -21,7 +21,9 @@ fn from_number(number: &Number) -> Value {
     if let Some(integer) = number.as_i64() {
         return Value::from(i128::from(integer));
     }
-    number.as_u64().map_or_else(|| Value::from(number.as_f64().unwrap_or_default()), |unsigned| Value::from(i128::from(unsigned)))
+    number
+        .as_u64()
+        .map_or_else(|| Value::from(number.as_f64().unwrap_or_default()), |unsigned| Value::from(i128::from(unsigned)))
 }
 
 /// Makes a map with its keys in byte order, which is the order Go ranges in.
@@ -36,9 +38,11 @@ pub(super) fn to_json(value: &Value) -> serde_json::Value {
         ValueKind::Bool => value.as_bool().unwrap_or_default().into(),
         ValueKind::String => value.as_str().unwrap_or_default().into(),
         ValueKind::F64 => value.as_f64().and_then(Number::from_f64).map_or(serde_json::Value::Null, Into::into),
-        ValueKind::I64 | ValueKind::U64 | ValueKind::I128 | ValueKind::U128 => {
-            value.as_i64().map(Number::from).or_else(|| value.as_u64().map(Number::from)).map_or(serde_json::Value::Null, Into::into)
-        }
+        ValueKind::I64 | ValueKind::U64 | ValueKind::I128 | ValueKind::U128 => value
+            .as_i64()
+            .map(Number::from)
+            .or_else(|| value.as_u64().map(Number::from))
+            .map_or(serde_json::Value::Null, Into::into),
         ValueKind::Array => value.as_array().unwrap_or_default().iter().map(to_json).collect(),
         ValueKind::Map => {
             let fields: Map<_, _> = fields(value).map(|(key, value)| (key, to_json(value))).collect();

@@ -23,7 +23,7 @@ pub fn format_float(value: f64) -> String {
 
 /// Go decides with six digits when it was asked for the shortest form; only zero never gets an exponent.
 fn shortest_threshold(value: f64) -> i32 {
-    if value == 0.0 { 21 } else { 6.max(0) }
+    if value == 0.0 { 21 } else { 6 }
 }
 
 /// Turns every number into a float, because Helm reads values files that way (an integer prints as `1e+06` there).

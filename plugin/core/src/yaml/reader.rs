@@ -162,7 +162,10 @@ impl<'text> Reader<'text> {
     fn count(&mut self, nodes: usize, at: Position) -> Result<(), YamlError> {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > MAX_NODES {
-            return Err(YamlError::new(at, format!("more than {MAX_NODES} values, aliases counted as what they repeat")));
+            return Err(YamlError::new(
+                at,
+                format!("more than {MAX_NODES} values, aliases counted as what they repeat"),
+            ));
         }
         Ok(())
     }
@@ -216,7 +219,7 @@ impl<'text> Reader<'text> {
     /// Reads a key as text, the way JSON would have it; nothing for a merge key.
     fn key(&mut self, event: Event<'text>, at: Position, depth: usize) -> Result<Option<String>, YamlError> {
         if let Event::Scalar(text, ScalarStyle::Plain, _, None) = &event
-            && resolve(text) == Scalar::Merge
+            && text == "<<"
         {
             return Ok(None);
         }
@@ -263,7 +266,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>, at: Positi
     let Some(tag) = tag else {
         return if style == ScalarStyle::Plain { plain(resolve(text), text, at) } else { Ok(Value::from(text)) };
     };
-    match tag.core_suffix() {
+    match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
         Some("binary") => {
             let compact: String = text.split_ascii_whitespace().collect();
             let bytes = base64::engine::general_purpose::STANDARD
@@ -272,6 +275,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>, at: Positi
             Ok(Value::from(String::from_utf8_lossy(&bytes)))
         }
         Some("float") => match resolve(text) {
+            #[expect(clippy::cast_precision_loss, reason = "the tag asks for a float")]
             Scalar::Integer(integer) => plain(Scalar::Float(integer as f64), text, at),
             scalar @ Scalar::Float(_) => plain(scalar, text, at),
             _ => Err(YamlError::new(at, format!("`{text}` is no !!float"))),
@@ -298,6 +302,6 @@ fn plain(scalar: Scalar, text: &str, at: Position) -> Result<Value, YamlError> {
         Scalar::Float(value) => Number::from_f64(value)
             .map(Value::Number)
             .ok_or_else(|| YamlError::new(at, format!("`{text}` is a number that JSON does not have")))?,
-        Scalar::Timestamp | Scalar::Merge | Scalar::Text => Value::from(text),
+        Scalar::Timestamp | Scalar::Text => Value::from(text),
     })
 }

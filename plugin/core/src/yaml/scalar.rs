@@ -10,7 +10,6 @@ pub(super) enum Scalar {
     Float(f64),
     /// Kept as text when read, quoted when written.
     Timestamp,
-    Merge,
     Text,
 }
 
@@ -19,7 +18,7 @@ pub(super) fn resolve(text: &str) -> Scalar {
         return word;
     }
     match text.as_bytes().first() {
-        Some(b'.') => finite(text).map_or(Scalar::Text, Scalar::Float),
+        Some(b'.') => finite(&without_separators(text)).map_or(Scalar::Text, Scalar::Float),
         Some(b'+' | b'-' | b'0'..=b'9') => resolve_number(text),
         _ => Scalar::Text,
     }
@@ -33,7 +32,6 @@ fn resolve_word(text: &str) -> Option<Scalar> {
         ".nan" | ".NaN" | ".NAN" => Scalar::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Scalar::Float(f64::INFINITY),
         "-.inf" | "-.Inf" | "-.INF" => Scalar::Float(f64::NEG_INFINITY),
-        "<<" => Scalar::Merge,
         _ => return None,
     })
 }
@@ -52,6 +50,14 @@ fn resolve_number(text: &str) -> Scalar {
         return Scalar::Float(float);
     }
     Scalar::Text
+}
+
+/// Here the library lets an underscore stand between two digits only.
+fn without_separators(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let separates = |at: usize| digit(at.checked_sub(1)) && digit(Some(at + 1));
+    if text.match_indices('_').all(|(at, _)| separates(at)) { text.replace('_', "") } else { text.to_string() }
 }
 
 fn finite(text: &str) -> Option<f64> {

@@ -75,11 +75,18 @@ fn the_writer_quotes_folds_and_orders_as_helm_does() {
         (json!({"a10": 1, "a2": 2, "A": 3, "_": 4}), "_: 4\nA: 3\na2: 2\na10: 1\n"),
         (json!({"l": [1, [2, 3], {"a": 1, "b": [4]}]}), "l:\n- 1\n- - 2\n  - 3\n- a: 1\n  b:\n  - 4\n"),
         (json!({"e": [], "m": {}, "s": "", "n": null}), "e: []\nm: {}\n\"n\": null\ns: \"\"\n"),
-        (json!({"t": "a\nb\n", "u": "a\nb", "v": "a\n\n", "w": " a\nb"}),
-            "t: |\n  a\n  b\nu: |-\n  a\n  b\nv: |+\n  a\n\nw: |2-\n   a\n  b\n"),
-        (json!([1_000_000.0, 1.5, 1e21, 1_234_567.5, 1e-7, 1e20]), "- 1000000\n- 1.5\n- 1e+21\n- 1.2345675e+06\n- 1e-07\n- 1e+20\n"),
-        (json!(["1:30", "0400", ": a", "a: b", "a #b", "-", "- a", "*x"]),
-            "- \"1:30\"\n- \"0400\"\n- ': a'\n- 'a: b'\n- 'a #b'\n- '-'\n- '- a'\n- '*x'\n"),
+        (
+            json!({"t": "a\nb\n", "u": "a\nb", "v": "a\n\n", "w": " a\nb"}),
+            "t: |\n  a\n  b\nu: |-\n  a\n  b\nv: |+\n  a\n\nw: |2-\n   a\n  b\n",
+        ),
+        (
+            json!([1_000_000.0, 1.5, 1e21, 1_234_567.5, 1e-7, 1e20]),
+            "- 1000000\n- 1.5\n- 1e+21\n- 1.2345675e+06\n- 1e-07\n- 1e+20\n",
+        ),
+        (
+            json!(["1:30", "0400", ": a", "a: b", "a #b", "-", "- a", "*x"]),
+            "- \"1:30\"\n- \"0400\"\n- ': a'\n- 'a: b'\n- 'a #b'\n- '-'\n- '- a'\n- '*x'\n",
+        ),
         (json!("tab\there"), "\"tab\\there\"\n"),
         (json!("plain"), "plain\n"),
     ] {
@@ -93,8 +100,16 @@ fn the_writer_quotes_folds_and_orders_as_helm_does() {
 #[test]
 fn floats_print_as_in_go() {
     for (float, text) in [
-        (0.0, "0"), (1.0, "1"), (100_000.0, "100000"), (1_000_000.0, "1e+06"), (1_234_567.0, "1.234567e+06"),
-        (0.0001, "0.0001"), (0.00001, "1e-05"), (123.456, "123.456"), (-2.5, "-2.5"), (1e100, "1e+100"),
+        (0.0, "0"),
+        (1.0, "1"),
+        (100_000.0, "100000"),
+        (1_000_000.0, "1e+06"),
+        (1_234_567.0, "1.234567e+06"),
+        (0.0001, "0.0001"),
+        (0.00001, "1e-05"),
+        (123.456, "123.456"),
+        (-2.5, "-2.5"),
+        (1e100, "1e+100"),
     ] {
         assert_eq!(format_float(float), text);
     }
@@ -110,7 +125,8 @@ fn any_value() -> impl Strategy<Value = serde_json::Value> {
     leaf.prop_recursive(4, 32, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(|items| json!(items)),
-            prop::collection::btree_map("[ -~]{0,12}", inner, 0..4).prop_map(|fields| json!(fields)),
+            // The key `<<` is written plain, as Helm does, and would merge when read.
+            prop::collection::btree_map("[ -;=-~]{0,12}", inner, 0..4).prop_map(|fields| json!(fields)),
         ]
     })
 }
@@ -124,6 +140,6 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_reader_panic(text in "[ -~\n\t\u{e4}\u{feff}]{0,200}") {
-        let _ = read_all(&text, DuplicateKeys::Refuse);
+        drop(read_all(&text, DuplicateKeys::Refuse));
     }
 }

@@ -14,8 +14,7 @@ const SIMPLE_KEY_LENGTH: usize = 128;
 /// Writes a value as one document, with a newline at the end. Helm's `toYaml` is this without that newline.
 #[must_use]
 pub fn write(value: &Value) -> String {
-    let mut emitter =
-        Emitter { out: String::new(), column: 0, indent: -1, whitespace: true, indention: true };
+    let mut emitter = Emitter { out: String::new(), column: 0, indent: -1, whitespace: true, indention: true };
     emitter.node(value, Context { mapping: false, simple_key: false });
     emitter.indent = 0;
     emitter.write_indent();
@@ -36,6 +35,7 @@ enum Style {
     Literal,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the library's own flags")]
 /// What a text allows; names and rules are those of the C library that go-yaml is a port of.
 struct Analysis {
     multiline: bool,

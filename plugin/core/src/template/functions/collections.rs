@@ -88,7 +88,8 @@ pub(super) fn index(arguments: &[Value]) -> Outcome {
             },
             "slice" => item(value.as_array().unwrap_or_default(), step)?,
             "string" => {
-                let bytes: Vec<Value> = value.as_str().unwrap_or_default().bytes().map(|byte| i64::from(byte).into()).collect();
+                let bytes: Vec<Value> =
+                    value.as_str().unwrap_or_default().bytes().map(|byte| i64::from(byte).into()).collect();
                 item(&bytes, step)?
             }
             "invalid" => return Err("index of nil pointer".into()),
@@ -220,7 +221,8 @@ pub(super) fn merge(arguments: &[Value]) -> Outcome {
 
 /// The first wins wherever it is not empty; maps merge.
 fn merged_pair(target: &Value, source: &Value) -> Value {
-    let mut all: std::collections::BTreeMap<String, Value> = fields(target).map(|(key, value)| (key, value.clone())).collect();
+    let mut all: std::collections::BTreeMap<String, Value> =
+        fields(target).map(|(key, value)| (key, value.clone())).collect();
     for (key, value) in fields(source) {
         match all.get(&key) {
             Some(old) if old.as_map().is_some() && value.as_map().is_some() => {
@@ -264,13 +266,17 @@ fn names(arguments: &[Value]) -> Result<BTreeSet<&str>, String> {
 pub(super) fn pick(arguments: &[Value]) -> Outcome {
     let names = names(&arguments[1..])?;
     as_map(&arguments[0])?;
-    Ok(map(fields(&arguments[0]).filter(|(key, _)| names.contains(key.as_str())).map(|(key, value)| (key, value.clone()))))
+    Ok(map(fields(&arguments[0])
+        .filter(|(key, _)| names.contains(key.as_str()))
+        .map(|(key, value)| (key, value.clone()))))
 }
 
 pub(super) fn omit(arguments: &[Value]) -> Outcome {
     let names = names(&arguments[1..])?;
     as_map(&arguments[0])?;
-    Ok(map(fields(&arguments[0]).filter(|(key, _)| !names.contains(key.as_str())).map(|(key, value)| (key, value.clone()))))
+    Ok(map(fields(&arguments[0])
+        .filter(|(key, _)| !names.contains(key.as_str()))
+        .map(|(key, value)| (key, value.clone()))))
 }
 
 pub(super) fn dig(arguments: &[Value]) -> Outcome {
@@ -279,7 +285,8 @@ pub(super) fn dig(arguments: &[Value]) -> Outcome {
     as_map(dict)?;
     let mut value = dict;
     for step in path {
-        let found = value.as_map().ok_or_else(|| wrong_type("map[string]interface {}", value))?.get(&Key::Str(as_text(step)?));
+        let found =
+            value.as_map().ok_or_else(|| wrong_type("map[string]interface {}", value))?.get(&Key::Str(as_text(step)?));
         match found {
             Some(found) => value = found,
             None => return Ok(default.clone()),

@@ -1,6 +1,7 @@
 //! YAML, JSON, base64 and checksums.
 
 use super::{Outcome, as_text};
+use crate::template::format::hex;
 use crate::template::value;
 use crate::yaml::{self, DuplicateKeys, format_float, with_float_numbers, with_plain_numbers};
 use base64::Engine as _;
@@ -74,7 +75,8 @@ fn write_json_text(text: &str, out: &mut String) {
             '\x08' => out.push_str("\\b"),
             '\x0c' => out.push_str("\\f"),
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\x1f' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(character)));
+                let escaped = format!("\\u{:04x}", u32::from(character));
+                out.push_str(&escaped);
             }
             other => out.push(other),
         }
@@ -109,7 +111,8 @@ pub(super) fn b64enc(arguments: &[Value]) -> Outcome {
 
 /// Like Sprig, gives the reason as the result when the text is not base64.
 pub(super) fn b64dec(arguments: &[Value]) -> Outcome {
-    let compact: String = as_text(&arguments[0])?.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
+    let compact: String =
+        as_text(&arguments[0])?.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
     Ok(match STANDARD.decode(compact) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).as_ref().into(),
         Err(error) => error.to_string().into(),
@@ -118,5 +121,5 @@ pub(super) fn b64dec(arguments: &[Value]) -> Outcome {
 
 pub(super) fn sha256sum(arguments: &[Value]) -> Outcome {
     let digest = Sha256::digest(as_text(&arguments[0])?.as_bytes());
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    Ok(hex(&digest).into())
 }

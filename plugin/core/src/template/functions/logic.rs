@@ -31,7 +31,9 @@ fn equal(left: &Value, right: &Value) -> Result<bool, String> {
             return Ok(false);
         }
         let advice = match (basic(left), basic(right)) {
-            (Basic::Float, Basic::Integer) | (Basic::Integer, Basic::Float) => " (numbers of values files are floats; use int)",
+            (Basic::Float, Basic::Integer) | (Basic::Integer, Basic::Float) => {
+                " (numbers of values files are floats; use int)"
+            }
             _ => "",
         };
         return Err(format!("incompatible types for comparison: {} and {}{advice}", type_name(left), type_name(right)));

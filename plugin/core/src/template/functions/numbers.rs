@@ -42,7 +42,11 @@ fn parse(text: &str) -> i64 {
         return 0;
     }
     let magnitude = u64::from_str_radix(digits, base).unwrap_or_default();
-    if negative { 0i64.checked_sub_unsigned(magnitude).unwrap_or_default() } else { i64::try_from(magnitude).unwrap_or_default() }
+    if negative {
+        0i64.checked_sub_unsigned(magnitude).unwrap_or_default()
+    } else {
+        i64::try_from(magnitude).unwrap_or_default()
+    }
 }
 
 pub(super) fn int(arguments: &[Value]) -> Outcome {

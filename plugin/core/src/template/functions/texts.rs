@@ -14,12 +14,14 @@ pub(super) fn text(arguments: &[Value]) -> Outcome {
 }
 
 pub(super) fn quote(arguments: &[Value]) -> Outcome {
-    let parts: Vec<String> = arguments.iter().filter(|value| !is_nil(value)).map(|value| quoted(&plain(value))).collect();
+    let parts: Vec<String> =
+        arguments.iter().filter(|value| !is_nil(value)).map(|value| quoted(&plain(value))).collect();
     Ok(parts.join(" ").into())
 }
 
 pub(super) fn squote(arguments: &[Value]) -> Outcome {
-    let parts: Vec<String> = arguments.iter().filter(|value| !is_nil(value)).map(|value| format!("'{}'", plain(value))).collect();
+    let parts: Vec<String> =
+        arguments.iter().filter(|value| !is_nil(value)).map(|value| format!("'{}'", plain(value))).collect();
     Ok(parts.join(" ").into())
 }
 
@@ -46,7 +48,8 @@ pub(super) fn cat(arguments: &[Value]) -> Outcome {
 }
 
 fn padded(arguments: &[Value]) -> Result<String, String> {
-    let width = usize::try_from(as_int(&arguments[0])?).map_err(|_| "a text cannot be indented by less than nothing".to_string())?;
+    let width = usize::try_from(as_int(&arguments[0])?)
+        .map_err(|_| "a text cannot be indented by less than nothing".to_string())?;
     let text = as_text(&arguments[1])?;
     let lines = text.matches('\n').count() + 1;
     if width.saturating_mul(lines).saturating_add(text.len()) > MAX_TEXT {
@@ -101,7 +104,8 @@ pub(super) fn replace(arguments: &[Value]) -> Outcome {
 }
 
 pub(super) fn repeat(arguments: &[Value]) -> Outcome {
-    let count = usize::try_from(as_int(&arguments[0])?).map_err(|_| "a text cannot be repeated less than never".to_string())?;
+    let count =
+        usize::try_from(as_int(&arguments[0])?).map_err(|_| "a text cannot be repeated less than never".to_string())?;
     let text = as_text(&arguments[1])?;
     if count.saturating_mul(text.len()) > MAX_TEXT {
         return Err(format!("the text would be larger than {} MiB", MAX_TEXT >> 20));
@@ -121,7 +125,11 @@ pub(super) fn title(arguments: &[Value]) -> Outcome {
     let mut out = String::new();
     let mut previous = ' ';
     for character in as_text(&arguments[0])?.chars() {
-        let inside_word = previous.is_alphanumeric() || matches!(previous, '_' | '\'');
+        let inside_word = if previous.is_ascii() {
+            previous.is_ascii_alphanumeric() || previous == '_'
+        } else {
+            !previous.is_whitespace()
+        };
         if inside_word {
             out.push(character);
         } else {

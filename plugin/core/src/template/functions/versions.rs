@@ -15,7 +15,8 @@ struct Version {
 
 pub(super) fn semver_compare(arguments: &[Value]) -> Outcome {
     let (constraint, text) = (as_text(&arguments[0])?, as_text(&arguments[1])?);
-    let version = parse(text).filter(|version| version.given > 0).ok_or_else(|| format!("invalid semantic version: {text:?}"))?;
+    let version =
+        parse(text).filter(|version| version.given > 0).ok_or_else(|| format!("invalid semantic version: {text:?}"))?;
     let mut matches = false;
     for alternative in constraint.split("||") {
         matches |= all_match(alternative, &version, constraint)?;
@@ -47,7 +48,8 @@ fn all_match(alternative: &str, version: &Version, whole: &str) -> Result<bool, 
 
 fn fits(operator: &str, wanted: &Version, version: &Version) -> Option<bool> {
     if !version.prerelease.is_empty() && wanted.prerelease.is_empty() {
-        return matches!(operator, "" | "=" | "!=" | ">" | "<" | ">=" | "=>" | "<=" | "=<" | "~" | "~>" | "^").then_some(false);
+        return matches!(operator, "" | "=" | "!=" | ">" | "<" | ">=" | "=>" | "<=" | "=<" | "~" | "~>" | "^")
+            .then_some(false);
     }
     let order = compare(version, wanted);
     let same_parts = |parts: usize| version.numbers[..parts] == wanted.numbers[..parts];
