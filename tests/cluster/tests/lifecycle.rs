@@ -92,6 +92,26 @@ fn a_program_that_ends_by_itself_ends_its_bed_with_a_reason() {
 }
 
 #[test]
+fn a_bed_of_the_tests_stays_while_it_is_held_and_ends_when_nobody_wants_it() {
+    let options = StartOptions { idle: Some(Duration::from_secs(1)), ..options("idle") };
+    let lock = lifecycle::lock(&options.name).unwrap();
+    let bed = Stopped(lifecycle::start(&options, &lock).unwrap());
+    let supervisor = bed.0.state.as_ref().unwrap().supervisor.clone();
+    assert!(!supervisor.wait(Duration::from_secs(3)), "it is held");
+    drop(lock);
+    assert!(supervisor.wait(Duration::from_secs(15)), "nobody holds it");
+    assert!(lifecycle::find(&options.name).unwrap().is_none());
+}
+
+#[test]
+fn a_bed_ends_when_its_time_is_over() {
+    let options = StartOptions { lifetime: Duration::from_secs(1), ..options("short") };
+    let bed = start(&options);
+    assert!(bed.0.state.as_ref().unwrap().supervisor.wait(Duration::from_secs(15)));
+    assert!(!bed.0.layout.folder().exists());
+}
+
+#[test]
 fn an_unknown_bed_is_named_with_those_that_run() {
     let error = lifecycle::find_ready("no-such-bed").err().unwrap();
     assert!(matches!(&error, LifecycleError::Unknown { name, .. } if name == "no-such-bed"), "{error}");
