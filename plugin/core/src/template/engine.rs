@@ -33,8 +33,11 @@ impl std::fmt::Debug for Templates {
     }
 }
 
-/// How deep `include` by a computed name and `tpl` may call each other.
-const MAX_NESTING: usize = 40;
+/// How deep `include` by a computed name, or of a template that calls itself, and `tpl` may call each other.
+const MAX_NESTING: usize = 30;
+
+/// Templates that call each other that deep need more stack than a thread has by itself.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Stands before the position that an inner engine put into a message, so that the outer one does not hide it.
 const INNER: char = '\u{1}';
@@ -77,7 +80,15 @@ impl Templates {
     pub fn render(&self, path: &str, root: &Value) -> Result<String, TemplateError> {
         let mut context = Context::new();
         context.insert_value("dot", root.clone());
-        let rendered = self.engine.render(path, &context).map_err(|error| execution_error(path, &error))?;
+        let rendered = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("render".into()).stack_size(STACK_BYTES);
+            let started = thread.spawn_scoped(scope, || self.engine.render(path, &context));
+            match started {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(error) => Err(tera::Error::message(format!("cannot start a thread for rendering: {error}"))),
+            }
+        });
+        let rendered = rendered.map_err(|error| execution_error(path, &error))?;
         Ok(rendered.replace(NO_VALUE, ""))
     }
 }

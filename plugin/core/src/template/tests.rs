@@ -175,11 +175,27 @@ fn errors_while_rendering_name_the_innermost_line() {
         ),
         (
             "{{ define \"r\" }}{{ include \"r\" . }}{{ end }}{{ include \"r\" . }}",
-            "execution error at (sample/templates/x.yaml:1): templates call each other more than 40 deep",
+            "execution error at (sample/templates/x.yaml:1): templates call each other more than 30 deep",
         ),
     ] {
         assert_eq!(render(text).unwrap_err().to_string(), message);
     }
+}
+
+#[test]
+fn templates_that_call_each_other_deeply_end_with_an_error_and_not_with_a_crash() {
+    let mut text = String::from("{{ define \"d0\" }}{{ tpl \"{{ include \\\"d19\\\" . }}\" . }}{{ end }}");
+    for level in 1..20 {
+        let define = format!("{{{{ define \"d{level}\" }}}}{{{{ include \"d{}\" . }}}}{{{{ end }}}}", level - 1);
+        text.push_str(&define);
+    }
+    text.push_str("{{ include \"d19\" . }}");
+    assert!(render(&text).is_err());
+    for (open, close) in [("{{ if true }}", "{{ end }}"), ("{{ range .Values.list }}", "{{ end }}")] {
+        assert!(load(&format!("{}x{}", open.repeat(30), close.repeat(30))).is_ok());
+        assert!(load(&format!("{}x{}", open.repeat(500), close.repeat(500))).is_err());
+    }
+    assert!(load(&format!("{{{{ {}1{} }}}}", "(".repeat(500), ")".repeat(500))).is_err());
 }
 
 proptest! {
