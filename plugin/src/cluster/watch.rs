@@ -20,6 +20,8 @@ pub(crate) struct Watched {
     events: BoxStream<'static, Result<watcher::Event<DynamicObject>, watcher::Error>>,
     keep: fn(Value) -> Value,
     last_error: Option<String>,
+    api_version: String,
+    kind: &'static str,
 }
 
 /// Which part of a collection to follow.
@@ -57,7 +59,7 @@ impl Cluster {
         // A silent connection is noticed when the watch's own time is over: keep that short.
         let config = config.timeout(60);
         let events = watcher(api, config).default_backoff().boxed();
-        Watched { objects: BTreeMap::new(), incoming: BTreeMap::new(), events, keep, last_error: None }
+        Watched { objects: BTreeMap::new(), incoming: BTreeMap::new(), events, keep, last_error: None, api_version: kind.api_version(), kind: kind.kind }
     }
 }
 
@@ -123,7 +125,10 @@ impl Watched {
             object.metadata.namespace.as_deref().unwrap_or_default(),
             object.metadata.name.as_deref().unwrap_or_default()
         );
-        let value = serde_json::to_value(object).expect("an object that was JSON serialises again");
+        let mut value = serde_json::to_value(object).expect("an object that was JSON serialises again");
+        // The items of a list carry neither; those of a watch do.
+        value["apiVersion"] = self.api_version.as_str().into();
+        value["kind"] = self.kind.into();
         (key, (self.keep)(value))
     }
 }

@@ -447,6 +447,9 @@ impl Installation {
         }
         let new = self.new_operation(ground);
         self.run.held = Some(Held::begin(&self.run.cluster, new, stored, &claim).await?);
+        if let Some(held) = &self.run.held {
+            held.end_stage(StageName::Namespace.as_str()).await;
+        }
         let done = self.deploy_releases(ground).await.map_err(deploy::while_applying);
         let (outcome, message) = match &done {
             Ok(()) => (Outcome::Done, ""),

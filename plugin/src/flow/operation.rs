@@ -160,8 +160,9 @@ impl Held {
 
     /// Records how it ended and lets go.
     pub(crate) async fn end(self, outcome: Outcome, message: &str) -> Result<(), Failure> {
-        self.renewal.abort();
+        // A renewal under way holds the lock: ending it half-way would leave us with an old resourceVersion.
         let mut state = self.state.lock().await;
+        self.renewal.abort();
         state.operation.finish(outcome, message, Timestamp::now());
         state.save(None).await.map_err(Into::into)
     }

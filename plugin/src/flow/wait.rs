@@ -203,7 +203,7 @@ async fn stuck(
     } else if patience.pods.contains("operator") {
         failure = failure.hint(format!("kubectl -n {} logs deployment/mizar-operator", run.namespace()));
     }
-    failure.hint("when that is mended, run the same command again: it goes on where it stopped")
+    failure
 }
 
 async fn last_event(run: &Run, trouble: &PodTrouble) -> Option<String> {
