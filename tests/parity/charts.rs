@@ -19,7 +19,8 @@ fn the_crds_and_the_defaults_render_as_with_helm() {
 #[test]
 fn every_profile_and_ci_file_renders_as_with_helm() {
     let chart = chart("mizar");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(chart.join("ci")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(chart.join("ci")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.to_str().unwrap().ends_with("-values.yaml"));
     files.sort();
     assert!(files.len() > 3, "the chart has its ci files: {files:?}");
@@ -29,7 +30,11 @@ fn every_profile_and_ci_file_renders_as_with_helm() {
     let profile = |name: &str| chart.join(name).to_str().unwrap().to_string();
     let digests = chart.join("ci/prod-values.yaml");
     assert_eq!(agree(&chart, &arguments(&["-f", &profile("values-dev.yaml")])), Agreement::Rendered);
-    assert_eq!(agree(&chart, &arguments(&["-f", &profile("values-prod.yaml")])), Agreement::Refused, "prod without digests");
+    assert_eq!(
+        agree(&chart, &arguments(&["-f", &profile("values-prod.yaml")])),
+        Agreement::Refused,
+        "prod without digests"
+    );
     let prod = arguments(&["-f", &profile("values-prod.yaml"), "-f", digests.to_str().unwrap()]);
     assert_eq!(agree(&chart, &prod), Agreement::Rendered);
 }
@@ -63,7 +68,8 @@ fn collect(value: &Value, schema: &Value, root: &Value, path: &str, switches: &m
         Value::Bool(value) => switches.push(format!("{path}={}", !value)),
         Value::Number(number) => {
             let number = number.as_f64().unwrap_or_default();
-            switches.extend([json!(number + 1.0), json!(number * 1000.0 + 7.0)].map(|sample| format!("{path}={sample}")));
+            switches
+                .extend([json!(number + 1.0), json!(number * 1000.0 + 7.0)].map(|sample| format!("{path}={sample}")));
         }
         Value::String(_) => switches.extend(samples_of_texts().map(|sample| format!("{path}={sample}"))),
         Value::Null => {}
@@ -86,7 +92,8 @@ fn samples_of_maps() -> impl Iterator<Item = Value> {
 
 fn samples_of_texts() -> impl Iterator<Item = Value> {
     let digest = format!("sha256:{}", "ab".repeat(32));
-    let texts = ["", "sample", "10.30.0.0/16", "192.168.7.9", "/var/lib/sample", "v1.2.3", "0400", "yes"].map(str::to_string);
+    let texts =
+        ["", "sample", "10.30.0.0/16", "192.168.7.9", "/var/lib/sample", "v1.2.3", "0400", "yes"].map(str::to_string);
     texts.into_iter().chain([digest]).map(Value::from)
 }
 
@@ -94,7 +101,8 @@ fn samples_of_texts() -> impl Iterator<Item = Value> {
 fn every_single_switch_renders_as_with_helm() {
     let chart = chart("mizar");
     let switches = switches(&chart);
-    let rendered = count_rendered(&chart, switches.into_iter().map(|switch| arguments(&["--set-json", &switch])).collect());
+    let runs: Vec<Vec<String>> = switches.iter().map(|switch| arguments(&["--set-json", switch])).collect();
+    let rendered = count_rendered(&chart, &runs);
     assert!(rendered > 60, "only {rendered} switches render");
 }
 
@@ -111,10 +119,11 @@ fn mixtures_of_switches_render_as_with_helm() {
         }
         words
     });
-    let rendered = count_rendered(&chart, mixtures.collect());
+    let mixtures: Vec<Vec<String>> = mixtures.collect();
+    let rendered = count_rendered(&chart, &mixtures);
     assert!(rendered > 5, "only {rendered} mixtures render");
 }
 
-fn count_rendered(chart: &Path, runs: Vec<Vec<String>>) -> usize {
+fn count_rendered(chart: &Path, runs: &[Vec<String>]) -> usize {
     runs.iter().filter(|words| agree(chart, words) == Agreement::Rendered).count()
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// Helm answers within a second; a Helm that hangs must not hang the tests.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 const RELEASE: &str = "sample";
 const NAMESPACE: &str = "mizar-system";
@@ -19,7 +19,9 @@ fn program() -> &'static Path {
     static HELM: OnceLock<PathBuf> = OnceLock::new();
     HELM.get_or_init(|| match std::env::var_os("MIZAR_HELM") {
         Some(path) => path.into(),
-        None => mizar_bed::programs::ensure(&[Program::Helm4]).expect("helm can be built").remove(&Program::Helm4).unwrap(),
+        None => {
+            mizar_bed::programs::ensure(&[Program::Helm4]).expect("helm can be built").remove(&Program::Helm4).unwrap()
+        }
     })
 }
 
@@ -69,7 +71,9 @@ pub(crate) fn ours(folder: &Path, arguments: &[String]) -> Result<String, String
     let chart = load(folder);
     let merged = merge(&chart, arguments)?;
     let release = ReleaseInfo { name: RELEASE.into(), namespace: NAMESPACE.into(), revision: 1, is_install: true };
-    render(&chart, &merged.values, &release).map(|rendered| rendered.template_output()).map_err(|error| error.to_string())
+    render(&chart, &merged.values, &release)
+        .map(|rendered| rendered.template_output())
+        .map_err(|error| error.to_string())
 }
 
 fn merge(chart: &Chart, arguments: &[String]) -> Result<Merged, String> {
@@ -124,7 +128,11 @@ pub(crate) fn same(theirs: &str, ours: &str, what: &str) {
 /// Makes a chart of one values.yaml and some templates in a folder of its own.
 pub(crate) fn scratch(values: &str, templates: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("Chart.yaml"), "apiVersion: v2\nname: scratch\nversion: 1.2.3\nappVersion: 4.5.6\n").unwrap();
+    std::fs::write(
+        folder.path().join("Chart.yaml"),
+        "apiVersion: v2\nname: scratch\nversion: 1.2.3\nappVersion: 4.5.6\n",
+    )
+    .unwrap();
     std::fs::write(folder.path().join("values.yaml"), values).unwrap();
     for (path, text) in templates {
         let path = folder.path().join("templates").join(path);

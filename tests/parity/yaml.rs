@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 const CASES: usize = 6000;
 
 /// One line for each case, in base64, so that Helm does not read the results as YAML of a manifest.
-const TEMPLATE: &str = "{{- range .Values.cases }}\n- {{ toYaml . | b64enc | quote }}\n- {{ toJson . | b64enc | quote }}\n{{- end }}\n";
+const TEMPLATE: &str =
+    "{{- range .Values.cases }}\n- {{ toYaml . | b64enc | quote }}\n- {{ toJson . | b64enc | quote }}\n{{- end }}\n";
 
 fn cases() -> Vec<Value> {
     let mut generator = Generator::new(20);
@@ -27,9 +28,19 @@ fn values_are_written_as_helm_writes_them() {
     let flags = arguments(&["-f", file.to_str().unwrap()]);
     let theirs = theirs(chart.path(), &flags).unwrap();
     let ours = ours(chart.path(), &flags).unwrap();
-    let differing: Vec<String> = theirs.lines().zip(ours.lines()).enumerate().filter(|(_, (left, right))| left != right)
-        .map(|(at, (left, right))| format!("case {}:\nhelm: {}\nours: {}", at, decoded(left), decoded(right))).collect();
-    assert!(differing.is_empty(), "{} of {CASES} differ, for example\n{}", differing.len(), differing[..differing.len().min(5)].join("\n"));
+    let differing: Vec<String> = theirs
+        .lines()
+        .zip(ours.lines())
+        .enumerate()
+        .filter(|(_, (left, right))| left != right)
+        .map(|(at, (left, right))| format!("case {}:\nhelm: {}\nours: {}", at, decoded(left), decoded(right)))
+        .collect();
+    assert!(
+        differing.is_empty(),
+        "{} of {CASES} differ, for example\n{}",
+        differing.len(),
+        differing[..differing.len().min(5)].join("\n")
+    );
     same(&theirs, &ours, "all cases");
 }
 
