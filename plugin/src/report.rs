@@ -101,7 +101,7 @@ pub(crate) fn findings(reporter: &dyn Reporter, report: &mizar_core::check::Repo
         reporter.event(&Event::FindingMade {
             check: result.id.clone(),
             status: result.status,
-            message: result.message.clone(),
+            message: format!("{}: {}", result.title, result.message),
             hint: result.hint.clone(),
         });
     }

@@ -34,10 +34,12 @@ pub(crate) fn table(report: &Report, phase: Phase) -> String {
 fn row(text: &mut String, result: &CheckResult) {
     let (sign, style) = mark(result.status);
     let id = &result.id;
-    let _infallible = writeln!(text, "  {style}{sign}{style:#} {} {FAINT}[{id}]{FAINT:#}", result.message);
+    let (title, message) = (&result.title, &result.message);
     if !result.status.asks_for_action() {
+        let _infallible = writeln!(text, "  {style}{sign}{style:#} {title} {FAINT}({message}){FAINT:#}");
         return;
     }
+    let _infallible = writeln!(text, "  {style}{sign}{style:#} {title}: {message} {FAINT}[{id}]{FAINT:#}");
     for seen in result.evidence.iter().take(EVIDENCE_SHOWN) {
         let _infallible = writeln!(
             text,

@@ -22,14 +22,15 @@ pub(super) fn endpoints(facts: &Facts, options: &Options) -> Verdict {
     for endpoint in facts.endpoints.items().iter().filter(|endpoint| endpoint.kind == "simple") {
         by_pod.entry(&endpoint.pod).or_default().push(endpoint);
     }
-    let settled = |pod: &&PodFact| options.is_older(pod.created, options.thresholds.settling);
+    // A pod and its Endpoint find each other in rounds: only what is wrong for longer is wrong.
+    let settled = |pod: &&&PodFact| options.is_older(pod.created, options.thresholds.settling);
     // An address from elsewhere is that of a pod older than Mizar, which another check tells about.
     let on_mizar = |pod: &&PodFact| pod.ip.is_empty() || ranges.iter().any(|range| range.contains_text(&pod.ip));
-    let pods: Vec<&PodFact> = networked(facts).into_iter().filter(settled).filter(on_mizar).collect();
+    let pods: Vec<&PodFact> = networked(facts).into_iter().filter(on_mizar).collect();
     if pods.is_empty() {
         return Verdict::pass("no pod uses the network yet");
     }
-    let problems = pods.iter().filter_map(|pod| {
+    let problems = pods.iter().filter(settled).filter_map(|pod| {
         let candidates = by_pod.get(pod.name.as_str()).map_or(&[][..], Vec::as_slice);
         let endpoint = candidates.iter().find(|endpoint| endpoint.belongs_to(&pod.namespace, &pod.name));
         mismatch(facts, pod, endpoint.copied())

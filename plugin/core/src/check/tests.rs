@@ -289,7 +289,7 @@ fn cases() -> Vec<Case> {
         case("pod-endpoints", Fail, "not Provisioned", |facts| pod_endpoint(facts).object.status = "Init".into()),
         case("pod-endpoints", Fail, "outside its Subnet", |facts| pod_endpoint(facts).net = "net7".into()),
         case("pod-endpoints", Fail, "on another node", |facts| pod_endpoint(facts).droplet = "host-2".into()),
-        case("pod-endpoints", Pass, "no pod uses the network yet", |facts| {
+        case("pod-endpoints", Pass, "1 pod fine", |facts| {
             // A minute is needed before pod and Endpoint must know each other.
             facts.endpoints.edit().retain(|endpoint| endpoint.kind != "simple");
             facts.pods.edit().iter_mut().for_each(|pod| pod.created = minutes_ago(0));
