@@ -23,7 +23,7 @@ pub struct Metadata {
     pub raw: Map<String, Value>,
 }
 
-/// Fields that hold text even where YAML sees a number: `appVersion: 1.10` stays `1.10`.
+/// Fields that hold text even where YAML sees a number; like Helm, `appVersion: 1.10` without quotes becomes `1.1`.
 const TEXTS: [&str; 9] =
     ["name", "home", "version", "description", "icon", "apiVersion", "appVersion", "kubeVersion", "type"];
 

@@ -254,7 +254,12 @@ fn stage(path: &str) -> Option<String> {
 
 fn annotation(document: &Document, name: &str) -> Option<String> {
     let annotations = document.value.as_ref()?.get("metadata")?.get("annotations")?;
-    Some(annotations.get(name)?.as_str()?.to_string())
+    match annotations.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        // A weight without quotes is a number, which Helm takes as its text.
+        plain @ (Value::Number(_) | Value::Bool(_)) => Some(plain.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 fn document_kind(document: &Document) -> &str {

@@ -203,7 +203,7 @@ metadata: {name: z}
 
 #[test]
 fn documents_are_split_ordered_and_joined_as_helm_does_it() {
-    let hook = "kind: Pod\napiVersion: v1\nmetadata:\n  name: h\n  annotations:\n    helm.sh/hook: pre-install, post-delete\n    helm.sh/hook-weight: \"-5\"\n    helm.sh/hook-delete-policy: hook-failed\n";
+    let hook = "kind: Pod\napiVersion: v1\nmetadata:\n  name: h\n  annotations:\n    helm.sh/hook: pre-install, post-delete\n    helm.sh/hook-weight: -5\n    helm.sh/hook-delete-policy: hook-failed\n";
     let chart = a_chart(&[
         ("templates/stage/all.yaml", RESOURCES),
         ("templates/hook.yaml", hook),
