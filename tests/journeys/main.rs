@@ -1,0 +1,11 @@
+//! Whole journeys: the real program on a real control plane with simulated nodes, judged by what it says, what is there
+//! afterwards, and what the API server's audit log saw. What needs no cluster is tested in tests/cli.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says how long it took")]
+
+mod cli;
+mod cluster;
+mod faults;
+mod install;
+mod killed;
+mod rerun;
