@@ -143,7 +143,9 @@ impl Cluster {
     }
 
     async fn send_once(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
-        let limit = self.timing.request;
+        // A server that never answered is not waited for as long as one that is only slow at times.
+        let first = !self.ledger.was_answered();
+        let limit = if first { self.timing.request.min(self.timing.first_answer) } else { self.timing.request };
         match tokio::time::timeout(limit, self.exchange(call)).await {
             Ok(answer) => answer,
             Err(_) => Err(self.failure(call, Cause::TimedOut { after: limit })),
@@ -163,6 +165,7 @@ impl Cluster {
         let body = call.body.as_ref().map_or_else(Body::empty, |(_, bytes)| Body::from(bytes.clone()));
         let request = request.body(body).map_err(|error| self.failure(call, Cause::Broken(error.to_string())))?;
         let response = self.client.send(request).await.map_err(|error| self.failure(call, Cause::from_kube(error)))?;
+        self.ledger.note_answer();
         let (parts, body) = response.into_parts();
         let bytes: Bytes =
             body.collect().await.map_err(|error| self.failure(call, Cause::Lost(error.to_string())))?.to_bytes();

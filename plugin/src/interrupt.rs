@@ -1,4 +1,4 @@
-//! Ctrl-C: the first one asks to stop at the next safe place, the second one ends the process at once.
+//! Ctrl-C or a plain kill: the first one asks to stop at the next safe place, the second one ends the process at once.
 
 use tokio::sync::watch;
 
@@ -10,15 +10,11 @@ impl Interrupt {
     pub(crate) fn new() -> Self {
         let (say, asked) = watch::channel(false);
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_err() {
-                // No signals on this platform: keep the channel open, nobody will ever ask.
-                return std::future::pending().await;
-            }
+            told_to_stop().await;
             say.send_replace(true);
             crate::report::note("stopping after what is under way; press Ctrl-C again to leave at once");
-            if tokio::signal::ctrl_c().await.is_ok() {
-                crate::report::leave_now();
-            }
+            told_to_stop().await;
+            crate::report::leave_now();
         });
         Self(asked)
     }
@@ -30,4 +26,33 @@ impl Interrupt {
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Ends at the next Ctrl-C or SIGTERM; never where the platform has no signals.
+async fn told_to_stop() {
+    let by_keyboard = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = by_keyboard => {}
+        () = by_kill() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn by_kill() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminations) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    if terminations.recv().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(not(unix))]
+async fn by_kill() {
+    std::future::pending().await
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,6 +30,7 @@ pub(crate) struct Ledger {
     command: &'static str,
     phase: Mutex<&'static str>,
     requests: AtomicUsize,
+    answered: AtomicBool,
     warnings: Mutex<BTreeSet<String>>,
     unseen: Mutex<Vec<String>>,
 }
@@ -42,6 +43,7 @@ impl Ledger {
             command,
             phase: Mutex::new("start"),
             requests: AtomicUsize::new(0),
+            answered: AtomicBool::new(false),
             warnings: Mutex::default(),
             unseen: Mutex::default(),
         }
@@ -62,6 +64,15 @@ impl Ledger {
             std::env::consts::ARCH,
             self.command
         )
+    }
+
+    /// Whether the server has answered anything.
+    pub(super) fn was_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_answer(&self) {
+        self.answered.store(true, Ordering::Relaxed);
     }
 
     /// Requests sent so far.

@@ -59,7 +59,15 @@ impl Cluster {
         // A silent connection is noticed when the watch's own time is over: keep that short.
         let config = config.timeout(60);
         let events = watcher(api, config).default_backoff().boxed();
-        Watched { objects: BTreeMap::new(), incoming: BTreeMap::new(), events, keep, last_error: None, api_version: kind.api_version(), kind: kind.kind }
+        Watched {
+            objects: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            events,
+            keep,
+            last_error: None,
+            api_version: kind.api_version(),
+            kind: kind.kind,
+        }
     }
 }
 

@@ -195,5 +195,9 @@ fn precondition_of(live: &Value) -> Precondition {
 pub(crate) fn while_applying(failure: Failure) -> Failure {
     let interrupted = failure.kind == Kind::Interrupted;
     let failure = failure.after_changes();
-    if interrupted { failure } else { failure.hint("when that is mended, run the same command again: it goes on where it stopped") }
+    if interrupted {
+        failure
+    } else {
+        failure.hint("when that is mended, run the same command again: it goes on where it stopped")
+    }
 }
