@@ -2,5 +2,6 @@
 
 pub(crate) mod cluster;
 pub(crate) mod demo;
+pub(crate) mod picture;
 pub(crate) mod programs;
 pub(crate) mod test;

@@ -1,0 +1,14 @@
+//! What a person types and reads, without a cluster: the real program in an empty environment.
+//!
+//! Every error is compared whole: exit code, stdout and stderr. `program` runs the program; each other file has one subject.
+
+mod charts;
+mod commands_page;
+mod connection;
+mod exit_codes;
+mod plain_output;
+mod program;
+mod usage;
+mod values;
+mod values_files;
+mod values_page;
