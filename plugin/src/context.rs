@@ -1,16 +1,17 @@
 //! What every command is handed: where to connect, which namespace, how to report, how long things may take.
 
+use std::time::Duration;
+
 use mizar_core::timing::Timing;
 
-use crate::cli::Cli;
 use crate::cluster::connect::{Target, connect};
 use crate::cluster::{Access, Cluster};
 use crate::failure::Failure;
 use crate::report::Verbosity;
 use crate::settings;
 
-/// The namespace of the release unless `-n` names another (a record found elsewhere wins over this default).
-pub(crate) const RELEASE_NAMESPACE: &str = "mizar-system";
+/// Longer than anybody waits.
+const NO_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Built once from the flags.
 pub(crate) struct Context {
@@ -25,19 +26,20 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(cli: &Cli) -> Self {
+    /// The durations of this run; `request_timeout` is what the person said about single requests, 0 for no limit.
+    pub(crate) fn new(
+        target: Target,
+        namespace: Option<String>,
+        request_timeout: Option<Duration>,
+        verbosity: Verbosity,
+    ) -> Self {
         let mut timing = settings::timing();
-        match cli.target.request_timeout {
-            Some(limit) if limit.is_zero() => timing.request = std::time::Duration::from_secs(24 * 3600),
+        match request_timeout {
+            Some(limit) if limit.is_zero() => timing.request = NO_LIMIT,
             Some(limit) => timing.request = limit,
             None => {}
         }
-        Self {
-            target: cli.target.to_target(),
-            namespace: cli.target.namespace.clone(),
-            timing,
-            verbosity: if cli.quiet { Verbosity::Quiet } else { Verbosity::Normal },
-        }
+        Self { target, namespace, timing, verbosity }
     }
 
     /// Makes the client. No request is sent yet.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use mizar_core::chart::{ChartError, RenderError, ValuesError};
+use mizar_core::operation::Outcome;
 
 use crate::cluster::connect::ConnectError;
 use crate::cluster::{ApiFailure, Cause};
@@ -41,6 +42,18 @@ impl Kind {
             Self::TimedOut => 6,
             Self::Bug => 70,
             Self::Interrupted => 130,
+        }
+    }
+}
+
+impl Kind {
+    /// How a change that ended this way is recorded.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::TimedOut => Outcome::TimedOut,
+            Self::Interrupted => Outcome::Interrupted,
+            Self::PartlyApplied => Outcome::PartlyApplied,
+            Self::Refused | Self::Usage | Self::Failed | Self::Unreachable | Self::Bug => Outcome::Failed,
         }
     }
 }

@@ -3,8 +3,10 @@
 //! A flow reads and writes through [`crate::cluster`], asks `mizar-core` what to do, and tells every event to the
 //! reporter. It never prints and never knows flags.
 
+pub(crate) mod apply;
 pub(crate) mod deploy;
 pub(crate) mod gather;
+pub(crate) mod ground;
 pub(crate) mod install;
 pub(crate) mod judge;
 pub(crate) mod network;
@@ -12,5 +14,6 @@ pub(crate) mod operation;
 pub(crate) mod prepare;
 pub(crate) mod records;
 pub(crate) mod recreate;
+pub(crate) mod run;
 pub(crate) mod wait;
 pub(crate) mod workloads;

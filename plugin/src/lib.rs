@@ -21,7 +21,7 @@ use clap::error::ErrorKind;
 use cli::{Cli, Command};
 use context::Context;
 use failure::{Failure, Kind};
-use report::Output;
+use report::{Output, Verbosity};
 
 /// Parses the command line, runs the command, shows what failed, and picks the exit code.
 #[must_use]
@@ -57,7 +57,9 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
-    let context = Context::new(&cli);
+    let verbosity = if cli.quiet { Verbosity::Quiet } else { Verbosity::Normal };
+    let flags = &cli.target;
+    let context = Context::new(flags.to_target(), flags.namespace.clone(), flags.request_timeout, verbosity);
     match cli.command {
         Command::Install(args) => commands::install::run(&context, args).await,
         Command::Check(args) => commands::check::run(&context, args).await,

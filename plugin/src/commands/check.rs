@@ -9,10 +9,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
-use crate::context::{Context, RELEASE_NAMESPACE};
+use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::flow::judge::judge;
 use crate::flow::prepare;
+use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::report::{self, Output};
 
 /// Check whether Mizar is healthy, or with --pre whether it may be installed
@@ -66,7 +67,7 @@ pub(crate) async fn run(context: &Context, args: CheckArgs) -> Result<ExitCode, 
     let phase = if args.pre { Phase::Preflight } else { Phase::Health };
     let cluster = context.connect("check", Access::ReadOnly).await?;
     cluster.ledger().enter(if args.pre { "preflight" } else { "health" });
-    let namespace = context.namespace.as_deref().unwrap_or(RELEASE_NAMESPACE);
+    let namespace = context.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let plan = if args.pre { Some(prepare::built_in_plan(namespace)?) } else { None };
     let begun = Instant::now();
     let report = loop {

@@ -8,10 +8,11 @@ use clap::{ArgAction, Args, ValueEnum};
 use crate::cli::values::ValuesArgs;
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
-use crate::context::{Context, RELEASE_NAMESPACE};
+use crate::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::flow::install::{Consent, Extent, Request, install};
-use crate::flow::prepare::{self, ValueSources};
+use crate::flow::install::{Extent, Request, install};
+use crate::flow::prepare::{self, Consent, ValueSources};
+use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::report::{self, Output, style};
 
 /// Install Mizar, or go on with an install that was interrupted
@@ -96,7 +97,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
     let output = args.output();
     let values = ValueSources::read(args.values.to_flags())?;
     if args.dry_run == DryRun::Client {
-        let namespace = context.namespace.as_deref().unwrap_or(RELEASE_NAMESPACE);
+        let namespace = context.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
         report::data(&prepare::offline(&values, namespace)?);
         report::note("(dry run) nothing was sent to a cluster");
         return Ok(ExitCode::SUCCESS);

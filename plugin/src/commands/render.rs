@@ -11,9 +11,10 @@ use mizar_core::plan::StageName;
 use serde_json::Value;
 
 use crate::cli::values::ValuesArgs;
-use crate::context::{Context, RELEASE_NAMESPACE};
+use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::flow::prepare::{ValueSources, charts, merge};
+use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::report;
 
 /// Print the manifests that would be installed
@@ -50,7 +51,7 @@ pub(crate) struct RenderArgs {
 }
 
 pub(crate) fn run(context: &Context, args: &RenderArgs) -> Result<ExitCode, Failure> {
-    let namespace = context.namespace.as_deref().unwrap_or(RELEASE_NAMESPACE);
+    let namespace = context.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
     let sources = ValueSources::read(args.values.to_flags())?;
     let rendered = if let Some(chart) = &sources.chart {
         let name = args.release_name.as_deref().unwrap_or(&chart.metadata.name);

@@ -1,203 +1,173 @@
-//! Carries out the stages of a plan: eight objects at a time, never by force, and every write conditional on what was
-//! planned from.
+//! Carrying out a plan: the intent is recorded, then each release is applied stage by stage, every stage is waited for,
+//! and Helm's record says how it ended.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use futures::stream::{self, StreamExt as _};
-use mizar_core::event::{ApplyResult, Event};
-use mizar_core::object::Object;
-use mizar_core::plan::{Action, Change, Plan, Precondition, Stage};
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use mizar_core::event::{Event, StepResult};
+use mizar_core::operation::{Claim, Intent, NewOperation, Outcome};
+use mizar_core::plan::{Change, Stage, StageName};
+use tokio::time::Instant;
 
-use super::gather::CONCURRENCY;
-use super::install::Run;
-use crate::cluster::write::{Applied, Commit};
-use crate::cluster::{ApiFailure, Cause, Cluster};
-use crate::failure::{Failure, Kind};
+use super::ground::Ground;
+use super::operation::{self, Held};
+use super::run::Run;
+use super::{apply, network, records, workloads};
+use crate::failure::Failure;
 
-/// How this server takes changes; found out by its first answer, never from its version.
-#[derive(Debug, Default)]
-pub(crate) struct WriteMode {
-    without_apply: AtomicBool,
+/// How long to wait for what is applied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting {
+    /// Whether to wait at all; definitions are always waited for, since what follows needs them.
+    pub(crate) wait: bool,
+    /// Replaces the limit of every wait.
+    pub(crate) limit: Option<Duration>,
 }
 
-/// Writes every change of a stage. All are tried; the failures are told together.
-pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {
-    let name = stage.name.as_str();
-    let results: Vec<(&Change, Result<(), ApiFailure>)> = stream::iter(&stage.changes)
-        .map(|change| async move {
-            let result = write(run.cluster(), run.write_mode(), change).await;
-            if result.is_ok() {
-                let result = match change.action {
-                    Action::Create => ApplyResult::Created,
-                    Action::Update { .. } => ApplyResult::Changed,
-                    Action::Delete => ApplyResult::Deleted,
-                    Action::Unchanged => ApplyResult::Unchanged,
-                    Action::Keep { .. } => ApplyResult::Kept,
-                };
-                run.tell(Event::ObjectApplied { object: change.object.clone(), site: stage.site, result });
-            }
-            (change, result)
-        })
-        .buffer_unordered(CONCURRENCY)
-        .collect()
-        .await;
-    let failures: Vec<ApiFailure> = results.into_iter().filter_map(|(_, result)| result.err()).collect();
-    match failures.as_slice() {
-        [] => Ok(()),
-        [one] => Err(Failure::from(one.clone())),
-        many => {
-            let kind = Failure::from(many[0].clone()).kind;
-            let mut failure = Failure::new(kind, format!("{} objects of {name} could not be written", many.len()));
-            for one in many {
-                let lines = Failure::from(one.clone());
-                failure = failure.detail(lines.message);
-                failure.details.extend(lines.details);
-            }
-            Err(failure)
-        }
+/// Carries out the plan of a ground.
+pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> Result<(), Failure> {
+    run.enter("apply");
+    let (stored, claim) =
+        operation::settle(run.cluster(), run.namespace(), ground.stored.clone(), |event| run.tell(event)).await?;
+    // The one change that comes before the intent: it has to lie somewhere.
+    for stage in ground.plan.stages.iter().filter(|stage| stage.name == StageName::Namespace) {
+        apply::apply_stage(run, stage).await?;
+    }
+    if let (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) = (&claim, &stored) {
+        run.tell(Event::Resumed {
+            id: stored.operation.id.clone(),
+            from: stored.operation.holder.to_string(),
+            stage: stored.operation.current_stage().map(|stage| stage.name.clone()),
+        });
+    }
+    let held = Held::begin(run.cluster(), new_operation(run, ground), stored, &claim).await?;
+    held.end_stage(StageName::Namespace.as_str()).await;
+    run.held = Some(held);
+    let done = Deployment { run, ground, waiting }.releases().await.map_err(apply::while_applying);
+    let (outcome, message) = match &done {
+        Ok(()) => (Outcome::Done, String::new()),
+        Err(failure) => (failure.kind.outcome(), failure.message.clone()),
+    };
+    run.enter("apply");
+    match run.held.take() {
+        // The reason why it stopped matters more than a record that could not be written because of it.
+        Some(held) => done.and(held.end(outcome, &message).await),
+        None => done,
     }
 }
 
-/// Has the server check a stage without storing anything.
-pub(crate) async fn dry_run_stage(cluster: &Cluster, stage: &Stage) -> Vec<ApiFailure> {
-    stream::iter(stage.changes.iter().filter(|change| change.writes()))
-        .map(|change| async move { dry_run(cluster, change).await.err() })
-        .buffer_unordered(CONCURRENCY)
-        .filter_map(std::future::ready)
-        .collect()
-        .await
-}
-
-/// Tries the changes of existing objects; tells of fields that somebody else owns.
-pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure> {
-    let updates = plan.changes().filter(|change| matches!(change.action, Action::Update { .. }));
-    let refused: Vec<ApiFailure> = stream::iter(updates)
-        .map(|change| async move {
-            let mut failure = dry_run(cluster, change).await.err()?;
-            if let (Cause::Conflict { fields, .. }, Some(_)) = (&mut failure.cause, &change.fold) {
-                // What an older Helm owns becomes ours before it is written.
-                fields.retain(|field| !field.manager.starts_with(change.manager.as_str()));
-            }
-            matches!(&failure.cause, Cause::Conflict { fields, .. } if !fields.is_empty()).then_some(failure)
-        })
-        .buffer_unordered(CONCURRENCY)
-        .filter_map(std::future::ready)
-        .collect()
-        .await;
-    let mut failures = refused.into_iter().map(Failure::from);
-    let first = failures.next()?;
-    Some(failures.fold(first, |first, next| {
-        let mut both = first.detail(next.message);
-        both.details.extend(next.details);
-        both
-    }))
-}
-
-async fn dry_run(cluster: &Cluster, change: &Change) -> Result<(), ApiFailure> {
-    match &change.desired {
-        Some(desired) => cluster.apply(desired, change.manager.as_str(), Commit::DryRun).await.map(drop),
-        None => Ok(()),
-    }
-}
-
-async fn write(cluster: &Cluster, mode: &WriteMode, change: &Change) -> Result<(), ApiFailure> {
-    let mut precondition = change.precondition.clone();
-    if let Some(fold) = &change.fold {
-        let folded = cluster.json_patch(&change.object, fold).await?;
-        precondition = Some(precondition_of(&folded));
-    }
-    match (&change.action, &change.desired) {
-        (Action::Create, Some(desired)) => create(cluster, mode, change, desired).await,
-        (Action::Update { .. }, Some(desired)) => update(cluster, mode, change, desired, precondition.as_ref()).await,
-        (Action::Delete, _) => {
-            let uid = precondition.map(|precondition| precondition.uid).unwrap_or_default();
-            cluster.delete(&change.object, &uid).await
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn create(cluster: &Cluster, mode: &WriteMode, change: &Change, desired: &Object) -> Result<(), ApiFailure> {
-    let manager = change.manager.as_str();
-    if !mode.without_apply.load(Ordering::Relaxed) {
-        match cluster.apply(desired, manager, Commit::Store).await {
-            Ok((Applied::Created, _)) => return Ok(()),
-            // An answer may have been lost and the request sent again; only a stranger's object is a conflict.
-            Ok((Applied::Existed, live)) if is_fresh_and_ours(&live, manager) => return Ok(()),
-            Ok((Applied::Existed, _)) => return Err(appeared(cluster, change)),
-            Err(failure) if failure.cause == Cause::UnsupportedPatch => {
-                mode.without_apply.store(true, Ordering::Relaxed);
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    match cluster.create(desired, manager, Commit::Store).await {
-        Err(failure) if failure.cause == Cause::AlreadyExists => Err(appeared(cluster, change)),
-        other => other.map(drop),
-    }
-}
-
-async fn update(
-    cluster: &Cluster,
-    mode: &WriteMode,
-    change: &Change,
-    desired: &Object,
-    precondition: Option<&Precondition>,
-) -> Result<(), ApiFailure> {
-    if !mode.without_apply.load(Ordering::Relaxed) {
-        let mut body = desired.value().clone();
-        if let Some(precondition) = precondition {
-            body["metadata"]["uid"] = json!(precondition.uid);
-            body["metadata"]["resourceVersion"] = json!(precondition.resource_version);
-        }
-        let body = Object::new(body).expect("it was an object before its metadata grew");
-        match cluster.apply(&body, change.manager.as_str(), Commit::Store).await {
-            Ok(_) => return Ok(()),
-            Err(failure) if failure.cause == Cause::UnsupportedPatch => {
-                mode.without_apply.store(true, Ordering::Relaxed);
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    let mut patch = change.merge_patch.clone().unwrap_or_else(|| json!({}));
-    if let Some(precondition) = precondition {
-        patch["metadata"]["uid"] = json!(precondition.uid);
-        patch["metadata"]["resourceVersion"] = json!(precondition.resource_version);
-    }
-    cluster.merge_patch(&change.object, &patch).await.map(drop)
-}
-
-/// Whether nobody but `manager` has set a field of the object: then it is the one that our own lost request made.
-fn is_fresh_and_ours(live: &Value, manager: &str) -> bool {
-    let managers = live["metadata"]["managedFields"].as_array().map(Vec::as_slice).unwrap_or_default();
-    !managers.is_empty()
-        && managers.iter().filter(|entry| entry.get("subresource").is_none()).all(|entry| entry["manager"] == manager)
-}
-
-fn appeared(cluster: &Cluster, change: &Change) -> ApiFailure {
-    ApiFailure {
-        what: format!("create {}", change.object),
-        server: cluster.server().to_owned(),
-        cause: Cause::Conflict {
-            message: "it appeared after the plan was made; run the command again to see the new plan".to_owned(),
-            fields: Vec::new(),
+fn new_operation(run: &Run, ground: &Ground) -> NewOperation {
+    let revisions = ground.prepared.releases.iter().zip(&ground.records.histories);
+    NewOperation {
+        id: format!("install-{}-{}", Timestamp::now().as_millisecond(), std::process::id()),
+        command: "install".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        namespace: run.namespace().to_owned(),
+        intent: Intent {
+            plan_digest: ground.plan.digest(),
+            intent_digest: ground.plan.intent_digest(),
+            profile: ground.prepared.profile.clone(),
+            values: ground.prepared.value_layers(),
+            releases: revisions
+                .map(|(release, history)| (release.name.clone(), records::revision_of(history)))
+                .collect(),
         },
+        stages: ground.plan.stages.iter().map(|stage| stage.name.to_string()).collect(),
     }
 }
 
-fn precondition_of(live: &Value) -> Precondition {
-    let text = |field: &str| live["metadata"][field].as_str().unwrap_or_default().to_owned();
-    Precondition { uid: text("uid"), resource_version: text("resourceVersion") }
+/// A plan that is being carried out.
+struct Deployment<'a> {
+    run: &'a Run,
+    ground: &'a Ground,
+    waiting: Waiting,
 }
 
-/// A failure while objects were being written says what that means.
-pub(crate) fn while_applying(failure: Failure) -> Failure {
-    let interrupted = failure.kind == Kind::Interrupted;
-    let failure = failure.after_changes();
-    if interrupted {
-        failure
-    } else {
-        failure.hint("when that is mended, run the same command again: it goes on where it stopped")
+impl Deployment<'_> {
+    async fn releases(&self) -> Result<(), Failure> {
+        for (release, history) in self.ground.prepared.releases.iter().zip(&self.ground.records.histories) {
+            let stages: Vec<&Stage> = self
+                .ground
+                .plan
+                .stages
+                .iter()
+                .filter(|stage| stage.release.as_deref() == Some(&release.name))
+                .collect();
+            let recorded = records::is_recorded(history, &release.content);
+            if recorded && !stages.iter().any(|stage| stage.changes.iter().any(Change::writes)) {
+                // Nothing of it changes; an earlier run may still have died before its waits were over.
+                self.wait_for_stages(&stages).await?;
+                continue;
+            }
+            let cluster = self.run.cluster();
+            self.run.enter("apply");
+            let revision = records::begin(cluster, history, release.content.clone()).await?;
+            match self.stages(&stages).await {
+                Ok(()) => {
+                    self.run.enter("apply");
+                    revision.deployed(cluster, history).await?;
+                }
+                Err(failure) => {
+                    self.run.enter("apply");
+                    // As above: the first failure is the one to tell.
+                    let _second_failure = revision.failed(cluster, &failure.message).await;
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn stages(&self, stages: &[&Stage]) -> Result<(), Failure> {
+        for stage in stages {
+            self.run.go_on()?;
+            self.stage(stage, true).await?;
+        }
+        self.wait_for_network(stages).await
+    }
+
+    async fn wait_for_stages(&self, stages: &[&Stage]) -> Result<(), Failure> {
+        for stage in stages.iter().filter(|stage| workloads::is_waited_for(stage.name)) {
+            self.stage(stage, false).await?;
+        }
+        self.wait_for_network(stages).await
+    }
+
+    /// Applies one stage and waits until it is what it should be.
+    async fn stage(&self, stage: &Stage, apply: bool) -> Result<(), Failure> {
+        let run = self.run;
+        let name = stage.name.as_str();
+        let begun = Instant::now();
+        run.tell(Event::StageStarted { stage: name.to_owned(), site: stage.site, total: stage.changes.len() });
+        if apply {
+            run.enter("apply");
+            if let Some(held) = &run.held {
+                held.begin_stage(name).await?;
+            }
+            apply::apply_stage(run, stage).await?;
+        }
+        let mut summary = workloads::applied(stage);
+        if self.waiting.wait || stage.name == StageName::Definitions {
+            run.enter("wait");
+            if let Some(waited) = workloads::wait(run, stage, self.ground.nodes.len(), self.waiting.limit).await? {
+                summary = waited;
+            }
+        }
+        if let Some(held) = &run.held {
+            held.end_stage(name).await;
+        }
+        let result = StepResult::Succeeded;
+        run.tell(Event::StageFinished { stage: name.to_owned(), summary, result, elapsed: begun.elapsed() });
+        Ok(())
+    }
+
+    async fn wait_for_network(&self, stages: &[&Stage]) -> Result<(), Failure> {
+        let has_operator = stages.iter().any(|stage| stage.name == StageName::Operator);
+        if !has_operator || !self.waiting.wait {
+            return Ok(());
+        }
+        self.run.go_on()?;
+        self.run.enter("wait");
+        network::wait(self.run, &self.ground.nodes, self.waiting.limit).await
     }
 }

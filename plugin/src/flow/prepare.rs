@@ -23,7 +23,6 @@ use mizar_core::site::Site;
 use mizar_core::yaml::{self, DuplicateKeys, with_plain_numbers};
 use serde_json::{Map, Value, json};
 
-use super::install::Consent;
 use super::records::NAMES;
 use crate::assets;
 use crate::failure::{Failure, Kind};
@@ -31,6 +30,17 @@ use crate::report::prompt;
 
 /// No values file is larger; a file of another kind named by mistake may be.
 const VALUES_FILE_LIMIT: u64 = 4 * 1024 * 1024;
+
+/// Whether a person can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// `-y`.
+    Given,
+    /// There is a terminal: ask.
+    Ask,
+    /// Nobody can be asked.
+    CannotAsk,
+}
 
 /// The flags about values and charts, as they were typed.
 #[derive(Debug, Clone, Default)]

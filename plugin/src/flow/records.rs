@@ -15,6 +15,9 @@ use crate::failure::{Failure, Kind};
 /// Our two releases, in the order in which they are installed.
 pub(crate) const NAMES: [&str; 2] = ["mizar-crds", "mizar"];
 
+/// The namespace of the releases, unless `-n` names another or a record is found elsewhere.
+pub(crate) const DEFAULT_NAMESPACE: &str = "mizar-system";
+
 /// Helm's own name as the manager of its records.
 const RECORD_MANAGER: &str = "Helm";
 

@@ -13,7 +13,7 @@ use mizar_core::site::Site;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::install::Run;
+use super::run::Run;
 use super::wait::{Patience, Standing, Watches, wait as wait_until};
 use crate::cluster::watch::{WatchScope, Watched};
 use crate::failure::Failure;

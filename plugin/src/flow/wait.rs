@@ -12,7 +12,7 @@ use mizar_core::object::{Object, ObjectRef};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use super::install::Run;
+use super::run::Run;
 use crate::cluster::read::Listing;
 use crate::cluster::watch::Watched;
 use crate::failure::{Failure, Kind};

@@ -8,7 +8,7 @@ use mizar_core::object::{Object, ObjectRef};
 use mizar_core::plan::{Action, Change, Stage, StageName};
 use serde_json::Value;
 
-use super::install::Run;
+use super::run::Run;
 use super::wait::{Patience, Standing, Watches, standing_of, wait as wait_until};
 use crate::cluster::watch::{WatchScope, Watched};
 use crate::failure::Failure;

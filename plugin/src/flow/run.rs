@@ -1,0 +1,100 @@
+//! What every step of a change is handed: the cluster, whom to tell, and whether it may go on.
+
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use mizar_core::event::Event;
+use mizar_core::timing::Timing;
+
+use super::apply::WriteMode;
+use super::operation::Held;
+use crate::cluster::Cluster;
+use crate::failure::{Failure, Kind};
+use crate::interrupt::Interrupt;
+use crate::report::Reporter;
+
+/// A change that is being made.
+pub(crate) struct Run {
+    cluster: Cluster,
+    reporter: Arc<dyn Reporter>,
+    interrupt: Interrupt,
+    write_mode: WriteMode,
+    /// The namespace of the release.
+    pub(crate) namespace: String,
+    /// The record of the change and its lease, once it has begun.
+    pub(crate) held: Option<Held>,
+}
+
+impl Run {
+    /// A change that has not begun.
+    pub(crate) fn new(cluster: Cluster, reporter: Arc<dyn Reporter>) -> Self {
+        Self {
+            cluster,
+            reporter,
+            interrupt: Interrupt::new(),
+            write_mode: WriteMode::default(),
+            namespace: String::new(),
+            held: None,
+        }
+    }
+
+    /// Whom to tell.
+    pub(crate) fn reporter(&self) -> &dyn Reporter {
+        &*self.reporter
+    }
+
+    /// From now on requests belong to `phase` in the audit log.
+    pub(crate) fn enter(&self, phase: &'static str) {
+        self.cluster.ledger().enter(phase);
+    }
+
+    /// The API server.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The namespace of the release.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Every duration.
+    pub(crate) fn timing(&self) -> &Timing {
+        self.cluster.timing()
+    }
+
+    /// How this server takes changes.
+    pub(crate) fn write_mode(&self) -> &WriteMode {
+        &self.write_mode
+    }
+
+    /// Tells what happened, and what the server said besides.
+    #[expect(clippy::needless_pass_by_value, reason = "events are made to be told")]
+    pub(crate) fn tell(&self, event: Event) {
+        for message in self.cluster.ledger().take_messages() {
+            self.reporter.event(&Event::Warning { message, object: None });
+        }
+        self.reporter.event(&event);
+    }
+
+    /// Ends when the install must not go on: Ctrl-C, or the lease is lost.
+    pub(crate) async fn stopped(&self) -> Failure {
+        let lost = async {
+            match &self.held {
+                Some(held) => held.lost().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.interrupt.asked() => Failure::new(Kind::Interrupted, "interrupted")
+                .hint("run the same command again: it goes on where it stopped"),
+            reason = lost => Failure::new(Kind::PartlyApplied, format!("stopped: the claim on this change was lost: {reason}"))
+                .hint("see who holds it, then run the same command again"),
+        }
+    }
+
+    /// Fails if the install must not go on.
+    pub(crate) fn go_on(&self) -> Result<(), Failure> {
+        self.stopped().now_or_never().map_or(Ok(()), Err)
+    }
+}
