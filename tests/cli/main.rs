@@ -2,10 +2,13 @@
 //!
 //! Every error is compared whole: exit code, stdout and stderr. `program` runs the program; each other file has one subject.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod charts;
 mod commands_page;
 mod connection;
 mod exit_codes;
+mod pages;
 mod plain_output;
 mod program;
 mod usage;

@@ -1,5 +1,7 @@
 //! Values files that cannot be read: which file, which line, why.
 
+use std::fmt::Write as _;
+
 use crate::program::Place;
 
 #[track_caller]
@@ -73,7 +75,7 @@ fn aliases_that_grow_without_end_are_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let last = format!("*a{}", level - 1);
-        bomb += &format!("a{level}: &a{level} [{}]\n", vec![last; 10].join(", "));
+        writeln!(bomb, "a{level}: &a{level} [{}]", vec![last; 10].join(", ")).unwrap();
     }
     let outcome = Place::with("mine.yaml", bomb).run(&["values", "-f", "mine.yaml"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{}", outcome.stderr);
