@@ -28,12 +28,13 @@ impl Live {
     }
 
     fn begin(&self, title: &str) {
+        // The old line goes before the new one is drawn: otherwise its last state stays on the screen.
+        self.end();
         let style = ProgressStyle::with_template("  {spinner:.cyan} {wide_msg} {elapsed:.dim}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = ProgressBar::new_spinner().with_style(style);
         bar.set_message(format!("{title} …"));
         bar.enable_steady_tick(Duration::from_millis(120));
-        self.end();
         *self.lock() = Some(Running { title: title.to_owned(), bar });
     }
 
