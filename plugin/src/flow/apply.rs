@@ -24,8 +24,11 @@ pub(crate) struct WriteMode {
 /// Writes every change of a stage. All are tried; the failures are told together.
 pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {
     let name = stage.name.as_str();
-    let results: Vec<(&Change, Result<(), ApiFailure>)> = stream::iter(&stage.changes)
+    let results: Vec<Result<(), Failure>> = stream::iter(&stage.changes)
         .map(|change| async move {
+            if change.writes() {
+                run.go_on()?;
+            }
             let result = write(run.cluster(), run.write_mode(), change).await;
             if result.is_ok() {
                 let result = match change.action {
@@ -37,22 +40,24 @@ pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure>
                 };
                 run.tell(Event::ObjectApplied { object: change.object.clone(), site: stage.site, result });
             }
-            (change, result)
+            result.map_err(Failure::from)
         })
         .buffer_unordered(CONCURRENCY)
         .collect()
         .await;
-    let failures: Vec<ApiFailure> = results.into_iter().filter_map(|(_, result)| result.err()).collect();
+    let mut failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
+    if let Some(stopped) = failures.iter().position(|failure| failure.kind == Kind::Interrupted) {
+        return Err(failures.swap_remove(stopped));
+    }
     match failures.as_slice() {
         [] => Ok(()),
-        [one] => Err(Failure::from(one.clone())),
+        [one] => Err(one.clone()),
         many => {
-            let kind = Failure::from(many[0].clone()).kind;
+            let kind = many[0].kind;
             let mut failure = Failure::new(kind, format!("{} objects of {name} could not be written", many.len()));
             for one in many {
-                let lines = Failure::from(one.clone());
-                failure = failure.detail(lines.message);
-                failure.details.extend(lines.details);
+                failure = failure.detail(one.message.clone());
+                failure.details.extend(one.details.iter().cloned());
             }
             Err(failure)
         }

@@ -85,6 +85,8 @@ pub(crate) async fn settle(
 /// A change that we hold.
 pub(crate) struct Held {
     state: Arc<Mutex<State>>,
+    renewed: watch::Receiver<Instant>,
+    ttl: Duration,
     lost: watch::Receiver<Option<String>>,
     renewal: JoinHandle<()>,
 }
@@ -93,6 +95,8 @@ struct State {
     cluster: Cluster,
     operation: Operation,
     resource_version: String,
+    /// When the last renewal was sent, for those who must not wait for the lock.
+    renewed: watch::Sender<Instant>,
 }
 
 impl Held {
@@ -112,6 +116,7 @@ impl Held {
             _ => Operation::begin(new, machine::me(), now),
         };
         let secret = to_secret(&operation, resource_version.as_deref());
+        let sent = Instant::now();
         let written = if resource_version.is_some() {
             cluster.replace(&secret, MANAGER, None).await
         } else {
@@ -130,10 +135,19 @@ impl Held {
         };
         let timing = cluster.timing().clone();
         let resource_version = written["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-        let state = Arc::new(Mutex::new(State { cluster: cluster.clone(), operation, resource_version }));
+        let ttl = timing.lease_ttl;
+        let (say_renewed, renewed) = watch::channel(sent);
+        let state = State { cluster: cluster.clone(), operation, resource_version, renewed: say_renewed };
+        let state = Arc::new(Mutex::new(state));
         let (say_lost, lost) = watch::channel(None);
         let renewal = tokio::spawn(renew(state.clone(), timing, say_lost));
-        Ok(Self { state, lost, renewal })
+        Ok(Self { state, renewed, ttl, lost, renewal })
+    }
+
+    /// Whether the lease has run out without anybody noticing: a process that was stopped for a while wakes up in the
+    /// middle of its work, and must not write a single object more.
+    pub(crate) fn has_run_out(&self) -> bool {
+        self.renewed.borrow().elapsed() >= self.ttl
     }
 
     /// Ends when the right to go on is lost, and says why.
@@ -177,9 +191,11 @@ impl Drop for Held {
 impl State {
     async fn save(&mut self, phase: Option<&'static str>) -> Result<(), ApiFailure> {
         self.operation.renew(Timestamp::now());
+        let sent = Instant::now();
         let secret = to_secret(&self.operation, Some(&self.resource_version));
         let answer = self.cluster.replace(&secret, MANAGER, phase).await?;
         answer["metadata"]["resourceVersion"].as_str().unwrap_or_default().clone_into(&mut self.resource_version);
+        self.renewed.send_replace(sent);
         Ok(())
     }
 }

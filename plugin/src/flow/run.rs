@@ -79,7 +79,7 @@ impl Run {
 
     /// Ends when the install must not go on: Ctrl-C, or the lease is lost.
     pub(crate) async fn stopped(&self) -> Failure {
-        let lost = async {
+        let lost_claim = async {
             match &self.held {
                 Some(held) => held.lost().await,
                 None => std::future::pending().await,
@@ -88,13 +88,20 @@ impl Run {
         tokio::select! {
             () = self.interrupt.asked() => Failure::new(Kind::Interrupted, "interrupted")
                 .hint("run the same command again: it goes on where it stopped"),
-            reason = lost => Failure::new(Kind::PartlyApplied, format!("stopped: the claim on this change was lost: {reason}"))
-                .hint("see who holds it, then run the same command again"),
+            reason = lost_claim => lost(&reason),
         }
     }
 
     /// Fails if the install must not go on.
     pub(crate) fn go_on(&self) -> Result<(), Failure> {
+        if self.held.as_ref().is_some_and(Held::has_run_out) {
+            return Err(lost("it was not renewed in time"));
+        }
         self.stopped().now_or_never().map_or(Ok(()), Err)
     }
+}
+
+fn lost(reason: &str) -> Failure {
+    Failure::new(Kind::PartlyApplied, format!("stopped: the claim on this change was lost: {reason}"))
+        .hint("see who holds it, then run the same command again")
 }
