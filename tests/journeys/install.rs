@@ -65,7 +65,7 @@ async fn an_own_pod_network_gives_addresses_of_its_range_which_cannot_be_changed
 
     let mark = bed.mark().await.unwrap();
     let refused = Mizar::install(&bed).args("--set podNetwork.cidr=10.78.0.0/16").run().await;
-    refused.exits(3).tells(&["10.77.0.0/16", "10.78.0.0/16", "nothing was changed"]);
+    refused.exits(3).tells(&["Subnet default/net0", "10.77.0.0/16", "nothing was changed"]);
     let changes = changes(&bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
     assert!(changes.is_empty(), "{}", changes.summary());
 

@@ -3,9 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says how long it took")]
 
+mod budget;
 mod cli;
 mod cluster;
 mod faults;
+mod helm;
 mod install;
 mod killed;
+mod readonly;
+mod refused;
 mod rerun;
