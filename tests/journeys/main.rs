@@ -10,6 +10,8 @@ mod faults;
 mod helm;
 mod install;
 mod killed;
+mod old_server;
+mod proxy;
 mod readonly;
 mod refused;
 mod rerun;

@@ -131,20 +131,28 @@ async fn another_pod_network_is_replaced_only_on_request() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_not_ready_for_mizar_is_told_apart_before_anything_is_changed() {
-    let bed = bed_of(2).await;
+async fn a_pod_network_that_overlaps_the_nodes_is_named_with_one_of_them() {
+    let bed = bed().await;
     let overlapping = "--set podNetwork.create=true --set podNetwork.cidr=127.1.0.0/16";
     let refused = Mizar::install(&bed).args(overlapping).run().await;
     refused.exits(3).tells(&["127.1.0.0/16", "node-1", "nothing was changed"]);
 
+    assert_nothing_changed(&bed).await;
+}
+
+#[tokio::test]
+async fn a_cluster_without_a_node_for_the_daemon_is_refused() {
+    let bed = bed_of(2).await;
+    // Nobody waits half an hour for a daemon that no node will get.
+    let install = || Mizar::install(&bed).within(Duration::from_secs(15));
     let elsewhere = "--set daemon.nodeSelector.disktype=nowhere";
-    Mizar::install(&bed).args(elsewhere).run().await.exits(3).tells(&["eligible-nodes", "nothing was changed"]);
+    install().args(elsewhere).run().await.exits(3).tells(&["eligible-nodes", "nothing was changed"]);
     for node in ["node-1", "node-2"] {
         let hollow = json!({"metadata": {"labels": {"hollow-node": "true"}}});
         patch(&bed, &format!("/api/v1/nodes/{node}"), &hollow).await;
     }
     // The chart's own affinity keeps daemons from such nodes.
-    let refused = Mizar::install(&bed).within(Duration::from_secs(15)).run().await;
+    let refused = install().run().await;
     refused.exits(3).tells(&["eligible-nodes", "nothing was changed"]);
     assert_nothing_changed(&bed).await;
 }
