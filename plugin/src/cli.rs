@@ -2,6 +2,7 @@
 //!
 //! Only this folder and `commands/` know clap. Flag groups that several commands share are in the submodules.
 
+pub(crate) mod name;
 pub(crate) mod target;
 pub(crate) mod values;
 pub(crate) mod wait;

@@ -125,6 +125,8 @@ impl From<ConnectError> for Failure {
             ConnectError::NoContext { .. } | ConnectError::NoCurrentContext { .. } => {
                 failure.hint("see them: kubectl config get-contexts")
             }
+            ConnectError::BadToken { .. } => failure.hint("log in again, or copy the token without line breaks"),
+            ConnectError::BadServer { .. } => failure.hint("write it like https://HOST:PORT"),
             ConnectError::BadFile { .. } | ConnectError::Kubeconfig(_) | ConnectError::Client(_) => {
                 failure.hint("see what kubectl makes of it: kubectl config view")
             }
@@ -186,7 +188,10 @@ impl From<RenderError> for Failure {
 
 impl From<ValuesError> for Failure {
     fn from(error: ValuesError) -> Self {
-        Self::new(Kind::Failed, error.to_string())
-            .hint("see all values and where they come from: kubectl mizar values --show-origin")
+        let failure = Self::new(Kind::Failed, error.to_string());
+        if !matches!(error, ValuesError::Schema { .. }) {
+            return failure;
+        }
+        failure.hint("see all values and where they come from: kubectl mizar values --show-origin")
     }
 }

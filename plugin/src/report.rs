@@ -20,7 +20,7 @@ use std::sync::Arc;
 use mizar_core::event::Event;
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 /// How much to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +59,15 @@ pub(crate) fn reporter(output: Output, verbosity: Verbosity) -> Arc<dyn Reporter
     }
 }
 
-/// Writes data to stdout. A reader that went away (`| head`) is no failure.
-pub(crate) fn data(text: &str) {
+/// Writes data to stdout. A reader that went away (`| head`) is no failure; a full disk is.
+pub(crate) fn data(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
-    let _reader_may_be_gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Kind::Failed, format!("cannot write the result: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes one line for people to stderr.
@@ -76,7 +81,8 @@ pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
     if output == Output::Json {
         let line = json!({"schema": mizar_core::event::SCHEMA, "type": "failed", "exitCode": failure.kind.code(),
             "error": failure.message, "details": failure.details, "hints": failure.hints});
-        data(&format!("{line}\n"));
+        // Nothing can be said of a stdout that takes nothing; stderr says what failed.
+        let _written = data(&format!("{line}\n"));
     }
     let (error, hint) = (style::ERROR, style::HINT);
     note(&format!("{error}error:{error:#} {}", failure.message));
@@ -101,7 +107,7 @@ pub(crate) fn findings(reporter: &dyn Reporter, report: &mizar_core::check::Repo
         reporter.event(&Event::FindingMade {
             check: result.id.clone(),
             status: result.status,
-            message: format!("{}: {}", result.title, result.message),
+            message: result.message.clone(),
             hint: result.hint.clone(),
         });
     }

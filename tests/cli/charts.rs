@@ -14,7 +14,7 @@ fn a_missing_folder_is_named() {
     for command in ["render", "install", "values"] {
         Place::empty()
             .run(&[command, "--chart", "nowhere", "--profile", "dev"])
-            .fails(1, "error: cannot read the chart: nowhere: No such file or directory (os error 2)\n");
+            .fails(1, "error: nowhere is no chart: it has no Chart.yaml\nhint: name the folder that holds Chart.yaml: --chart DIR\n");
     }
 }
 

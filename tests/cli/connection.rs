@@ -63,7 +63,7 @@ fn a_kubeconfig_that_is_named_must_exist() {
 fn a_folder_is_no_kubeconfig() {
     Place::with("folder/file", "")
         .run(&["check", "--kubeconfig", "folder"])
-        .fails(4, &format!("error: kubeconfig folder: Is a directory (os error 21)\n{SEE_CONFIG}"));
+        .fails(4, &format!("error: kubeconfig folder: it is no file of at most 16 MiB\n{SEE_CONFIG}"));
 }
 
 #[test]
@@ -119,4 +119,32 @@ fn machines_get_the_failure_as_data_too() {
     assert_eq!(line["type"], "failed");
     assert_eq!(line["exitCode"], 4);
     assert_eq!(line["error"], "no kubeconfig found; looked at HOME/.kube/config (home)");
+}
+
+#[test]
+fn an_endless_kubeconfig_is_not_read_to_its_end() {
+    Place::empty()
+        .run(&["check", "--kubeconfig", "/dev/zero"])
+        .fails(4, &format!("error: kubeconfig /dev/zero: it is no file of at most 16 MiB\n{SEE_CONFIG}"));
+}
+
+#[test]
+fn a_token_that_no_header_may_hold_is_refused_before_it_is_sent() {
+    let hint = "hint: log in again, or copy the token without line breaks\n";
+    let broken = KUBECONFIG.replace("secret-token", "\"a\\nb\"");
+    let outcome = Place::with("config", broken).run(&["check", "--kubeconfig", "config", "--context", "work"]);
+    outcome.fails(4, &format!("error: the token of user \"me\" holds characters that no HTTP header may hold\n{hint}"));
+    Place::with("config", KUBECONFIG)
+        .run(&["check", "--kubeconfig", "config", "--context", "work", "--token", "a\nb"])
+        .fails(
+            4,
+            &format!("error: the token of user \"--token\" holds characters that no HTTP header may hold\n{hint}"),
+        );
+}
+
+#[test]
+fn a_server_that_is_no_address_is_named() {
+    Place::empty()
+        .run(&["check", "--server", "not a url"])
+        .fails(4, "error: --server: \"not a url\" is no URL\nhint: write it like https://HOST:PORT\n");
 }

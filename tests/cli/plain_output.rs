@@ -53,3 +53,13 @@ fn stdout_holds_manifests_only_and_they_can_be_read_back() {
     let documents = outcome.data().lines().filter(|line| *line == "---").count();
     assert_eq!(kinds, documents, "one kind in each document");
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let place = Place::empty();
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("there is a full device");
+    let output = place.command(&["render", "--profile", "dev"]).stdout(full).output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("error: cannot write the result: "), "{said}");
+}

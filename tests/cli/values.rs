@@ -6,8 +6,14 @@ const SEE_ALL: &str = "hint: see all values and where they come from: kubectl mi
 
 #[track_caller]
 fn refused(flags: &[&str], problem: &str) {
-    let arguments: Vec<&str> = ["render", "--profile", "dev"].iter().chain(flags).copied().collect();
-    Place::empty().run(&arguments).fails(1, &format!("error: {problem}\n{SEE_ALL}"));
+    unreadable(flags, &format!("{problem}\n{}", SEE_ALL.trim_end()));
+}
+
+/// As [`refused`], where the flag itself cannot be read: no list of values would help.
+fn unreadable(arguments: &[&str], problem: &str) {
+    let mut line = vec!["render", "--profile", "dev"];
+    line.extend(arguments);
+    Place::empty().run(&line).fails(1, &format!("error: {problem}\n"));
 }
 
 #[test]
@@ -53,16 +59,16 @@ fn an_unknown_key_on_the_command_line_is_refused() {
 
 #[test]
 fn a_set_flag_that_cannot_be_read_says_where() {
-    refused(&["--set", "vni"], "--set \"vni\": at character 3: key \"vni\" has no value");
-    refused(
+    unreadable(&["--set", "vni"], "--set \"vni\": at character 3: key \"vni\" has no value");
+    unreadable(
         &["--set", "vni[99999999]=1"],
         "--set \"vni[99999999]=1\": at character 13: the index 99999999 is greater than 65536",
     );
-    refused(
+    unreadable(
         &["--set-json", "vni={"],
         "--set-json \"vni={\": at character 5: not JSON: EOF while parsing an object at line 1 column 1",
     );
-    refused(
+    unreadable(
         &["--set-file", "vni=nowhere"],
         "--set-file \"vni=nowhere\": at character 11: cannot read nowhere: No such file or directory (os error 2)",
     );

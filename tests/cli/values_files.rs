@@ -114,3 +114,18 @@ fn a_dash_reads_stdin() {
         outcome.stderr
     );
 }
+
+#[test]
+fn an_unknown_map_has_the_line_of_its_own_key() {
+    Place::with("k.yaml", "podNetwrk:\n  # a comment\n  create: true\n").run(&["render", "-f", "k.yaml"]).fails(
+        1,
+        "error: 1 value of the chart mizar is wrong:\n  k.yaml:1: podNetwrk: unknown value; did you mean \"podNetwork\"?\nhint: see all values and where they come from: kubectl mizar values --show-origin\n",
+    );
+}
+
+#[test]
+fn an_endless_file_is_not_read_to_its_end() {
+    let outcome = Place::empty().run(&["render", "--set-file", "profile=/dev/zero"]);
+    assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("cannot read /dev/zero: it is larger than 4 MiB"), "{}", outcome.stderr);
+}

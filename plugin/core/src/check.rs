@@ -233,10 +233,11 @@ pub struct Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let warnings = if self.warn == 1 { "warning" } else { "warnings" };
         let counts = [
             (self.fail, "failed"),
             (self.unknown, "unknown"),
-            (self.warn, "with warnings"),
+            (self.warn, warnings),
             (self.pass, "passed"),
             (self.skipped, "skipped"),
         ];

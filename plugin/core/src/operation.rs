@@ -155,6 +155,8 @@ pub enum Outcome {
     Done,
     /// Nothing had to be changed.
     NothingToDo,
+    /// It was asked for the plan only.
+    Planned,
     /// It did not succeed and nothing was changed.
     Failed,
     /// It did not succeed and something was changed.
@@ -169,7 +171,7 @@ impl Outcome {
     /// Whether there is nothing left to do.
     #[must_use]
     pub fn is_success(self) -> bool {
-        matches!(self, Self::Done | Self::NothingToDo)
+        matches!(self, Self::Done | Self::NothingToDo | Self::Planned)
     }
 }
 
@@ -178,6 +180,7 @@ impl fmt::Display for Outcome {
         formatter.pad(match self {
             Self::Done => "done",
             Self::NothingToDo => "nothing to do",
+            Self::Planned => "planned; nothing was changed",
             Self::Failed => "failed",
             Self::PartlyApplied => "partly applied",
             Self::TimedOut => "timed out",

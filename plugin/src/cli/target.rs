@@ -26,7 +26,7 @@ pub(crate) struct TargetArgs {
     pub(crate) user: Option<String>,
 
     /// Namespace of the Mizar release; Mizar's own resources always live in default
-    #[arg(short, long, value_name = "NAME", global = true)]
+    #[arg(short, long, value_name = "NAME", global = true, value_parser = super::name::parse)]
     pub(crate) namespace: Option<String>,
 
     /// Address of the API server

@@ -73,6 +73,18 @@ pub(crate) enum ConnectError {
         /// Those that exist.
         available: Vec<String>,
     },
+    /// A token that cannot be sent.
+    #[error("the token of user {user:?} holds characters that no HTTP header may hold")]
+    BadToken {
+        /// The user of the kubeconfig, or the flag.
+        user: String,
+    },
+    /// `--server` is no address.
+    #[error("--server: {address:?} is no URL")]
+    BadServer {
+        /// What was typed.
+        address: String,
+    },
     /// Anything else in the kubeconfig.
     #[error("kubeconfig: {0}")]
     Kubeconfig(String),
@@ -80,6 +92,9 @@ pub(crate) enum ConnectError {
     #[error("cannot make a client: {0}")]
     Client(String),
 }
+
+/// No kubeconfig is larger; a device or a file of another kind may be endless.
+const FILE_LIMIT: u64 = 16 * 1024 * 1024;
 
 fn known(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("; there are: {}", names.join(", ")) }
@@ -157,10 +172,15 @@ fn load(target: &Target) -> Result<Kubeconfig, ConnectError> {
 }
 
 fn read(path: &Path) -> Result<Kubeconfig, ConnectError> {
+    let size = std::fs::metadata(path).map(|file| if file.is_file() { file.len() } else { u64::MAX });
+    if size.is_ok_and(|size| size > FILE_LIMIT) {
+        let reason = format!("it is no file of at most {} MiB", FILE_LIMIT / 1024 / 1024);
+        return Err(ConnectError::BadFile { path: path.to_owned(), reason });
+    }
     Kubeconfig::read_from(path).map_err(|error| {
         let reason = match error {
             KubeconfigError::ReadConfig(error, _) => error.to_string(),
-            KubeconfigError::Parse(error) => first_line(&error.to_string()),
+            KubeconfigError::Parse(error) => first_line(&error.to_string()).trim_start_matches("error: ").to_owned(),
             other => other.to_string(),
         };
         ConnectError::BadFile { path: path.to_owned(), reason }
@@ -190,6 +210,10 @@ fn choose(config: &mut Kubeconfig, target: &Target) -> Result<KubeConfigOptions,
     for named in config.clusters.iter_mut().filter(|named| named.name == cluster) {
         let cluster = named.cluster.get_or_insert_default();
         if let Some(server) = &target.server {
+            let address = server.parse::<http::Uri>().ok().filter(|address| address.scheme().is_some());
+            if address.is_none() {
+                return Err(ConnectError::BadServer { address: server.clone() });
+            }
             cluster.server = Some(server.clone());
         }
         if let Some(path) = &target.certificate_authority {
@@ -209,9 +233,21 @@ fn choose(config: &mut Kubeconfig, target: &Target) -> Result<KubeConfigOptions,
         }
     }
     for named in config.auth_infos.iter_mut().filter(|named| Some(&named.name) == user.as_ref()) {
+        let name = if target.token.is_some() { "--token".to_owned() } else { named.name.clone() };
         apply_user_flags(named.auth_info.get_or_insert_default(), target)?;
+        refuse_bad_token(&name, named.auth_info.as_ref())?;
     }
     Ok(KubeConfigOptions { context: Some(name), cluster: Some(cluster), user })
+}
+
+/// Whoever sends it would panic.
+fn refuse_bad_token(user: &str, info: Option<&kube::config::AuthInfo>) -> Result<(), ConnectError> {
+    use secrecy::ExposeSecret as _;
+    let token = info.and_then(|info| info.token.as_ref());
+    match token.map(|token| http::HeaderValue::from_str(token.expose_secret())) {
+        Some(Err(_)) => Err(ConnectError::BadToken { user: user.to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 fn apply_user_flags(user: &mut kube::config::AuthInfo, target: &Target) -> Result<(), ConnectError> {

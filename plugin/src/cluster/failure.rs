@@ -34,7 +34,7 @@ pub(crate) enum Cause {
     #[error("the connection was lost before the answer came ({0})")]
     Lost(String),
     /// No answer within the request timeout; the request may have been carried out.
-    #[error("no answer within {} s", after.as_secs())]
+    #[error("no answer within {} s", after.as_secs_f32())]
     TimedOut {
         /// The limit.
         after: Duration,

@@ -83,8 +83,8 @@ pub(crate) async fn run(context: &Context, args: CheckArgs) -> Result<ExitCode, 
         report::note(&format!("Warning: {message}"));
     }
     match args.output {
-        Format::Json => report::data(&format!("{:#}\n", report.to_json())),
-        Format::Table => report::data(&report::checks::table(&report, phase)),
+        Format::Json => report::data(&format!("{:#}\n", report.to_json()))?,
+        Format::Table => report::data(&report::checks::table(&report, phase))?,
     }
     Ok(exit_code(&report, args.wait))
 }

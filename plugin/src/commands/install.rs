@@ -34,9 +34,6 @@ use crate::report::{self, Output, style};
   kubectl mizar install --profile dev --take-over-cni --recreate-pods")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may type")]
 pub(crate) struct InstallArgs {
-    #[command(flatten)]
-    values: ValuesArgs,
-
     /// How Mizar is spread: 1 puts everything into one cluster
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=1))]
     phase: u8,
@@ -72,6 +69,9 @@ pub(crate) struct InstallArgs {
     /// Output format; json writes one event per line to stdout
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
     output: Format,
+
+    #[command(flatten)]
+    values: ValuesArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,7 +98,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
     let values = ValueSources::read(args.values.to_flags())?;
     if args.dry_run == DryRun::Client {
         let namespace = context.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-        report::data(&prepare::offline(&values, namespace)?);
+        report::data(&prepare::offline(&values, namespace)?)?;
         report::note("(dry run) nothing was sent to a cluster");
         return Ok(ExitCode::SUCCESS);
     }

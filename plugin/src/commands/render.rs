@@ -34,11 +34,8 @@ use crate::report;
   kubectl mizar render --profile dev --output-dir out/"
 )]
 pub(crate) struct RenderArgs {
-    #[command(flatten)]
-    values: ValuesArgs,
-
     /// Name of the release
-    #[arg(long, value_name = "NAME", requires = "chart")]
+    #[arg(long, value_name = "NAME", requires = "chart", value_parser = crate::cli::name::parse)]
     release_name: Option<String>,
 
     /// Write one file per object into a folder per stage, instead of to stdout
@@ -48,6 +45,9 @@ pub(crate) struct RenderArgs {
     /// Print the templates as they are handed to Tera, for finding errors in charts
     #[arg(long, hide = true)]
     show_tera: bool,
+
+    #[command(flatten)]
+    values: ValuesArgs,
 }
 
 pub(crate) fn run(context: &Context, args: &RenderArgs) -> Result<ExitCode, Failure> {
@@ -64,7 +64,11 @@ pub(crate) fn run(context: &Context, args: &RenderArgs) -> Result<ExitCode, Fail
     };
     match &args.output_dir {
         Some(folder) => write_files(folder, &rendered)?,
-        None => rendered.iter().for_each(|rendered| report::data(&rendered.template_output())),
+        None => {
+            for rendered in &rendered {
+                report::data(&rendered.template_output())?;
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

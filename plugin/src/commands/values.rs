@@ -23,12 +23,12 @@ use crate::report::{self, table};
   # Where each value comes from
   kubectl mizar values --profile prod -f digests.yaml --show-origin")]
 pub(crate) struct ValuesCommand {
-    #[command(flatten)]
-    values: ValuesArgs,
-
     /// Show for each value the layer, file and line that it comes from
     #[arg(long)]
     show_origin: bool,
+
+    #[command(flatten)]
+    values: ValuesArgs,
 }
 
 pub(crate) fn run(_: &Context, args: &ValuesCommand) -> Result<ExitCode, Failure> {
@@ -42,9 +42,9 @@ pub(crate) fn run(_: &Context, args: &ValuesCommand) -> Result<ExitCode, Failure
             .iter()
             .map(|(path, origin)| vec![path.join("."), at(&merged.values, path), origin.to_string()])
             .collect();
-        report::data(&table::columns(&["value", "is", "from"], &rows));
+        report::data(&table::columns(&["value", "is", "from"], &rows))?;
     } else {
-        report::data(&format!("{}\n", yaml::write(&merged.values)));
+        report::data(&yaml::write(&merged.values))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -92,10 +92,10 @@ impl Installation {
             namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         });
         let ground = self.find_ground().await?;
-        self.show(&ground);
+        self.show(&ground)?;
         self.refuse_conflicts(&ground.plan).await?;
         match self.request.extent {
-            Extent::PlanOnly => return Ok(Outcome::NothingToDo),
+            Extent::PlanOnly => return Ok(Outcome::Planned),
             Extent::ServerDryRun => return self.server_dry_run(&ground.plan).await,
             Extent::Everything => {}
         }
@@ -114,7 +114,7 @@ impl Installation {
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         self.sanity_check(&ground).await?;
-        Ok(if nothing_to_do { Outcome::NothingToDo } else { Outcome::Done })
+        Ok(if nothing_to_do && !self.request.recreate_pods { Outcome::NothingToDo } else { Outcome::Done })
     }
 
     async fn find_ground(&mut self) -> Result<Ground, Failure> {
@@ -145,16 +145,17 @@ impl Installation {
         self.run.tell(Event::StepFinished { step, summary, result, elapsed: begun.elapsed() });
     }
 
-    fn show(&self, ground: &Ground) {
+    fn show(&self, ground: &Ground) -> Result<(), Failure> {
         let impact = ground.impact();
         if self.request.output == Output::Text && self.request.extent != Extent::Everything {
             self.run.reporter().pause();
-            report::data(&report::plan::text(&ground.plan, &impact));
+            report::data(&report::plan::text(&ground.plan, &impact))?;
         } else if self.request.output == Output::Text && !ground.plan.is_empty() {
             self.run.reporter().pause();
             report::note(report::plan::text(&ground.plan, &impact).trim_end());
         }
         self.run.tell(Event::plan_made(ground.plan.clone(), impact));
+        Ok(())
     }
 
     /// Has the server try the changes of existing objects: a field that somebody else owns is found before anything is
@@ -229,7 +230,7 @@ impl Installation {
             _ => format!(" that it can try; {skipped} need what only the install makes"),
         };
         report::note(&format!("(server dry run) the server accepts every object{untried}; nothing was changed"));
-        Ok(Outcome::NothingToDo)
+        Ok(Outcome::Planned)
     }
 
     async fn sanity_check(&self, ground: &Ground) -> Result<(), Failure> {

@@ -51,7 +51,7 @@ pub(crate) async fn wait(run: &Run, nodes: &[NodeFact], limit: Option<Duration>)
             standing(&state)
         })
         .await?;
-        let summary = format!("{part}: {done} Provisioned");
+        let summary = format!("{done} Provisioned");
         run.tell(Event::StageFinished {
             stage: name,
             summary,

@@ -80,7 +80,8 @@ impl ValueSources {
         for (_, text) in set_files {
             // Asked for the paths only; the layers below ask again for the contents.
             ValueLayers::new().add_set_file(text, &mut |path| {
-                let content = std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))?;
+                let content =
+                    read_limited(Path::new(path)).map_err(|reason| format!("cannot read {path}: {reason}"))?;
                 sources.contents.insert(path.to_owned(), content.clone());
                 Ok(content)
             })?;
@@ -108,18 +109,22 @@ impl ValueSources {
 }
 
 fn read_values_file(path: &Path) -> Result<String, Failure> {
-    let unusable = |reason: String| Failure::new(Kind::Failed, format!("values file {}: {reason}", path.display()));
+    read_limited(path).map_err(|reason| Failure::new(Kind::Failed, format!("values file {}: {reason}", path.display())))
+}
+
+/// Reads a text of bounded size; `-` is stdin.
+fn read_limited(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().lock().take(VALUES_FILE_LIMIT + 1).read_to_end(&mut bytes)
     } else {
         std::fs::File::open(path).and_then(|file| file.take(VALUES_FILE_LIMIT + 1).read_to_end(&mut bytes))
     };
-    read.map_err(|error| unusable(error.to_string()))?;
+    read.map_err(|error| error.to_string())?;
     if bytes.len() as u64 > VALUES_FILE_LIMIT {
-        return Err(unusable(format!("it is larger than {} MiB", VALUES_FILE_LIMIT / 1024 / 1024)));
+        return Err(format!("it is larger than {} MiB", VALUES_FILE_LIMIT / 1024 / 1024));
     }
-    String::from_utf8(bytes).map_err(|_| unusable("it is not UTF-8 text".to_owned()))
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
 }
 
 /// One release as it should be.

@@ -80,7 +80,7 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
         })
         .await?;
     }
-    let summary = format!("recreate-pods: {recreated} recreated, {} left to their owners", ownerless.len());
+    let summary = format!("{recreated} recreated{}", left(ownerless.len()));
     run.tell(Event::StageFinished {
         stage: stage.to_owned(),
         summary,
@@ -88,6 +88,10 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
         elapsed: begun.elapsed(),
     });
     Ok(())
+}
+
+fn left(ownerless: usize) -> String {
+    if ownerless == 0 { String::new() } else { format!(", {ownerless} that nobody would create again left alone") }
 }
 
 fn older(watched: &[Watched]) -> Vec<PodOnNetwork> {

@@ -25,7 +25,7 @@ pub(crate) fn is_waited_for(stage: StageName) -> bool {
 
 /// What applying a stage came to, one line.
 pub(crate) fn applied(stage: &Stage) -> String {
-    format!("{}: {}", stage.name.as_str(), done(&stage.changes))
+    done(&stage.changes)
 }
 
 /// How many objects met which fate, once it has happened.
@@ -62,19 +62,19 @@ pub(crate) async fn wait(
             let definitions = wanted("CustomResourceDefinition");
             let limit = limit.unwrap_or(timing.part_timeout);
             await_definitions(run, &definitions, limit).await?;
-            Ok(Some(format!("definitions: {} Established", definitions.len())))
+            Ok(Some(format!("{} Established", definitions.len())))
         }
         StageName::Daemon => {
             for reference in wanted("DaemonSet") {
                 await_daemon(run, &reference, nodes, limit.unwrap_or(timing.daemon_timeout)).await?;
             }
-            Ok(Some(format!("daemon: Ready on {nodes} of {nodes} nodes")))
+            Ok(Some(format!("Ready on {nodes} of {nodes} nodes")))
         }
         StageName::Operator => {
             for reference in wanted("Deployment") {
                 await_operator(run, &reference, limit.unwrap_or(timing.part_timeout)).await?;
             }
-            Ok(Some("operator: Ready".to_owned()))
+            Ok(Some("Ready".to_owned()))
         }
         _ => Ok(None),
     }

@@ -39,7 +39,7 @@ fn row(text: &mut String, result: &CheckResult) {
         let _infallible = writeln!(text, "  {style}{sign}{style:#} {title} {FAINT}({message}){FAINT:#}");
         return;
     }
-    let _infallible = writeln!(text, "  {style}{sign}{style:#} {title}: {message} {FAINT}[{id}]{FAINT:#}");
+    let _infallible = writeln!(text, "  {style}{sign}{style:#} {message} {FAINT}[{id}]{FAINT:#}");
     for seen in result.evidence.iter().take(EVIDENCE_SHOWN) {
         let _infallible = writeln!(
             text,

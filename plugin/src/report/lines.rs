@@ -101,8 +101,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
             lines.extend(last_event.iter().map(|event| format!("    last event: {event}")));
             lines.join("\n")
         }
-        Event::StageFinished { summary, elapsed, result, .. } => {
-            format!("  {} {summary} {FAINT}({}){FAINT:#}", sign(*result), clock(*elapsed))
+        Event::StageFinished { stage, summary, elapsed, result } => {
+            format!("  {} {}: {summary} {FAINT}({}){FAINT:#}", sign(*result), stage_title(stage), clock(*elapsed))
         }
         Event::Warning { message, .. } => format!("{WARN}warning:{WARN:#} {message}"),
         Event::Hint { message } => format!("{HINT}next:{HINT:#} {message}"),

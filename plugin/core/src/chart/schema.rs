@@ -43,24 +43,25 @@ pub(super) fn compile(chart: &Chart) -> Result<Option<Validator>, ChartError> {
 }
 
 pub(super) fn validate(chart: &Chart, merged: &Merged) -> Result<Vec<SchemaFailure>, ChartError> {
-    let Some(validator) = compile(chart)? else { return Ok(Vec::new()) };
+    let (Some(validator), Some(text)) = (compile(chart)?, &chart.schema) else { return Ok(Vec::new()) };
+    let schema: Value = serde_json::from_str(text).unwrap_or_default();
     // Whole floats are integers to people and in messages.
     let values = with_plain_numbers(merged.values.clone());
     let mut failures = Vec::new();
     for error in validator.iter_errors(&values) {
-        describe(&error, merged, &mut failures);
+        describe(&error, &schema, merged, &mut failures);
     }
     failures.dedup();
     Ok(failures)
 }
 
-fn describe(error: &ValidationError<'_>, merged: &Merged, failures: &mut Vec<SchemaFailure>) {
+fn describe(error: &ValidationError<'_>, schema: &Value, merged: &Merged, failures: &mut Vec<SchemaFailure>) {
     let path: Vec<String> = error.instance_path().as_str().split('/').skip(1).map(unescape).collect();
     if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
         for key in unexpected {
             let mut path = path.clone();
             path.push(key.clone());
-            let known = sibling_names(error, merged, &path);
+            let known = right_names(error, schema);
             let hint = nearest(key, known.iter().map(String::as_str));
             let hint = hint.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
             failures.push(failure(merged, &path, format!("unknown value{hint}")));
@@ -70,22 +71,11 @@ fn describe(error: &ValidationError<'_>, merged: &Merged, failures: &mut Vec<Sch
     failures.push(failure(merged, &path, message(error)));
 }
 
-/// The names that would have been right: what the chart has beside the unknown key.
-fn sibling_names(error: &ValidationError<'_>, merged: &Merged, path: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = match error.instance().as_object() {
-        Some(fields) => fields.keys().filter(|key| path.last() != Some(key)).cloned().collect(),
-        None => Vec::new(),
-    };
-    let parent = &path[..path.len() - 1];
-    names.extend(
-        merged
-            .origins
-            .keys()
-            .filter(|known| known.starts_with(parent))
-            .filter_map(|known| known.get(parent.len()).cloned()),
-    );
-    names.retain(|name| path.last() != Some(name));
-    names
+/// The names that would have been right: those that the schema lists at this place.
+fn right_names(error: &ValidationError<'_>, schema: &Value) -> Vec<String> {
+    let place = error.schema_path().as_str().rsplit_once('/').map_or("", |(parent, _)| parent);
+    let properties = schema.pointer(&format!("{place}/properties")).and_then(Value::as_object);
+    properties.into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
 fn message(error: &ValidationError<'_>) -> String {
@@ -144,7 +134,8 @@ fn failure(merged: &Merged, path: &[String], message: String) -> SchemaFailure {
     let inside = || {
         merged.origins.iter().find(|(known, _)| !path.is_empty() && known.starts_with(path)).map(|(_, origin)| origin)
     };
-    let origin = merged.origin(path).or_else(inside).map(ToString::to_string);
+    let own = merged.origins.get(path).or_else(|| merged.maps.get(path));
+    let origin = own.or_else(|| merged.origin(path)).or_else(inside).map(ToString::to_string);
     SchemaFailure { origin, field: path.join("."), message }
 }
 

@@ -97,6 +97,8 @@ pub struct Merged {
     pub config: Value,
     /// The origin of every leaf.
     pub origins: BTreeMap<Vec<String>, Origin>,
+    /// Where each map was written last, for messages about a whole map.
+    pub(super) maps: Origins,
 }
 
 impl Merged {
@@ -223,6 +225,18 @@ impl ValueLayers {
         Ok((user, origins))
     }
 
+    /// Where each map of the files was written last.
+    fn maps(&self) -> Origins {
+        let mut maps = BTreeMap::new();
+        for (source, values, locations) in &self.files {
+            maps_of(&Value::Object(values.clone()), &mut Vec::new(), &mut |path| {
+                let line = locations.get(path).map(|position| position.line);
+                maps.insert(path.to_vec(), Origin { source: source.clone(), line });
+            });
+        }
+        maps
+    }
+
     /// Merges all layers over the chart's defaults and checks the result against its schema.
     pub fn merge(&self, chart: &Chart) -> Result<Merged, ValuesError> {
         let merged = self.merge_unchecked(chart)?;
@@ -239,7 +253,7 @@ impl ValueLayers {
         let config = with_plain_numbers(Value::Object(user.clone()));
         let values = Value::Object(coalesce(user, &chart.values));
         let origins = origins(chart, &values, &user_origins);
-        Ok(Merged { values, config, origins })
+        Ok(Merged { values, config, origins, maps: self.maps() })
     }
 }
 
@@ -276,6 +290,16 @@ pub(super) fn leaves(value: &Value, path: &mut Vec<String>, visit: &mut dyn FnMu
         }
         Value::Object(_) if path.is_empty() => {}
         leaf => visit(path, leaf),
+    }
+}
+
+/// Visits every map below the top.
+fn maps_of(value: &Value, path: &mut Vec<String>, visit: &mut dyn FnMut(&[String])) {
+    for (key, value) in value.as_object().into_iter().flatten().filter(|(_, value)| value.is_object()) {
+        path.push(key.clone());
+        visit(path);
+        maps_of(value, path, visit);
+        path.pop();
     }
 }
 

@@ -36,7 +36,9 @@ fn judged(facts: &Facts, part: Part, closer: impl Fn(&PartState) -> Verdict) -> 
 }
 
 fn fine(state: &PartState) -> Verdict {
-    Verdict::pass(format!("{} {} Provisioned", state.done, state.part))
+    let part = state.part.to_string();
+    let noun = if state.done == 1 { part.trim_end_matches('s') } else { part.as_str() };
+    Verdict::pass(format!("{} {noun} Provisioned", state.done))
 }
 
 pub(super) fn droplets(facts: &Facts, _: &Options) -> Verdict {

@@ -162,6 +162,7 @@ impl Problem {
 pub(super) fn grouped(noun: &str, total: usize, problems: Vec<Problem>, otherwise: Status) -> Verdict {
     if problems.is_empty() {
         return Verdict::pass(match total {
+            0 => format!("no {noun} yet"),
             1 => format!("1 {} fine", singular(noun)),
             _ => format!("all {total} {noun} fine"),
         });

@@ -37,8 +37,8 @@ struct StageRule {
 /// The parts in the order in which they are done one by one. Access and definitions do not need each other.
 const ORDER: &[StageRule] = &[
     StageRule { name: StageName::Namespace, after: &[] },
-    StageRule { name: StageName::Access, after: &[StageName::Namespace] },
     StageRule { name: StageName::Definitions, after: &[StageName::Namespace] },
+    StageRule { name: StageName::Access, after: &[StageName::Namespace] },
     StageRule { name: StageName::Configuration, after: &[StageName::Access, StageName::Definitions] },
     StageRule { name: StageName::Network, after: &[StageName::Configuration] },
     StageRule { name: StageName::Daemon, after: &[StageName::Network] },
