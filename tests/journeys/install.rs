@@ -97,3 +97,23 @@ async fn fifty_nodes_are_installed_within_a_minute() {
     assert!(ended.took < Duration::from_secs(60), "{ended}");
     assert_healthy_and_nothing_doubled(&bed).await;
 }
+
+#[tokio::test]
+async fn a_release_in_a_namespace_of_ones_own_is_found_without_naming_it() {
+    let bed = bed().await;
+    Mizar::install(&bed).args("-n network").run().await.exits(0);
+    Mizar::on(&bed).args("check").run().await.exits(0);
+    Mizar::on(&bed).args("install -y").run().await.exits(0).tells(&["nothing was written"]);
+    let elsewhere = Mizar::install(&bed).args("-n mizar-system").run().await;
+    elsewhere.exits(3).tells(&["namespace network", "mizar-system", "-n network"]);
+    assert!(!names(&bed, "/api/v1/namespaces").await.contains(&"mizar-system".to_owned()));
+}
+
+#[tokio::test]
+async fn an_install_that_does_not_wait_is_waited_for_by_check() {
+    let bed = bed().await;
+    Mizar::install(&bed).args("--wait=false").run().await.exits(0).tells(&["not waited for"]);
+    Mizar::on(&bed).args("check --wait --timeout 60s").run().await.exits(0);
+    Mizar::on(&bed).args("install -y").run().await.exits(0).tells(&["nothing was written"]);
+    assert_healthy_and_nothing_doubled(&bed).await;
+}

@@ -82,7 +82,11 @@ fn point(seed: u64) -> (u64, Duration) {
     };
     let step = WRITES / 10;
     let writes = ((seed - 1) * step + random(step + 1) + seed / 3).clamp(1, WRITES);
-    let pause = if seed.is_multiple_of(3) || writes == WRITES { random(800) } else { 0 };
+    let pause = match writes {
+        WRITES => random(2000),
+        _ if seed.is_multiple_of(3) => random(40 * seed),
+        _ => 0,
+    };
     (writes, Duration::from_millis(pause))
 }
 
