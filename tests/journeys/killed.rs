@@ -58,13 +58,13 @@ impl Writes {
 async fn kill_and_run_again(seed: u64) {
     let bed = bed().await;
     let (writes, pause) = point(seed);
-    let mut seen = Writes::of(&bed);
+    let mut writes_seen = Writes::of(&bed);
     let mut install = Mizar::install(&bed).start();
-    seen.until(&mut install, writes).await;
+    writes_seen.until(&mut install, writes).await;
     tokio::time::sleep(pause).await;
     install.signal(Signal::SIGKILL);
     let killed = install.end().await;
-    println!("seed {seed}: killed after write {} (meant: {writes}) and {pause:?}", seen.count());
+    println!("seed {seed}: killed after write {} (meant: {writes}) and {pause:?}", writes_seen.count());
     assert_eq!(killed.code, None, "seed {seed}: it ended before it was killed\n{killed}");
     Mizar::install(&bed).run().await.exits(0);
     assert_healthy_and_nothing_doubled(&bed).await;
