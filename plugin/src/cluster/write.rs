@@ -78,18 +78,30 @@ impl Cluster {
 
     /// Changes an object by a JSON patch, which carries its own preconditions.
     pub(crate) async fn json_patch(&self, target: &ObjectRef, patch: &Value) -> Result<Value, ApiFailure> {
-        self.patch(target, JSON_PATCH, patch).await
+        self.patch(target, JSON_PATCH, patch, Commit::Store).await
     }
 
     /// Changes an object by a merge patch.
-    pub(crate) async fn merge_patch(&self, target: &ObjectRef, patch: &Value) -> Result<Value, ApiFailure> {
-        self.patch(target, MERGE, patch).await
+    pub(crate) async fn merge_patch(
+        &self,
+        target: &ObjectRef,
+        patch: &Value,
+        commit: Commit,
+    ) -> Result<Value, ApiFailure> {
+        self.patch(target, MERGE, patch, commit).await
     }
 
-    async fn patch(&self, target: &ObjectRef, content_type: &'static str, body: &Value) -> Result<Value, ApiFailure> {
+    async fn patch(
+        &self,
+        target: &ObjectRef,
+        content_type: &'static str,
+        body: &Value,
+        commit: Commit,
+    ) -> Result<Value, ApiFailure> {
         let what = format!("change {target}");
         let path = object(target).ok_or_else(|| self.unknown_kind(&what))?;
-        self.send(&Call::with_json(Method::PATCH, path, what, content_type, body)).await
+        let dry = if commit == Commit::DryRun { "?dryRun=All" } else { "" };
+        self.send(&Call::with_json(Method::PATCH, format!("{path}{dry}"), what, content_type, body)).await
     }
 
     /// Deletes the object with this UID, and no successor of the same name.

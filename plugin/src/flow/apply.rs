@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::{self, StreamExt as _};
 use mizar_core::event::{ApplyResult, Event};
 use mizar_core::object::Object;
-use mizar_core::plan::{Action, Change, Plan, Precondition, Stage};
+use mizar_core::plan::{Action, Change, FieldManager, Plan, Precondition, Stage};
 use serde_json::{Value, json};
 
 use super::gather::CONCURRENCY;
@@ -21,6 +21,28 @@ pub(crate) struct WriteMode {
     without_apply: AtomicBool,
 }
 
+impl WriteMode {
+    /// Applies server-side; nothing is done and nothing returned if this server cannot.
+    async fn apply(
+        &self,
+        cluster: &Cluster,
+        wanted: &Object,
+        manager: FieldManager,
+        commit: Commit,
+    ) -> Result<Option<(Applied, Value)>, ApiFailure> {
+        if self.without_apply.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        match cluster.apply(wanted, manager.as_str(), commit).await {
+            Err(failure) if failure.cause == Cause::UnsupportedPatch => {
+                self.without_apply.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
+            answer => answer.map(Some),
+        }
+    }
+}
+
 /// Writes every change of a stage. All are tried; the failures are told together.
 pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {
     let name = stage.name.as_str();
@@ -29,7 +51,7 @@ pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure>
             if change.writes() {
                 run.go_on()?;
             }
-            let result = write(run.cluster(), run.write_mode(), change).await;
+            let result = write(run.cluster(), run.write_mode(), change, Commit::Store).await;
             if result.is_ok() {
                 let result = match change.action {
                     Action::Create => ApplyResult::Created,
@@ -66,24 +88,28 @@ pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure>
 
 /// Has the server check a stage without storing anything.
 pub(crate) async fn dry_run_stage(cluster: &Cluster, stage: &Stage) -> Vec<ApiFailure> {
+    let mode = &WriteMode::default();
     stream::iter(stage.changes.iter().filter(|change| change.writes()))
-        .map(|change| async move { dry_run(cluster, change).await.err() })
+        .map(|change| async move {
+            let failure = write(cluster, mode, change, Commit::DryRun).await.err()?;
+            not_of_an_older_helm(change, failure)
+        })
         .buffer_unordered(CONCURRENCY)
         .filter_map(std::future::ready)
         .collect()
         .await
 }
 
-/// Tries the changes of existing objects; tells of fields that somebody else owns.
+/// Tries the changes of existing objects; tells of fields that somebody else owns. Servers without server-side apply do
+/// not know who owns what.
 pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure> {
+    let mode = &WriteMode::default();
     let updates = plan.changes().filter(|change| matches!(change.action, Action::Update { .. }));
     let refused: Vec<ApiFailure> = stream::iter(updates)
         .map(|change| async move {
-            let mut failure = dry_run(cluster, change).await.err()?;
-            if let (Cause::Conflict { fields, .. }, Some(_)) = (&mut failure.cause, &change.fold) {
-                // What an older Helm owns becomes ours before it is written.
-                fields.retain(|field| !field.manager.starts_with(change.manager.as_str()));
-            }
+            let desired = change.desired.as_ref()?;
+            let failure = mode.apply(cluster, desired, change.manager, Commit::DryRun).await.err()?;
+            let failure = not_of_an_older_helm(change, failure)?;
             matches!(&failure.cause, Cause::Conflict { fields, .. } if !fields.is_empty()).then_some(failure)
         })
         .buffer_unordered(CONCURRENCY)
@@ -99,23 +125,30 @@ pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure>
     }))
 }
 
-async fn dry_run(cluster: &Cluster, change: &Change) -> Result<(), ApiFailure> {
-    match &change.desired {
-        Some(desired) => cluster.apply(desired, change.manager.as_str(), Commit::DryRun).await.map(drop),
-        None => Ok(()),
+/// What remains of a refused trial without the fields of an older Helm: they become ours before the change is made.
+fn not_of_an_older_helm(change: &Change, mut failure: ApiFailure) -> Option<ApiFailure> {
+    if let (Cause::Conflict { fields, .. }, Some(_)) = (&mut failure.cause, &change.fold)
+        && !fields.is_empty()
+    {
+        fields.retain(|field| !field.manager.starts_with(change.manager.as_str()));
+        if fields.is_empty() {
+            return None;
+        }
     }
+    Some(failure)
 }
 
-async fn write(cluster: &Cluster, mode: &WriteMode, change: &Change) -> Result<(), ApiFailure> {
-    let mut precondition = change.precondition.clone();
-    if let Some(fold) = &change.fold {
+async fn write(cluster: &Cluster, mode: &WriteMode, change: &Change, commit: Commit) -> Result<(), ApiFailure> {
+    // What is only tried may be tried on a newer state than that of the plan: a status changes all the time.
+    let mut precondition = change.precondition.clone().filter(|_| commit == Commit::Store);
+    if let (Some(fold), Commit::Store) = (&change.fold, commit) {
         let folded = cluster.json_patch(&change.object, fold).await?;
         precondition = Some(precondition_of(&folded));
     }
-    match (&change.action, &change.desired) {
-        (Action::Create, Some(desired)) => create(cluster, mode, change, desired).await,
-        (Action::Update { .. }, Some(desired)) => update(cluster, mode, change, desired, precondition.as_ref()).await,
-        (Action::Delete, _) => {
+    match (&change.action, &change.desired, commit) {
+        (Action::Create, Some(desired), _) => create(cluster, mode, change, desired, commit).await,
+        (Action::Update { .. }, _, _) => update(cluster, mode, change, precondition.as_ref(), commit).await,
+        (Action::Delete, _, Commit::Store) => {
             let uid = precondition.map(|precondition| precondition.uid).unwrap_or_default();
             cluster.delete(&change.object, &uid).await
         }
@@ -123,21 +156,22 @@ async fn write(cluster: &Cluster, mode: &WriteMode, change: &Change) -> Result<(
     }
 }
 
-async fn create(cluster: &Cluster, mode: &WriteMode, change: &Change, desired: &Object) -> Result<(), ApiFailure> {
+async fn create(
+    cluster: &Cluster,
+    mode: &WriteMode,
+    change: &Change,
+    desired: &Object,
+    commit: Commit,
+) -> Result<(), ApiFailure> {
     let manager = change.manager.as_str();
-    if !mode.without_apply.load(Ordering::Relaxed) {
-        match cluster.apply(desired, manager, Commit::Store).await {
-            Ok((Applied::Created, _)) => return Ok(()),
-            // An answer may have been lost and the request sent again; only a stranger's object is a conflict.
-            Ok((Applied::Existed, live)) if is_fresh_and_ours(&live, manager) => return Ok(()),
-            Ok((Applied::Existed, _)) => return Err(appeared(cluster, change)),
-            Err(failure) if failure.cause == Cause::UnsupportedPatch => {
-                mode.without_apply.store(true, Ordering::Relaxed);
-            }
-            Err(failure) => return Err(failure),
-        }
+    match mode.apply(cluster, desired, change.manager, commit).await? {
+        Some((Applied::Created, _)) => return Ok(()),
+        // An answer may have been lost and the request sent again; only a stranger's object is a conflict.
+        Some((Applied::Existed, live)) if is_fresh_and_ours(&live, manager) => return Ok(()),
+        Some((Applied::Existed, _)) => return Err(appeared(cluster, change)),
+        None => {}
     }
-    match cluster.create(desired, manager, Commit::Store).await {
+    match cluster.create(desired, manager, commit).await {
         Err(failure) if failure.cause == Cause::AlreadyExists => Err(appeared(cluster, change)),
         other => other.map(drop),
     }
@@ -147,30 +181,27 @@ async fn update(
     cluster: &Cluster,
     mode: &WriteMode,
     change: &Change,
-    desired: &Object,
     precondition: Option<&Precondition>,
+    commit: Commit,
 ) -> Result<(), ApiFailure> {
-    if !mode.without_apply.load(Ordering::Relaxed) {
-        let mut body = desired.value().clone();
-        if let Some(precondition) = precondition {
-            body["metadata"]["uid"] = json!(precondition.uid);
-            body["metadata"]["resourceVersion"] = json!(precondition.resource_version);
-        }
-        let body = Object::new(body).expect("it was an object before its metadata grew");
-        match cluster.apply(&body, change.manager.as_str(), Commit::Store).await {
-            Ok(_) => return Ok(()),
-            Err(failure) if failure.cause == Cause::UnsupportedPatch => {
-                mode.without_apply.store(true, Ordering::Relaxed);
-            }
-            Err(failure) => return Err(failure),
+    if let Some(desired) = &change.desired {
+        let body = Object::new(conditional(desired.value().clone(), precondition))
+            .expect("it was an object before its metadata grew");
+        if mode.apply(cluster, &body, change.manager, commit).await?.is_some() {
+            return Ok(());
         }
     }
-    let mut patch = change.merge_patch.clone().unwrap_or_else(|| json!({}));
+    let patch = conditional(change.merge_patch.clone().unwrap_or_else(|| json!({})), precondition);
+    cluster.merge_patch(&change.object, &patch, commit).await.map(drop)
+}
+
+/// Makes the server refuse a change of anything but what was planned from.
+fn conditional(mut body: Value, precondition: Option<&Precondition>) -> Value {
     if let Some(precondition) = precondition {
-        patch["metadata"]["uid"] = json!(precondition.uid);
-        patch["metadata"]["resourceVersion"] = json!(precondition.resource_version);
+        body["metadata"]["uid"] = json!(precondition.uid);
+        body["metadata"]["resourceVersion"] = json!(precondition.resource_version);
     }
-    cluster.merge_patch(&change.object, &patch).await.map(drop)
+    body
 }
 
 /// Whether nobody but `manager` has set a field of the object: then it is the one that our own lost request made.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use mizar_core::object::ObjectRef;
 use mizar_core::release::history::DEFAULT_LIMIT;
+use mizar_core::release::record::CLIENT_SIDE_APPLY;
 use mizar_core::release::secret::{Writing, to_secret};
 use mizar_core::release::{History, NewRelease, RecordError, Release, Status, StoredRelease};
 use serde_json::{Value, json};
@@ -101,7 +102,9 @@ pub(crate) async fn begin(cluster: &Cluster, history: &History, content: NewRele
         delete(cluster, surplus).await?;
     }
     let stored = cluster.create(&secret, RECORD_MANAGER, Commit::Store).await?;
-    Ok(Revision { release, resource_version: resource_version(&stored) })
+    let mut revision = Revision { release, resource_version: String::new() };
+    revision.take_answer(&stored);
+    Ok(revision)
 }
 
 fn fresh(earlier: Option<&Release>, content: NewRelease, revision: u64, now: Timestamp) -> Release {
@@ -165,8 +168,18 @@ impl Revision {
         let writing = Writing::Again { resource_version: &self.resource_version };
         let secret = to_secret(&self.release, writing, Timestamp::now())?;
         let stored = cluster.replace(&secret, RECORD_MANAGER, None).await?;
-        self.resource_version = resource_version(&stored);
+        self.take_answer(&stored);
         Ok(())
+    }
+
+    /// Notes what the server answered to a write of the record.
+    fn take_answer(&mut self, stored: &Value) {
+        stored["metadata"]["resourceVersion"].as_str().unwrap_or_default().clone_into(&mut self.resource_version);
+        // Helm changes objects in the way that the record names. A server that does not note who set which field has
+        // no server-side apply, so nothing was written by it; and Helm would fail if it asked for it.
+        if stored["metadata"]["managedFields"].as_array().is_none_or(Vec::is_empty) {
+            CLIENT_SIDE_APPLY.clone_into(&mut self.release.apply_method);
+        }
     }
 }
 
@@ -178,10 +191,6 @@ async fn delete(cluster: &Cluster, stored: &StoredRelease) -> Result<(), Failure
         name: stored.secret.clone(),
     };
     Ok(cluster.delete(&reference, stored.uid.as_deref().unwrap_or_default()).await?)
-}
-
-fn resource_version(secret: &Value) -> String {
-    secret["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()
 }
 
 impl From<RecordError> for Failure {
