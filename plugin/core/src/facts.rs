@@ -5,6 +5,7 @@
 mod access;
 mod cluster;
 mod mizar;
+mod placement;
 mod reading;
 mod source;
 mod workload;
@@ -25,6 +26,7 @@ pub use cluster::{
 pub use mizar::{
     BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, MizarObject, Retry, SubnetFact, VpcFact,
 };
+pub use placement::{Placement, Requirement, Taint, Term, Toleration};
 pub use source::{CLUSTER_RULES_NAMESPACE, Request, Source};
 pub use workload::{ContainerFact, DaemonSetFact, DeploymentFact, HelmMark, Owner, PodFact, PodRole, ReleaseFact};
 

@@ -7,7 +7,6 @@ mod pods;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +15,8 @@ pub use pods::{PodOnNetwork, pods_cut_by_install, pods_that_predate_mizar};
 
 use crate::address::Cidr;
 use crate::facts::{
-    BouncerFact, DaemonSetFact, DividerFact, DropletFact, EndpointFact, Facts, NodeFact, Source, SubnetFact, VpcFact,
+    BouncerFact, DaemonSetFact, DividerFact, DropletFact, EndpointFact, Facts, NodeFact, Placement, Source, SubnetFact,
+    VpcFact,
 };
 
 /// The network that every installation has; the operator makes it when nobody else did.
@@ -179,12 +179,12 @@ impl<'a> Network<'a> {
     }
 }
 
-/// Returns the nodes that Mizar can serve: Linux, not pretended by Kubemark, not lost, and with the labels that the
-/// daemon's node selector asks for.
+/// Returns the nodes that Mizar can serve: Linux, not pretended by Kubemark, not lost, and chosen by the daemon's
+/// placement.
 #[must_use]
-pub fn eligible_nodes<'a>(nodes: &'a [NodeFact], selector: &BTreeMap<String, String>) -> Vec<&'a NodeFact> {
-    let selected = |node: &NodeFact| selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
-    nodes.iter().filter(|node| node.is_linux() && !node.is_hollow() && !node.is_lost() && selected(node)).collect()
+pub fn eligible_nodes<'a>(nodes: &'a [NodeFact], placement: &Placement) -> Vec<&'a NodeFact> {
+    let chosen = |node: &NodeFact| placement.refuses(node).is_none();
+    nodes.iter().filter(|node| node.is_linux() && !node.is_hollow() && !node.is_lost() && chosen(node)).collect()
 }
 
 /// Returns Mizar's DaemonSet, by the name that all installations share.

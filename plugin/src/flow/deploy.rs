@@ -31,7 +31,10 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> 
         operation::settle(run.cluster(), run.namespace(), ground.stored.clone(), |event| run.tell(event)).await?;
     // The one change that comes before the intent: it has to lie somewhere.
     for stage in ground.plan.stages.iter().filter(|stage| stage.name == StageName::Namespace) {
+        let begun = Instant::now();
+        run.tell(started(stage));
         apply::apply_stage(run, stage).await?;
+        run.tell(finished(stage, workloads::applied(stage), begun));
     }
     if let (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) = (&claim, &stored) {
         run.tell(Event::Resumed {
@@ -74,6 +77,15 @@ fn new_operation(run: &Run, ground: &Ground) -> NewOperation {
         },
         stages: ground.plan.stages.iter().map(|stage| stage.name.to_string()).collect(),
     }
+}
+
+fn started(stage: &Stage) -> Event {
+    Event::StageStarted { stage: stage.name.to_string(), site: stage.site, total: stage.changes.len() }
+}
+
+fn finished(stage: &Stage, summary: String, begun: Instant) -> Event {
+    let result = StepResult::Succeeded;
+    Event::StageFinished { stage: stage.name.to_string(), summary, result, elapsed: begun.elapsed() }
 }
 
 /// A plan that is being carried out.
@@ -138,7 +150,7 @@ impl Deployment<'_> {
         let run = self.run;
         let name = stage.name.as_str();
         let begun = Instant::now();
-        run.tell(Event::StageStarted { stage: name.to_owned(), site: stage.site, total: stage.changes.len() });
+        run.tell(started(stage));
         if apply {
             run.enter("apply");
             if let Some(held) = &run.held {
@@ -156,8 +168,7 @@ impl Deployment<'_> {
         if let Some(held) = &run.held {
             held.end_stage(name).await;
         }
-        let result = StepResult::Succeeded;
-        run.tell(Event::StageFinished { stage: name.to_owned(), summary, result, elapsed: begun.elapsed() });
+        run.tell(finished(stage, summary, begun));
         Ok(())
     }
 

@@ -102,8 +102,7 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     let report = check::evaluate(Phase::Preflight, &facts, &options);
     let input = PlanInput { live: live.into_iter().map(|object| (Site::Management, object)).collect(), ..input };
     let plan = decide(&input);
-    let selector = prepared.daemon_selector();
-    let nodes = eligible_nodes(facts.nodes.items(), &selector).into_iter().cloned().collect();
+    let nodes = eligible_nodes(facts.nodes.items(), &prepared.placement()).into_iter().cloned().collect();
     Ok((Ground { prepared, records, stored, facts, plan, nodes }, report))
 }
 

@@ -130,6 +130,10 @@ impl Installation {
         let (ground, report) = survey(&self.run, wish, agreed).await?;
         report::findings(self.run.reporter(), &report);
         if !report.is_clear() {
+            if self.request.extent == Extent::PlanOnly {
+                // It was asked for: somebody without the rights may show it to somebody who has them.
+                self.show(&ground)?;
+            }
             return Err(refused(&report));
         }
         if !ground.plan.is_allowed() {
@@ -243,7 +247,9 @@ impl Installation {
         let begun = Instant::now();
         run.tell(Event::StepStarted { step });
         run.enter("check");
-        let (_, report) = judge::judge(run.cluster(), Phase::Health, run.namespace(), None).await?;
+        // Whoever agreed to replace a network must not be failed for what is left of it; `check` goes on to say so.
+        let take_over = self.request.take_over_cni;
+        let (_, report) = judge::judge(run.cluster(), Phase::Health, run.namespace(), None, take_over).await?;
         report::findings(run.reporter(), &report);
         let nodes = ground.nodes.len();
         if report.is_clear() {

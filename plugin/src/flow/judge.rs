@@ -18,6 +18,7 @@ pub(crate) async fn judge(
     phase: Phase,
     namespace: &str,
     plan: Option<facts::Plan>,
+    take_over_cni: bool,
 ) -> Result<(Facts, Report), Failure> {
     let sources = check::sources_of(phase);
     let wanted = Wanted {
@@ -29,7 +30,7 @@ pub(crate) async fn judge(
     };
     let now = Timestamp::now();
     let Gathered { facts, .. } = gather(cluster, wanted, now).await?;
-    let options = Options { namespace: namespace.to_owned(), ..Options::at(now) };
+    let options = Options { namespace: namespace.to_owned(), take_over_cni, ..Options::at(now) };
     let report = check::evaluate(phase, &facts, &options);
     Ok((facts, report))
 }

@@ -41,8 +41,10 @@ pub(crate) async fn wait(run: &Run, nodes: &[NodeFact], limit: Option<Duration>)
             limit: limit.unwrap_or(timing.part_timeout),
             // The operator works in rounds: silence between two of them is no trouble.
             look: timing.operator_rounds_for(nodes.len()),
+            settle: Duration::ZERO,
             stall: timing.stall,
-            pods: "app in (mizar-operator)",
+            // The operator's and the daemons': the network stands still when either is ill.
+            pods: "",
         };
         let mut done = 0;
         wait_until(run, &patience, &mut watches, |watched| {

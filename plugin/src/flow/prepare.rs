@@ -10,7 +10,7 @@ use mizar_core::chart::set::SetFlag;
 use mizar_core::chart::values::{Merged, ValueLayers};
 use mizar_core::chart::{Chart, RenderError};
 use mizar_core::check::access;
-use mizar_core::facts::{self, Facts};
+use mizar_core::facts::{self, Facts, Placement};
 use mizar_core::image::{self, Image};
 use mizar_core::kind;
 use mizar_core::network::built_in_range;
@@ -412,7 +412,11 @@ impl Prepared {
     pub(crate) fn bring(&self, namespace: &str) -> facts::Plan {
         let objects = self.releases.iter().flat_map(|release| release.objects.iter().chain(&release.hooks));
         let objects = objects.map(|staged| staged.object.value());
-        facts::Plan { pod_network: self.pod_network(), needs: access::needs_of(objects, namespace) }
+        facts::Plan {
+            pod_network: self.pod_network(),
+            placement: self.placement(),
+            needs: access::needs_of(objects, namespace),
+        }
     }
 
     /// The range of the pod network: chosen, or built into the operator's image.
@@ -426,13 +430,10 @@ impl Prepared {
         built_in_range(operator.reference.tag.as_deref()?).map(ToOwned::to_owned)
     }
 
-    /// The labels of the nodes that get a daemon.
-    pub(crate) fn daemon_selector(&self) -> BTreeMap<String, String> {
+    /// Which nodes get a daemon.
+    pub(crate) fn placement(&self) -> Placement {
         let objects = self.releases.iter().flat_map(|release| &release.objects);
         let daemon = objects.map(|staged| &staged.object).find(|object| object.kind() == "DaemonSet");
-        let selector =
-            daemon.and_then(|daemon| daemon.value().pointer("/spec/template/spec/nodeSelector")?.as_object());
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        selector.into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
+        daemon.map(|daemon| Placement::from_object(daemon.value())).unwrap_or_default()
     }
 }

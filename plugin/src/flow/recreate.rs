@@ -56,6 +56,7 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
             stage,
             limit: limit.unwrap_or(run.timing().part_timeout),
             look: run.timing().operator_rounds,
+            settle: Duration::ZERO,
             stall: run.timing().stall,
             pods: "",
         };

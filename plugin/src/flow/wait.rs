@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::run::Run;
+use super::workloads::DAEMON_PODS;
 use crate::cluster::read::Listing;
 use crate::cluster::watch::Watched;
 use crate::failure::{Failure, Kind};
@@ -44,6 +45,8 @@ pub(crate) struct Patience<'a> {
     pub limit: Duration,
     /// Without any progress, the pods are looked at after this long.
     pub look: Duration,
+    /// What is done must stay done for this long: a daemon that crashes again and again is ready in between.
+    pub(crate) settle: Duration,
     /// Without any progress, the wait ends after this long.
     pub stall: Duration,
     /// Label selector of the pods to look at, in the release's namespace.
@@ -75,17 +78,25 @@ pub(crate) async fn wait(
     let mut moved = begun;
     let mut next_look = begun + patience.look;
     let mut looks_in_vain = 0;
-    let mut before: Option<Standing> = None;
+    let mut seen: Vec<Standing> = Vec::new();
+    let mut complete_since = None;
     loop {
         let standing = judge(&watches.0);
-        if standing.complete {
+        let settled = if standing.complete {
+            *complete_since.get_or_insert_with(Instant::now) + patience.settle
+        } else {
+            complete_since = None;
+            begun + patience.limit
+        };
+        if standing.complete && settled <= Instant::now() {
             return Ok(());
         }
-        if before.as_ref() != Some(&standing) {
+        // Going back and forth between things that were seen before is no progress.
+        if !seen.contains(&standing) {
             moved = Instant::now();
             next_look = moved + patience.look;
             tell(run, patience, &standing, begun.elapsed());
-            before = Some(standing.clone());
+            seen.push(standing.clone());
         }
         if let Some(reason) = &standing.failed {
             let troubles = look(run, patience).await;
@@ -95,6 +106,7 @@ pub(crate) async fn wait(
         tokio::select! {
             () = watches.changed() => {}
             failure = run.stopped() => return Err(failure),
+            () = sleep_until(settled), if standing.complete => {}
             () = sleep_until(next_look.min(limit)) => {
                 let troubles = look(run, patience).await;
                 if !troubles.is_empty() {
@@ -200,7 +212,7 @@ async fn stuck(
         if let Some(container) = trouble.container.as_ref().filter(|_| trouble.restarts > 0) {
             failure = failure.hint(format!("kubectl -n {} logs {name} -c {container} --previous", run.namespace()));
         }
-    } else if patience.pods.contains("operator") {
+    } else if patience.pods != DAEMON_PODS {
         failure = failure.hint(format!("kubectl -n {} logs deployment/mizar-operator", run.namespace()));
     }
     failure

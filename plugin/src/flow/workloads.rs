@@ -148,7 +148,8 @@ async fn await_operator(run: &Run, reference: &ObjectRef, limit: Duration) -> Re
 
 fn patience<'a>(run: &Run, stage: &'a str, limit: Duration, pods: &'a str) -> Patience<'a> {
     let timing = run.timing();
-    Patience { stage, limit, look: timing.look, stall: timing.stall, pods }
+    let settle = if stage == "daemon" { timing.settle } else { Duration::ZERO };
+    Patience { stage, limit, look: timing.look, settle, stall: timing.stall, pods }
 }
 
 fn lookup(api_version: &str, kind: &str) -> Option<KindInfo> {

@@ -236,7 +236,7 @@ mod tests {
         permissions.rules.insert("kube-system".into(), cluster);
         let mut facts = crate::facts::samples::a_cluster_before();
         facts.permissions = Fetched::Known(permissions);
-        facts.plan = Some(crate::facts::Plan { pod_network: None, needs });
+        facts.plan = Some(crate::facts::Plan { needs, ..crate::facts::Plan::default() });
         let verdict = rights(&facts, &Options::at(facts.gathered_at));
         assert_eq!(verdict.message, "you are not allowed to get configmaps system-source in namespace kube-system");
         assert_eq!(verdict.evidence[0].wanted, "to grant it by Role mizar:system-source");

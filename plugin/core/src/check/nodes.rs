@@ -22,8 +22,8 @@ fn machines(facts: &Facts) -> Vec<&NodeFact> {
 /// Returns the nodes that get a daemon, by the selector of the DaemonSet where there is one.
 pub(super) fn served(facts: &Facts) -> Vec<&NodeFact> {
     let daemon_set = crate::network::daemon_set(facts.daemon_sets.items());
-    let selector = daemon_set.map(|set| set.node_selector.clone()).unwrap_or_default();
-    eligible_nodes(facts.nodes.items(), &selector)
+    let placement = daemon_set.map(|set| set.placement.clone()).unwrap_or_default();
+    eligible_nodes(facts.nodes.items(), &placement)
 }
 
 fn found(node: &NodeFact, field: &str, seen: impl Into<String>, wanted: &str) -> Evidence {
@@ -54,7 +54,8 @@ pub(super) fn ready(facts: &Facts, _: &Options) -> Verdict {
 
 pub(super) fn eligible(facts: &Facts, _: &Options) -> Verdict {
     let nodes = facts.nodes.items();
-    let eligible = eligible_nodes(nodes, &std::collections::BTreeMap::new());
+    let placement = facts.plan.as_ref().map(|plan| plan.placement.clone()).unwrap_or_default();
+    let eligible = eligible_nodes(nodes, &placement);
     let left_out = |node: &NodeFact| {
         if node.is_hollow() {
             Some(Problem::new(
@@ -70,7 +71,9 @@ pub(super) fn eligible(facts: &Facts, _: &Options) -> Verdict {
                 found(node, "status.conditions[Ready]", "Unknown", "True or False").since(node.readiness_since);
             Some(Problem::new(&node.name, "its kubelet no longer reports", evidence))
         } else {
-            None
+            let reason = placement.refuses(node)?;
+            let evidence = found(node, "metadata.labels, spec.taints", &reason, "what the daemon's placement asks for");
+            Some(Problem::new(&node.name, reason, evidence))
         }
     };
     let problems: Vec<Problem> = nodes.iter().filter_map(left_out).collect();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::placement::Taint;
 use super::reading::{condition, flag, list, map, text, text_or_blank, texts, time};
 use super::{Absorb, facts_from_objects};
 
@@ -103,6 +104,8 @@ pub struct NodeFact {
     pub kubelet_version: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Its taints.
+    pub taints: Vec<Taint>,
 }
 
 impl NodeFact {
@@ -138,6 +141,7 @@ impl NodeFact {
             container_runtime: info("containerRuntimeVersion"),
             kubelet_version: info("kubeletVersion"),
             labels: map(object, "/metadata/labels"),
+            taints: Taint::of_node(object),
         }
     }
 

@@ -259,6 +259,7 @@ pub(crate) fn a_cluster_before() -> Facts {
         plan: Some(Plan {
             pod_network: Some("10.20.0.0/16".into()),
             needs: crate::check::access::needs_of([], "mizar-system"),
+            ..Plan::default()
         }),
     }
 }

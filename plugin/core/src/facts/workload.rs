@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::facts_from_objects;
+use super::placement::Placement;
 use super::reading::{condition, count, flag, generation, list, map, text, text_or_blank, time};
 
 /// The release that an object says it belongs to, by Helm's annotations.
@@ -225,8 +226,8 @@ pub struct DaemonSetFact {
     pub images: Vec<String>,
     /// Its `FEATUREGATE_…` variables.
     pub gates: BTreeMap<String, String>,
-    /// The labels that a node must have.
-    pub node_selector: BTreeMap<String, String>,
+    /// Which nodes its pods go to.
+    pub placement: Placement,
 }
 
 impl DaemonSetFact {
@@ -248,7 +249,7 @@ impl DaemonSetFact {
             updated: number("updatedNumberScheduled"),
             images,
             gates,
-            node_selector: map(object, "/spec/template/spec/nodeSelector"),
+            placement: Placement::from_object(object),
         }
     }
 }

@@ -3,7 +3,7 @@ use crate::facts::samples::*;
 use crate::facts::{MizarObject, PodFact, PodRole, Readiness};
 
 fn part(facts: &Facts, part: Part) -> PartState {
-    let nodes = eligible_nodes(facts.nodes.items(), &BTreeMap::new());
+    let nodes = eligible_nodes(facts.nodes.items(), &Placement::default());
     Network::of(facts, &nodes).part(part)
 }
 
@@ -18,7 +18,7 @@ fn init(object: &mut MizarObject) {
 #[test]
 fn a_finished_network_is_done_in_every_part() {
     let facts = a_healthy_cluster();
-    let nodes = eligible_nodes(facts.nodes.items(), &BTreeMap::new());
+    let nodes = eligible_nodes(facts.nodes.items(), &Placement::default());
     for state in Network::of(&facts, &nodes).converge() {
         assert!(state.is_done(), "{state:?}");
     }
@@ -27,7 +27,7 @@ fn a_finished_network_is_done_in_every_part() {
 #[test]
 fn an_empty_network_is_done_in_no_part_and_says_what_each_waits_for() {
     let facts = a_cluster_before();
-    let nodes = eligible_nodes(facts.nodes.items(), &BTreeMap::new());
+    let nodes = eligible_nodes(facts.nodes.items(), &Placement::default());
     let states = Network::of(&facts, &nodes).converge();
     assert!(states.iter().all(|state| !state.is_done() && state.failed.is_none()), "{states:?}");
     let first: Vec<String> = states.iter().map(|state| waits(state)[0].clone()).collect();
@@ -168,11 +168,13 @@ fn nodes_are_eligible_when_they_run_linux_are_real_report_and_are_selected() {
     nodes[2].readiness = Readiness::Lost;
     nodes[3].readiness = Readiness::NotReady;
     nodes[4].labels.insert("network".into(), "mizar".into());
-    let names = |selector: &BTreeMap<String, String>| {
-        eligible_nodes(&nodes, selector).iter().map(|node| node.name.clone()).collect::<Vec<_>>()
+    let names = |selector: &[(&str, &str)]| {
+        let selector = selector.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let placement = Placement { selector, ..Placement::default() };
+        eligible_nodes(&nodes, &placement).iter().map(|node| node.name.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(names(&BTreeMap::new()), ["node-4", "node-5", "node-6"]);
-    assert_eq!(names(&BTreeMap::from([("network".into(), "mizar".into())])), ["node-5"]);
+    assert_eq!(names(&[]), ["node-4", "node-5", "node-6"]);
+    assert_eq!(names(&[("network", "mizar")]), ["node-5"]);
 }
 
 #[test]
