@@ -15,3 +15,4 @@ mod proxy;
 mod readonly;
 mod refused;
 mod rerun;
+mod unwell_server;

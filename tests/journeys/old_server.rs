@@ -1,12 +1,12 @@
-//! Servers that are not like today's: one of the age of Kubernetes 1.15, as Arktos is, which knows no server-side apply
-//! and keeps no book of who set which field; and servers that are busy or say nothing.
+//! A server of the age of Kubernetes 1.15, as Arktos is: it knows no server-side apply and does not note who set which
+//! field.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderValue, Response, Uri, header};
+use http::{HeaderValue, Uri, header};
 use mizar_bed::Bed;
 use mizar_core::release::History;
 use nix::sys::signal::Signal;
@@ -16,7 +16,7 @@ use crate::cli::{Mizar, root};
 use crate::cluster::{
     NAMESPACE, address_of_new_pod, assert_healthy_and_nothing_doubled, bed, get, identities, items, names, patch,
 };
-use crate::proxy::{Asked, Manner, Proxy, Verdict, page_not_found, status};
+use crate::proxy::{Asked, Manner, Proxy, Verdict, is_write, page_not_found, status, take_one};
 
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
@@ -280,15 +280,6 @@ impl Manner for Stuck {
     }
 }
 
-fn is_write(request: &Parts) -> bool {
-    request.method != "GET" && !request.uri.path().contains("/selfsubject")
-}
-
-/// Takes one of a number, unless there is none left.
-fn take_one(number: &AtomicUsize) -> bool {
-    number.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
-}
-
 #[tokio::test]
 async fn a_run_that_was_killed_between_two_writes_is_gone_on_with() {
     let bed = bed().await;
@@ -329,77 +320,4 @@ async fn helm_goes_on_with_what_was_installed_on_an_old_server() {
     assert_eq!(identities(&old.bed).await, before, "nothing restarts");
     old.install("").run().await.exits(0);
     assert_healthy_and_nothing_doubled(&old.bed).await;
-}
-
-/// A server that takes connections and never says a word.
-struct Silent;
-
-impl Manner for Silent {
-    fn receive(&self, _request: &mut Parts) -> Verdict {
-        Verdict::Silence
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_never_answers_is_called_unreachable_after_ten_seconds() {
-    let bed = bed().await;
-    let proxy = Proxy::before(&bed, Silent).await;
-    for line in ["check", "install --profile dev -y"] {
-        let ended = Mizar::on(&bed).env("KUBECONFIG", proxy.kubeconfig()).args(line).run().await;
-        ended.exits(4).tells(&["no answer within 10 s", "kubectl get --raw /readyz"]);
-        assert!(ended.took < Duration::from_secs(12), "{ended}");
-    }
-}
-
-/// A server that has no time for some requests, as often as it is told.
-struct Busy {
-    is_meant: fn(&Parts) -> bool,
-    refusals: AtomicUsize,
-    answer: fn() -> Response<String>,
-}
-
-impl Manner for Busy {
-    fn receive(&self, request: &mut Parts) -> Verdict {
-        if (self.is_meant)(request) && take_one(&self.refusals) {
-            Verdict::Answer((self.answer)())
-        } else {
-            Verdict::Forward
-        }
-    }
-}
-
-fn asking_for_patience(mut answer: Response<String>) -> Response<String> {
-    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
-}
-
-#[tokio::test]
-async fn a_list_that_is_refused_once_is_asked_for_again_and_people_are_told() {
-    let bed = bed().await;
-    let busy = Busy {
-        is_meant: |request| request.uri.path() == "/api/v1/nodes",
-        refusals: AtomicUsize::new(1),
-        answer: || asking_for_patience(status(503, "ServiceUnavailable", "the server is warming up")),
-    };
-    let proxy = Proxy::before(&bed, busy).await;
-    let ended = Mizar::on(&bed).env("KUBECONFIG", proxy.kubeconfig()).args("check --pre").run().await;
-    ended.exits(0).tells(&["list nodes", "warming up", "trying again in 1.0 s"]);
-}
-
-#[tokio::test]
-async fn a_write_that_is_refused_for_now_is_sent_again() {
-    let bed = bed().await;
-    let busy = Busy {
-        is_meant: is_write,
-        refusals: AtomicUsize::new(3),
-        // What the server's flow control sends is plain text.
-        answer: || {
-            let text = "Too many requests, please try again later.\n".to_owned();
-            asking_for_patience(Response::builder().status(429).body(text).unwrap())
-        },
-    };
-    let proxy = Proxy::before(&bed, busy).await;
-    let ended = Mizar::install(&bed).env("KUBECONFIG", proxy.kubeconfig()).run().await;
-    ended.exits(0).tells(&["HTTP 429", "trying again in 1.0 s"]);
-    assert_healthy_and_nothing_doubled(&bed).await;
 }

@@ -4,8 +4,9 @@
 //! What the manner lets through is sent on as a role of the bed, whoever asks, and under the sender's own User-Agent, so
 //! the audit log shows what has got through. Watches are passed on event by event. The proxy ends when it is dropped.
 
-use std::convert::Infallible;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub(crate) enum Verdict {
     Answer(Response<String>),
     /// It is never answered.
     Silence,
+    /// It is sent on, and the connection is cut before the answer.
+    Lose,
 }
 
 /// A request as it was asked, whatever became of it.
@@ -78,6 +81,16 @@ pub(crate) fn page_not_found() -> Response<String> {
 
 fn answer(code: u16, content_type: &str, body: String) -> Response<String> {
     Response::builder().status(code).header(header::CONTENT_TYPE, content_type).body(body).unwrap()
+}
+
+/// Whether a request is to change something; asking for one's own rights is not.
+pub(crate) fn is_write(request: &Parts) -> bool {
+    request.method != "GET" && !request.uri.path().contains("/selfsubject")
+}
+
+/// Takes one of a number, unless there is none left.
+pub(crate) fn take_one(number: &AtomicUsize) -> bool {
+    number.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
 }
 
 /// The proxy; dropping it ends it and every connection.
@@ -158,14 +171,13 @@ async fn accept(listener: TcpListener, inner: Arc<Inner>) {
 async fn serve(stream: TcpStream, inner: Arc<Inner>) {
     let service = service_fn(move |request| {
         let inner = inner.clone();
-        async move { Ok::<_, Infallible>(inner.handle(request).await) }
+        async move { inner.handle(request).await }
     });
     // Callers that are killed cut their connections: that is no error here.
     let _cut = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-type Answer = Response<UnsyncBoxBody<Bytes, Error>>;
+type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
 struct Inner {
     client: kube::Client,
@@ -175,16 +187,18 @@ struct Inner {
 }
 
 impl Inner {
-    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+    /// Answers a request; an error cuts the connection.
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Answer> {
         let (mut parts, body) = request.into_parts();
-        let Ok(body) = body.collect().await else {
-            return whole(status(400, "BadRequest", "the request was cut off"));
-        };
-        let body = body.to_bytes();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         self.note(&parts, &body);
         match self.manner.receive(&mut parts) {
             Verdict::Forward => self.forward(parts, body).await,
-            Verdict::Answer(answer) => whole(answer),
+            Verdict::Answer(answer) => Ok(whole(answer)),
+            Verdict::Lose => {
+                self.forward(parts, body).await?;
+                Err(io::Error::other("the answer is lost"))
+            }
             Verdict::Silence => {
                 self.silence.notify_one();
                 std::future::pending().await
@@ -204,16 +218,13 @@ impl Inner {
         self.asked.lock().unwrap().push(asked);
     }
 
-    async fn forward(self: Arc<Self>, mut parts: Parts, body: Bytes) -> Answer {
+    async fn forward(self: Arc<Self>, mut parts: Parts, body: Bytes) -> io::Result<Answer> {
         for own in [header::HOST, header::AUTHORIZATION, header::ACCEPT_ENCODING, header::CONTENT_LENGTH] {
             parts.headers.remove(own);
         }
         let path = parts.uri.path().to_owned();
         let is_watch = parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "watch=true"));
-        let answer = match self.client.send(Request::from_parts(parts, Body::from(body))).await {
-            Ok(answer) => answer,
-            Err(error) => return whole(status(502, "BadGateway", &format!("the proxy got no answer: {error}"))),
-        };
+        let answer = self.client.send(Request::from_parts(parts, Body::from(body))).await.map_err(io::Error::other)?;
         let (mut head, body) = answer.into_parts();
         head.headers.remove(header::CONTENT_LENGTH);
         head.headers.remove(header::TRANSFER_ENCODING);
@@ -221,20 +232,17 @@ impl Inner {
         let is_json = content_type.starts_with("application/json");
         if is_json && is_watch && head.status == StatusCode::OK {
             let body = StreamBody::new(self.events(path, body)).boxed_unsync();
-            return Response::from_parts(head, body);
+            return Ok(Response::from_parts(head, body));
         }
-        let Ok(body) = body.collect().await else {
-            return whole(status(502, "BadGateway", "the proxy got half an answer"));
-        };
-        let mut body = body.to_bytes();
+        let mut body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         if is_json {
             body = self.rewritten(&path, &body);
         }
-        Response::from_parts(head, full(body))
+        Ok(Response::from_parts(head, full(body)))
     }
 
     /// The events of a watch, each sent as soon as its line is complete.
-    fn events(self: Arc<Self>, path: String, body: Body) -> impl Stream<Item = Result<Frame<Bytes>, Error>> {
+    fn events(self: Arc<Self>, path: String, body: Body) -> impl Stream<Item = io::Result<Frame<Bytes>>> {
         let begun = (body.into_data_stream(), Vec::new());
         stream::try_unfold(begun, move |(mut data, mut pending)| {
             let (inner, path) = (self.clone(), path.clone());
@@ -247,7 +255,7 @@ impl Inner {
                         return Ok(Some((Frame::data(Bytes::from(event)), (data, pending))));
                     }
                     match data.next().await {
-                        Some(chunk) => pending.extend_from_slice(&chunk?),
+                        Some(chunk) => pending.extend_from_slice(&chunk.map_err(io::Error::other)?),
                         None => return Ok(None),
                     }
                 }
@@ -266,6 +274,6 @@ fn whole(answer: Response<String>) -> Answer {
     answer.map(|text| full(Bytes::from(text)))
 }
 
-fn full(bytes: Bytes) -> UnsyncBoxBody<Bytes, Error> {
+fn full(bytes: Bytes) -> UnsyncBoxBody<Bytes, io::Error> {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }

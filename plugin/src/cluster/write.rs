@@ -71,9 +71,18 @@ impl Cluster {
         let what = format!("update {reference}");
         let path = object(&reference).ok_or_else(|| self.unknown_kind(&what))?;
         let uri = format!("{path}?fieldManager={manager}");
-        let mut call = Call::with_json(Method::PUT, uri, what, JSON, wanted.value());
+        let mut call = Call::with_json(Method::PUT, uri, what.clone(), JSON, wanted.value());
         call.phase = phase;
-        self.send(&call).await
+        match self.send(&call).await {
+            Err(lost) if matches!(lost.cause, Cause::Lost(_)) => {
+                let mut look = Call::get(path, what);
+                look.phase = phase;
+                let live = self.send(&look).await.map_err(|_| lost)?;
+                // It was replaced, or can be: its resourceVersion lets nobody replace what somebody else wrote.
+                if is_content_of(&live, wanted.value()) { Ok(live) } else { self.send(&call).await }
+            }
+            answer => answer,
+        }
     }
 
     /// Changes an object by a JSON patch, which carries its own preconditions.
@@ -114,5 +123,26 @@ impl Cluster {
             Err(failure) if failure.cause == Cause::NotFound => Ok(()),
             Err(failure) => Err(failure),
         }
+    }
+}
+
+/// Whether an object holds what was wanted, its metadata apart.
+fn is_content_of(live: &Value, wanted: &Value) -> bool {
+    let mut fields = wanted.as_object().into_iter().flatten();
+    fields.all(|(name, value)| name == "metadata" || live.get(name) == Some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_known_again_by_all_that_was_wanted_of_it() {
+        let wanted = json!({"kind": "Secret", "metadata": {"resourceVersion": "1"}, "data": {"a": "MQ=="}});
+        let mut live = json!({"kind": "Secret", "metadata": {"resourceVersion": "2"}, "data": {"a": "MQ=="}});
+        assert!(is_content_of(&live, &wanted));
+        live["data"]["a"] = json!("Mg==");
+        assert!(!is_content_of(&live, &wanted), "somebody else has written it");
+        assert!(!is_content_of(&json!({}), &wanted));
     }
 }
