@@ -155,7 +155,7 @@ impl From<ApiFailure> for Failure {
                 Self::new(Kind::Unreachable, error.to_string()).hint("see what you may do: kubectl auth can-i --list")
             }
             Cause::TimedOut { .. } | Cause::Lost(_) | Cause::Busy { .. } => {
-                Self::new(Kind::Unreachable, error.to_string())
+                Self::new(Kind::Unreachable, format!("{error}; the server is {server}"))
                     .hint("does the server answer? kubectl get --raw /readyz")
             }
             Cause::NotKubernetes { .. } => Self::new(Kind::Unreachable, error.to_string())

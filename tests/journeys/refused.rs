@@ -126,6 +126,11 @@ async fn another_pod_network_is_replaced_only_on_request() {
     assert_nothing_changed(&bed).await;
 
     Mizar::install(&bed).args("--take-over-cni").run().await.exits(0).tells(&["kube-flannel"]);
+    // Two networks on one node work against each other: that is only well once the old one is gone.
+    Mizar::on(&bed).args("check").run().await.exits(1).prints(&["kube-flannel"]);
+    let deleted =
+        bed.kubectl().unwrap().args(["delete", "daemonset", "-n", "kube-flannel", "kube-flannel-ds"]).output();
+    assert!(deleted.unwrap().status.success());
     assert_healthy_and_nothing_doubled(&bed).await;
     Mizar::on(&bed).args("install -y").run().await.exits(0).tells(&["nothing was written"]);
 }

@@ -55,7 +55,7 @@ impl Default for Timing {
         Self {
             connect: Duration::from_secs(5),
             request: Duration::from_secs(30),
-            first_answer: Duration::from_secs(10),
+            first_answer: Duration::from_secs(9),
             retry_for: Duration::from_secs(30),
             retry_pause: Duration::from_millis(500),
             retry_pause_limit: Duration::from_secs(5),
