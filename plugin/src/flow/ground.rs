@@ -67,6 +67,8 @@ pub(crate) async fn wish(
     let recorded = stored.as_ref().map(|stored| &stored.operation.intent);
     let base = records.histories[1].base();
     let helm_values = base.map(|stored| Value::Object(stored.release.config.clone()));
+    // It may ask for the profile, which a line that moves would overwrite.
+    run.reporter().pause();
     let prepared = prepare::prepare(values, recorded, helm_values, run.namespace(), consent)?;
     Ok(Wish { records, stored, prepared })
 }

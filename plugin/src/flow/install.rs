@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mizar_core::check::{Phase, Report};
 use mizar_core::event::{ClusterName, Event, Step, StepResult};
+use mizar_core::kind::MIZAR_GROUP;
 use mizar_core::operation::Outcome;
 use mizar_core::plan::{Change, Plan, Stage, StageName};
 use mizar_core::site::Site;
@@ -93,11 +94,10 @@ impl Installation {
         });
         let ground = self.find_ground().await?;
         self.show(&ground)?;
-        self.refuse_conflicts(&ground.plan).await?;
         match self.request.extent {
             Extent::PlanOnly => return Ok(Outcome::Planned),
             Extent::ServerDryRun => return self.server_dry_run(&ground.plan).await,
-            Extent::Everything => {}
+            Extent::Everything => self.refuse_conflicts(&ground.plan).await?,
         }
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished();
         let step = Step::Deploy;
@@ -105,8 +105,11 @@ impl Installation {
             let summary = "everything is as the charts want it; nothing was written".to_owned();
             let result = StepResult::Skipped;
             self.run.tell(Event::StepFinished { step, summary, result, elapsed: Duration::ZERO });
+            if self.request.recreate_pods {
+                self.ask("Recreate the pods that are older than Mizar?")?;
+            }
         } else {
-            self.ask(&ground)?;
+            self.ask(&format!("Carry out this plan ({})?", ground.plan.counts()))?;
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
@@ -172,7 +175,7 @@ impl Installation {
         }
     }
 
-    fn ask(&self, ground: &Ground) -> Result<(), Failure> {
+    fn ask(&self, question: &str) -> Result<(), Failure> {
         match self.request.consent {
             Consent::Given => Ok(()),
             Consent::CannotAsk => Err(Failure::new(
@@ -182,7 +185,7 @@ impl Installation {
             .hint("read the plan above, then add -y")),
             Consent::Ask => {
                 self.run.reporter().pause();
-                if report::prompt::confirm(&format!("Carry out this plan ({})?", ground.plan.counts())) {
+                if report::prompt::confirm(question) {
                     Ok(())
                 } else {
                     Err(Failure::new(Kind::Failed, "not carried out: nothing was changed"))
@@ -195,26 +198,18 @@ impl Installation {
         self.run.enter("dry-run");
         let mut refused = Vec::new();
         let mut skipped = 0;
+        let makes_namespace = plan
+            .stages
+            .iter()
+            .any(|stage| stage.name == StageName::Namespace && stage.changes.iter().any(Change::writes));
+        // What lives in a namespace, or is of a kind, that only the install makes cannot be tried before.
+        let can_be_tried = |change: &&Change| {
+            let homeless = makes_namespace && change.object.namespace.as_deref() == Some(self.run.namespace());
+            !homeless && change.object.group() != MIZAR_GROUP
+        };
         for stage in &plan.stages {
-            // What lives in a namespace, or is of a kind, that only the install makes cannot be tried before.
-            let namespace_missing = plan
-                .stages
-                .iter()
-                .any(|stage| stage.name == StageName::Namespace && stage.changes.iter().any(Change::writes));
-            let trial = Stage {
-                changes: stage
-                    .changes
-                    .iter()
-                    .filter(|change| {
-                        !(namespace_missing && change.object.namespace.as_deref() == Some(self.run.namespace()))
-                    })
-                    .filter(|change| {
-                        stage.name != StageName::Network || change.object.group() != mizar_core::kind::MIZAR_GROUP
-                    })
-                    .cloned()
-                    .collect(),
-                ..stage.clone()
-            };
+            let changes = stage.changes.iter().filter(can_be_tried).cloned().collect();
+            let trial = Stage { changes, ..stage.clone() };
             skipped += stage.changes.len() - trial.changes.len();
             refused.extend(apply::dry_run_stage(self.run.cluster(), &trial).await);
         }
