@@ -133,7 +133,9 @@ impl Cluster {
                 Err(failure) => failure,
             };
             let pause = failure.asked_pause().unwrap_or_else(|| self.timing.retry_pause_before(attempt));
-            if !failure.may_retry(call.idempotent) || begun.elapsed() + pause > self.timing.retry_for {
+            // A server that answered before is being restarted; nothing was sent to it.
+            let restarting = matches!(failure.cause, Cause::Unreachable(_)) && self.ledger.was_answered();
+            if !(restarting || failure.may_retry(call.idempotent)) || begun.elapsed() + pause > self.timing.retry_for {
                 return Err(failure);
             }
             self.ledger.note_retry(&failure, pause);

@@ -32,8 +32,11 @@ fn host_name() -> String {
     name.unwrap_or_else(|| "unknown".to_owned())
 }
 
+/// Which start of which machine, and whose process numbers: a container may share the first without the second.
 fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|text| text.trim().to_owned()).unwrap_or_default()
+    let Ok(boot) = std::fs::read_to_string("/proc/sys/kernel/random/boot_id") else { return String::new() };
+    let processes = std::fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default();
+    format!("{} {processes}", boot.trim())
 }
 
 /// When a process began, in clock ticks since the machine's start; none if there is no such process.

@@ -50,7 +50,7 @@ pub(crate) struct TargetArgs {
     pub(crate) act_as: Option<String>,
 
     /// Group to act as; may be repeated
-    #[arg(long, value_name = "GROUP", global = true)]
+    #[arg(long, value_name = "GROUP", global = true, requires = "act_as")]
     pub(crate) as_group: Vec<String>,
 
     /// Longest time for one request, such as 10s or 1m; 0 means no limit of ours

@@ -206,7 +206,9 @@ fn choose(config: &mut Kubeconfig, target: &Target) -> Result<KubeConfigOptions,
     };
     let context = context.context.clone().unwrap_or_default();
     let cluster = target.cluster.clone().unwrap_or(context.cluster);
-    let user = target.user.clone().or(context.user);
+    // A context without a user takes what the flags say about one.
+    let about_user = target.token.is_some() || target.impersonate.is_some();
+    let user = target.user.clone().or(context.user).or_else(|| about_user.then(|| "flags".to_owned()));
     for named in config.clusters.iter_mut().filter(|named| named.name == cluster) {
         let cluster = named.cluster.get_or_insert_default();
         if let Some(server) = &target.server {
@@ -226,7 +228,7 @@ fn choose(config: &mut Kubeconfig, target: &Target) -> Result<KubeConfigOptions,
             cluster.certificate_authority_data = None;
         }
     }
-    if target.token.is_some() || target.impersonate.is_some() {
+    if about_user {
         let wanted = user.clone().unwrap_or_default();
         if !config.auth_infos.iter().any(|named| named.name == wanted) {
             config.auth_infos.push(NamedAuthInfo { name: wanted, ..Default::default() });

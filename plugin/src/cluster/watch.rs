@@ -20,6 +20,7 @@ pub(crate) struct Watched {
     events: BoxStream<'static, Result<watcher::Event<DynamicObject>, watcher::Error>>,
     keep: fn(Value) -> Value,
     last_error: Option<String>,
+    listed: bool,
     api_version: String,
     kind: &'static str,
 }
@@ -65,6 +66,7 @@ impl Cluster {
             events,
             keep,
             last_error: None,
+            listed: false,
             api_version: kind.api_version(),
             kind: kind.kind,
         }
@@ -77,12 +79,22 @@ impl Watched {
         self.objects.values()
     }
 
+    /// Whether the collection has been listed: before that, what is not here may still be there.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.listed
+    }
+
+    /// What is followed, `Pod`.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
     /// Why the watch is not working at the moment, if it is not.
     pub(crate) fn trouble(&self) -> Option<&str> {
         self.last_error.as_deref()
     }
 
-    /// Waits for the next change. Cancel-safe; the first call ends when the collection has been listed.
+    /// Waits for the next change, or for trouble. Cancel-safe.
     pub(crate) async fn changed(&mut self) {
         loop {
             match self.events.next().await {
@@ -111,6 +123,7 @@ impl Watched {
             }
             watcher::Event::InitDone => {
                 self.objects = std::mem::take(&mut self.incoming);
+                self.listed = true;
                 return true;
             }
             watcher::Event::Apply(object) => {

@@ -74,7 +74,7 @@ impl Cluster {
         let mut call = Call::with_json(Method::PUT, uri, what.clone(), JSON, wanted.value());
         call.phase = phase;
         match self.send(&call).await {
-            Err(lost) if matches!(lost.cause, Cause::Lost(_)) => {
+            Err(lost) if matches!(lost.cause, Cause::Lost(_) | Cause::TimedOut { .. } | Cause::Busy { .. }) => {
                 let mut look = Call::get(path, what);
                 look.phase = phase;
                 let live = self.send(&look).await.map_err(|_| lost)?;

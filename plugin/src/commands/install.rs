@@ -118,6 +118,10 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
             "--timeout must be longer than nothing; leave the waits out with --wait=false",
         ));
     }
+    if args.recreate_pods && !args.wait {
+        let message = "--recreate-pods needs a network that works: it cannot be used with --wait=false";
+        return Err(Failure::new(Kind::Usage, message));
+    }
     let access = if extent == Extent::PlanOnly { Access::ReadOnly } else { Access::ReadWrite };
     let cluster = context.connect("install", access).await?;
     let request = Request {

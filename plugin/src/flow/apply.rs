@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::{self, StreamExt as _};
 use mizar_core::event::{ApplyResult, Event};
 use mizar_core::object::Object;
+use mizar_core::plan::fold::fold;
 use mizar_core::plan::{Action, Change, FieldManager, Plan, Precondition, Stage};
 use serde_json::{Value, json};
 
@@ -48,7 +49,7 @@ pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure>
     let name = stage.name.as_str();
     let results: Vec<Result<(), Failure>> = stream::iter(&stage.changes)
         .map(|change| async move {
-            if change.writes() {
+            if change.writes() || change.fold.is_some() {
                 run.go_on()?;
             }
             let result = write(run.cluster(), run.write_mode(), change, Commit::Store).await;
@@ -141,8 +142,11 @@ fn not_of_an_older_helm(change: &Change, mut failure: ApiFailure) -> Option<ApiF
 async fn write(cluster: &Cluster, mode: &WriteMode, change: &Change, commit: Commit) -> Result<(), ApiFailure> {
     // What is only tried may be tried on a newer state than that of the plan: a status changes all the time.
     let mut precondition = change.precondition.clone().filter(|_| commit == Commit::Store);
-    if let (Some(fold), Commit::Store) = (&change.fold, commit) {
-        let folded = cluster.json_patch(&change.object, fold).await?;
+    if let (Some(patch), Commit::Store) = (&change.fold, commit) {
+        let folded = match cluster.json_patch(&change.object, patch).await {
+            Err(failure) if is_stale(&failure) => fold_newer(cluster, change, failure).await?,
+            folded => folded?,
+        };
         precondition = Some(precondition_of(&folded));
     }
     match (&change.action, &change.desired, commit) {
@@ -153,6 +157,18 @@ async fn write(cluster: &Cluster, mode: &WriteMode, change: &Change, commit: Com
             cluster.delete(&change.object, &uid).await
         }
         _ => Ok(()),
+    }
+}
+
+/// Folds the object as it is now, since it was written after it was read.
+async fn fold_newer(cluster: &Cluster, change: &Change, stale: ApiFailure) -> Result<Value, ApiFailure> {
+    let live = cluster.get(&change.object).await?.unwrap_or_default();
+    if change.precondition.as_ref().is_some_and(|planned| planned.uid != precondition_of(&live).uid) {
+        return Err(stale);
+    }
+    match fold(&live) {
+        Some(patch) => cluster.json_patch(&change.object, &patch).await,
+        None => Ok(live),
     }
 }
 
@@ -187,12 +203,41 @@ async fn update(
     if let Some(desired) = &change.desired {
         let body = Object::new(conditional(desired.value().clone(), precondition))
             .expect("it was an object before its metadata grew");
-        if mode.apply(cluster, &body, change.manager, commit).await?.is_some() {
-            return Ok(());
+        match mode.apply(cluster, &body, change.manager, commit).await {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) => {}
+            Err(failure) if is_stale(&failure) && precondition.is_some() => {
+                return apply_to_newer(cluster, mode, change, desired, failure).await;
+            }
+            Err(failure) => return Err(failure),
         }
     }
     let patch = conditional(change.merge_patch.clone().unwrap_or_else(|| json!({})), precondition);
     cluster.merge_patch(&change.object, &patch, commit).await.map(drop)
+}
+
+/// Whether the object was written since it was read, by whomever.
+fn is_stale(failure: &ApiFailure) -> bool {
+    matches!(&failure.cause, Cause::Conflict { fields, .. } if fields.is_empty())
+}
+
+/// A status changes all the time, and a person may look at a plan for minutes. The same object is applied to once more:
+/// if somebody else meanwhile set a field that we set, the server says so itself.
+async fn apply_to_newer(
+    cluster: &Cluster,
+    mode: &WriteMode,
+    change: &Change,
+    desired: &Object,
+    stale: ApiFailure,
+) -> Result<(), ApiFailure> {
+    let live = cluster.get(&change.object).await?.unwrap_or_default();
+    let newer = precondition_of(&live);
+    if change.precondition.as_ref().is_none_or(|planned| planned.uid != newer.uid) {
+        return Err(stale);
+    }
+    let body = Object::new(conditional(desired.value().clone(), Some(&newer)))
+        .expect("it was an object before its metadata grew");
+    mode.apply(cluster, &body, change.manager, Commit::Store).await.map(drop)
 }
 
 /// Makes the server refuse a change of anything but what was planned from.

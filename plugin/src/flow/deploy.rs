@@ -10,7 +10,7 @@ use mizar_core::plan::{Change, Stage, StageName};
 use tokio::time::Instant;
 
 use super::ground::Ground;
-use super::operation::{self, Held};
+use super::operation::Held;
 use super::run::Run;
 use super::{apply, network, records, workloads};
 use crate::failure::Failure;
@@ -26,9 +26,8 @@ pub(crate) struct Waiting {
 
 /// Carries out the plan of a ground.
 pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> Result<(), Failure> {
+    run.stop_gently();
     run.enter("apply");
-    let (stored, claim) =
-        operation::settle(run.cluster(), run.namespace(), ground.stored.clone(), |event| run.tell(event)).await?;
     // The one change that comes before the intent: it has to lie somewhere.
     for stage in ground.plan.stages.iter().filter(|stage| stage.name == StageName::Namespace) {
         let begun = Instant::now();
@@ -36,14 +35,16 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> 
         apply::apply_stage(run, stage).await?;
         run.tell(finished(stage, workloads::applied(stage), begun));
     }
-    if let (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) = (&claim, &stored) {
+    if let (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) = (&ground.claim, &ground.stored) {
         run.tell(Event::Resumed {
             id: stored.operation.id.clone(),
             from: stored.operation.holder.to_string(),
             stage: stored.operation.current_stage().map(|stage| stage.name.clone()),
         });
     }
-    let held = Held::begin(run.cluster(), new_operation(run, ground), stored, &claim).await?;
+    let new = new_operation(run, ground);
+    // Fails if anybody wrote the record since it was read: the plan is only as good as what it was made from.
+    let held = Held::begin(run.cluster(), new, ground.stored.clone(), &ground.claim).await?;
     held.end_stage(StageName::Namespace.as_str()).await;
     run.held = Some(held);
     let done = Deployment { run, ground, waiting }.releases().await.map_err(apply::while_applying);
@@ -72,7 +73,10 @@ fn new_operation(run: &Run, ground: &Ground) -> NewOperation {
             profile: ground.prepared.profile.clone(),
             values: ground.prepared.value_layers(),
             releases: revisions
-                .map(|(release, history)| (release.name.clone(), records::revision_of(history)))
+                .map(|(release, history)| {
+                    let ours = ground.our_revision(&release.name);
+                    (release.name.clone(), records::revision_of(history, ours))
+                })
                 .collect(),
         },
         stages: ground.plan.stages.iter().map(|stage| stage.name.to_string()).collect(),
@@ -113,16 +117,22 @@ impl Deployment<'_> {
             }
             let cluster = self.run.cluster();
             self.run.enter("apply");
-            let revision = records::begin(cluster, history, release.content.clone()).await?;
+            self.run.go_on()?;
+            let ours = self.ground.our_revision(&release.name);
+            let revision = records::begin(cluster, history, ours, release.content.clone()).await?;
             match self.stages(&stages).await {
                 Ok(()) => {
+                    self.run.go_on()?;
                     self.run.enter("apply");
                     revision.deployed(cluster, history).await?;
                 }
                 Err(failure) => {
                     self.run.enter("apply");
-                    // As above: the first failure is the one to tell.
-                    let _second_failure = revision.failed(cluster, &failure.message).await;
+                    // Whoever took the change over writes this record now.
+                    if !self.run.held.as_ref().is_some_and(Held::is_lost) {
+                        // As above: the first failure is the one to tell.
+                        let _second_failure = revision.failed(cluster, &failure.message).await;
+                    }
                     return Err(failure);
                 }
             }

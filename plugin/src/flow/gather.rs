@@ -38,6 +38,8 @@ pub(crate) struct Wanted<'a> {
 pub(crate) struct Gathered {
     /// Facts of every source that was asked for.
     pub facts: Facts,
+    /// Why some wanted objects could not be read, if so: then nothing can be planned.
+    pub(crate) unread: Option<ApiFailure>,
     /// Those of the wanted objects that exist.
     pub live: Vec<Object>,
 }
@@ -47,6 +49,7 @@ struct Reading {
     facts: Facts,
     wanted: Vec<ObjectRef>,
     live: Vec<Object>,
+    unread: Option<ApiFailure>,
 }
 
 /// One list, and what it is for.
@@ -73,11 +76,11 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
     match cluster.get_path("/version", "read the server version").await {
         Ok(Some(version)) => facts.absorb_page(Source::Version, &version),
         Ok(None) => facts.mark(Source::Version, Gap::Absent),
-        Err(failure) if ends_everything(&failure) => return Err(failure),
-        Err(failure) => facts.mark(Source::Version, gap_of(&failure)),
+        Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => facts.mark(Source::Version, Gap::Denied),
+        Err(failure) => return Err(failure),
     }
     let errands = errands(wanted.sources, &wanted.objects);
-    let reading = Mutex::new(Reading { facts, wanted: wanted.objects, live: Vec::new() });
+    let reading = Mutex::new(Reading { facts, wanted: wanted.objects, live: Vec::new(), unread: None });
     let lists = stream::iter(errands).map(|errand| run(cluster, errand, &reading)).buffer_unordered(CONCURRENCY);
     lists.try_collect::<()>().await?;
     let single = wanted.sources.iter().copied().filter(|source| *source != Source::Version);
@@ -90,7 +93,7 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
     if wanted.sources.contains(&Source::Permissions) {
         review(cluster, &wanted.namespaces, &mut reading.facts).await?;
     }
-    Ok(Gathered { facts: reading.facts, live: reading.live })
+    Ok(Gathered { facts: reading.facts, live: reading.live, unread: reading.unread })
 }
 
 /// The lists: those of the sources, and one for each further kind of the wanted objects.
@@ -155,17 +158,18 @@ async fn run(cluster: &Cluster, errand: Errand, reading: &Mutex<Reading>) -> Res
         })
         .await;
     let Err(failure) = read else { return Ok(()) };
-    let unserved = failure.is_not_found();
-    match errand.source {
-        _ if ends_everything(&failure) => Err(failure),
-        // Objects of a group that is not served do not exist; any other gap would hide what the plan must know.
-        _ if errand.kind.is_some() && !unserved => Err(failure),
-        Some(source) => {
-            reading.lock().unwrap_or_else(PoisonError::into_inner).facts.mark(source, gap_of(&failure));
-            Ok(())
-        }
-        None => Ok(()),
+    if ends_everything(&failure) {
+        return Err(failure);
     }
+    let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(source) = errand.source {
+        reading.facts.mark(source, gap_of(&failure));
+    }
+    // Objects of a group that is not served do not exist; any other gap hides what a plan must know.
+    if errand.kind.is_some() && !failure.is_not_found() {
+        reading.unread.get_or_insert(failure);
+    }
+    Ok(())
 }
 
 async fn get_single(cluster: &Cluster, source: Source, reading: &Mutex<Reading>) -> Result<(), ApiFailure> {
@@ -235,7 +239,7 @@ impl Reading {
     }
 }
 
-/// Says that no other request has a chance.
+/// Says that no other request has a chance. A slow or lost list is none of that: the server answered before.
 fn ends_everything(failure: &ApiFailure) -> bool {
     matches!(
         failure.cause,
@@ -246,8 +250,6 @@ fn ends_everything(failure: &ApiFailure) -> bool {
             | Cause::NotKubernetes { .. }
             | Cause::Refused(_)
             | Cause::Broken(_)
-            | Cause::TimedOut { .. }
-            | Cause::Lost(_)
     )
 }
 

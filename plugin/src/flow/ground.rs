@@ -8,7 +8,7 @@ use mizar_core::check::{self, Options, Phase, Report, access};
 use mizar_core::facts::{self, Facts, NodeFact, Right, Source};
 use mizar_core::network::eligible_nodes;
 use mizar_core::object::Object;
-use mizar_core::operation::StoredOperation;
+use mizar_core::operation::{Claim, Operation, StoredOperation};
 use mizar_core::plan::{Impact, Plan, PlanInput, ReleaseInput, decide};
 use mizar_core::release::History;
 use mizar_core::site::Site;
@@ -29,6 +29,8 @@ pub(crate) struct Ground {
     pub(crate) records: Records,
     /// Our own record.
     pub(crate) stored: Option<StoredOperation>,
+    /// How a change may begin, by our own record.
+    pub(crate) claim: Claim,
     /// What was read of the cluster.
     pub(crate) facts: Facts,
     /// What has to be done.
@@ -41,36 +43,70 @@ pub(crate) struct Ground {
 pub(crate) struct Wish {
     records: Records,
     stored: Option<StoredOperation>,
+    claim: Claim,
     /// What should be.
     pub(crate) prepared: Prepared,
 }
 
-/// Binary Ready: reads the records, which may hold values to keep, and renders the charts. Settles the run's namespace.
+/// Binary Ready: reads the records, which may hold values to keep, and renders the charts. Settles the run's namespace,
+/// and, for who means to change something, that nobody else is at it: what is read afterwards stays true.
 pub(crate) async fn wish(
     run: &mut Run,
     asked: Option<&str>,
     values: &ValueSources,
     consent: Consent,
+    means_it: bool,
 ) -> Result<Wish, Failure> {
     run.enter("records");
-    let records = records::read(run.cluster(), asked.unwrap_or(DEFAULT_NAMESPACE)).await?;
-    run.namespace = match (asked, &records.namespace) {
-        (Some(asked), Some(found)) if asked != found => {
-            let message =
-                format!("Mizar is already recorded in namespace {found}, not {asked}; a cluster has one Mizar");
-            return Err(Failure::new(Kind::Refused, message).hint(format!("leave out -n, or use -n {found}")));
+    let mut records = records::read(run.cluster(), asked.unwrap_or(DEFAULT_NAMESPACE)).await?;
+    run.namespace = namespace(asked, &records)?;
+    let mut stored = operation::read(run.cluster(), run.namespace()).await?;
+    let mut claim = Claim::Fresh;
+    if means_it {
+        let settled = operation::settle(run.cluster(), run.namespace(), stored, |event| run.tell(event)).await?;
+        (stored, claim) = (settled.stored, settled.claim);
+        if settled.waited {
+            records = records::read(run.cluster(), run.namespace()).await?;
         }
-        (_, Some(found)) => found.clone(),
-        (asked, None) => asked.unwrap_or(DEFAULT_NAMESPACE).to_owned(),
-    };
-    let stored = operation::read(run.cluster(), run.namespace()).await?;
-    let recorded = stored.as_ref().map(|stored| &stored.operation.intent);
-    let base = records.histories[1].base();
-    let helm_values = base.map(|stored| Value::Object(stored.release.config.clone()));
+        records::refuse_pending(&records, |name| our_revision(stored.as_ref(), name))?;
+    }
+    let history = &records.histories[1];
+    let recorded = stored.as_ref().filter(|stored| speaks_for(stored, history)).map(|stored| &stored.operation.intent);
+    let helm_values = history.base().map(|stored| Value::Object(stored.release.config.clone()));
     // It may ask for the profile, which a line that moves would overwrite.
     run.reporter().pause();
     let prepared = prepare::prepare(values, recorded, helm_values, run.namespace(), consent)?;
-    Ok(Wish { records, stored, prepared })
+    Ok(Wish { records, stored, claim, prepared })
+}
+
+fn namespace(asked: Option<&str>, records: &Records) -> Result<String, Failure> {
+    match (asked, &records.namespace) {
+        (Some(asked), Some(found)) if asked != found => {
+            let message =
+                format!("Mizar is already recorded in namespace {found}, not {asked}; a cluster has one Mizar");
+            Err(Failure::new(Kind::Refused, message).hint(format!("leave out -n, or use -n {found}")))
+        }
+        (_, Some(found)) => Ok(found.clone()),
+        (asked, None) => Ok(asked.unwrap_or(DEFAULT_NAMESPACE).to_owned()),
+    }
+}
+
+fn is_unfinished(operation: &Operation) -> bool {
+    operation.outcome.as_ref().is_none_or(|end| !end.outcome.is_success())
+}
+
+/// The revision that our own unfinished run was writing.
+fn our_revision(stored: Option<&StoredOperation>, release: &str) -> Option<u64> {
+    let operation = &stored?.operation;
+    if is_unfinished(operation) { operation.intent.releases.get(release).copied() } else { None }
+}
+
+/// Whether the values of our record are those of what is installed: Helm may have gone on since, or taken all away.
+fn speaks_for(stored: &StoredOperation, history: &History) -> bool {
+    let intended = stored.operation.intent.releases.get("mizar").copied().unwrap_or_default();
+    let newest = history.last().map_or(0, |last| last.release.revision);
+    // A run that died early had not written its revision yet.
+    newest == intended || (is_unfinished(&stored.operation) && newest + 1 == intended)
 }
 
 /// What a person agreed to beforehand.
@@ -85,7 +121,7 @@ pub(crate) struct Agreed {
 /// Environment Ready: reads the cluster once, judges whether an install may start, and plans it.
 pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Ground, Report), Failure> {
     run.enter("preflight");
-    let Wish { records, stored, prepared } = wish;
+    let Wish { records, stored, claim, prepared } = wish;
     let now = Timestamp::now();
     let input = plan_input(run.namespace(), &records, &prepared)?;
     let bring = bring(run.namespace(), &prepared, agreed);
@@ -97,15 +133,19 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
         objects: prepare::interest(&input),
         client: judge::client(Phase::Preflight).await,
     };
-    let Gathered { mut facts, live } = gather(run.cluster(), wanted, now).await?;
+    let Gathered { mut facts, live, unread } = gather(run.cluster(), wanted, now).await?;
     facts.absorb_page(Source::Releases, &json!({"items": records.secrets}));
     let options =
         Options { namespace: run.namespace().to_owned(), take_over_cni: agreed.take_over_cni, ..Options::at(now) };
     let report = check::evaluate(Phase::Preflight, &facts, &options);
+    // The preflight names the missing right with all others; if it found none, this one failure still forbids to plan.
+    if let Some(failure) = unread.filter(|_| report.is_clear()) {
+        return Err(failure.into());
+    }
     let input = PlanInput { live: live.into_iter().map(|object| (Site::Management, object)).collect(), ..input };
     let plan = decide(&input);
     let nodes = eligible_nodes(facts.nodes.items(), &prepared.placement()).into_iter().cloned().collect();
-    Ok((Ground { prepared, records, stored, facts, plan, nodes }, report))
+    Ok((Ground { prepared, records, stored, claim, facts, plan, nodes }, report))
 }
 
 /// What preflight needs, and the pods, for the plan tells which of them lose their network. The releases were read
@@ -139,7 +179,7 @@ fn plan_input(namespace: &str, records: &Records, prepared: &Prepared) -> Result
             name: release.name.clone(),
             namespace: namespace.to_owned(),
             site: Site::Management,
-            first_install: history.deployed().is_none(),
+            first_install: !history.was_ever_deployed(),
             objects: release.objects.clone(),
             hooks: release.hooks.clone(),
             recorded: recorded_objects(history)?,
@@ -162,11 +202,14 @@ fn recorded_objects(history: &History) -> Result<Vec<Object>, Failure> {
 impl Ground {
     /// Whether an earlier run did not come to its end, so that there is something to do although no object changes.
     pub(crate) fn is_unfinished(&self) -> bool {
-        let unfinished =
-            |stored: &StoredOperation| stored.operation.outcome.as_ref().is_none_or(|end| !end.outcome.is_success());
         let mut releases = self.prepared.releases.iter().zip(&self.records.histories);
-        self.stored.as_ref().is_some_and(unfinished)
+        self.stored.as_ref().is_some_and(|stored| is_unfinished(&stored.operation))
             || releases.any(|(release, history)| !records::is_recorded(history, &release.content))
+    }
+
+    /// The revision of a release that our own unfinished run was writing.
+    pub(crate) fn our_revision(&self, release: &str) -> Option<u64> {
+        our_revision(self.stored.as_ref(), release)
     }
 
     /// What the plan does to the network.

@@ -125,7 +125,8 @@ impl Installation {
         self.run.tell(Event::StepStarted { step: Step::BinaryReady });
         let request = &self.request;
         let asked = request.namespace.as_deref();
-        let wish = wish(&mut self.run, asked, &request.values, request.consent).await?;
+        let means_it = request.extent == Extent::Everything;
+        let wish = wish(&mut self.run, asked, &request.values, request.consent, means_it).await?;
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
@@ -236,7 +237,7 @@ impl Installation {
         let run = &self.run;
         if self.request.recreate_pods && self.request.wait {
             run.enter("recreate");
-            recreate::recreate(run, self.request.timeout).await?;
+            recreate::recreate(run, self.request.timeout).await.map_err(apply::while_applying)?;
         }
         let step = Step::SanityCheck;
         let begun = Instant::now();
@@ -244,7 +245,10 @@ impl Installation {
         run.enter("check");
         // Whoever agreed to replace a network must not be failed for what is left of it; `check` goes on to say so.
         let take_over = self.request.take_over_cni;
-        let (_, report) = judge::judge(run.cluster(), Phase::Health, run.namespace(), None, take_over).await?;
+        let (_, report) = tokio::select! {
+            judged = judge::judge(run.cluster(), Phase::Health, run.namespace(), None, take_over) => judged?,
+            failure = run.stopped() => return Err(failure),
+        };
         report::findings(run.reporter(), &report);
         let nodes = ground.nodes.len();
         if report.is_clear() {

@@ -4,7 +4,7 @@
 //! every write of the record carries its resourceVersion, so that a stale holder fails instead of overwriting.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use mizar_core::event::Event;
@@ -41,7 +41,17 @@ pub(crate) async fn read(cluster: &Cluster, namespace: &str) -> Result<Option<St
     })
 }
 
-/// Waits until nobody else holds a change, and returns the record and how to begin.
+/// Nobody else is at it.
+pub(crate) struct Settled {
+    /// The record as it is now.
+    pub(crate) stored: Option<StoredOperation>,
+    /// How to begin.
+    pub(crate) claim: Claim,
+    /// Whether somebody had to be waited for: what was read before may not be true any more.
+    pub(crate) waited: bool,
+}
+
+/// Waits until nobody else holds a change.
 ///
 /// A holder on this machine is seen to live or not. One on another machine is watched for as long as a renewal counts: who
 /// renews is alive and is named; who does not is taken over.
@@ -50,7 +60,7 @@ pub(crate) async fn settle(
     namespace: &str,
     mut stored: Option<StoredOperation>,
     tell: impl Fn(Event),
-) -> Result<(Option<StoredOperation>, Claim), Failure> {
+) -> Result<Settled, Failure> {
     let timing = cluster.timing().clone();
     let first = stored.as_ref().map(|stored| stored.resource_version.clone());
     let watching_since = Instant::now();
@@ -62,7 +72,7 @@ pub(crate) async fn settle(
         let Claim::Busy { holder: who, since, expires_in } = claim(record, &machine::me(), seen, timing.lease_ttl)
         else {
             let claim = claim(record, &machine::me(), seen, timing.lease_ttl);
-            return Ok((stored, claim));
+            return Ok(Settled { stored, claim, waited: told });
         };
         let renewed = stored.as_ref().map(|stored| stored.resource_version.clone()) != first;
         if holder == HolderState::AliveOnThisHost || renewed {
@@ -85,7 +95,7 @@ pub(crate) async fn settle(
 /// A change that we hold.
 pub(crate) struct Held {
     state: Arc<Mutex<State>>,
-    renewed: watch::Receiver<Instant>,
+    renewed: watch::Receiver<(Instant, SystemTime)>,
     ttl: Duration,
     lost: watch::Receiver<Option<String>>,
     renewal: JoinHandle<()>,
@@ -96,7 +106,7 @@ struct State {
     operation: Operation,
     resource_version: String,
     /// When the last renewal was sent, for those who must not wait for the lock.
-    renewed: watch::Sender<Instant>,
+    renewed: watch::Sender<(Instant, SystemTime)>,
 }
 
 impl Held {
@@ -116,7 +126,7 @@ impl Held {
             _ => Operation::begin(new, machine::me(), now),
         };
         let secret = to_secret(&operation, resource_version.as_deref());
-        let sent = Instant::now();
+        let sent = (Instant::now(), SystemTime::now());
         let written = if resource_version.is_some() {
             cluster.replace(&secret, MANAGER, None).await
         } else {
@@ -144,10 +154,13 @@ impl Held {
         Ok(Self { state, renewed, ttl, lost, renewal })
     }
 
-    /// Whether the lease has run out without anybody noticing: a process that was stopped for a while wakes up in the
-    /// middle of its work, and must not write a single object more.
-    pub(crate) fn has_run_out(&self) -> bool {
-        self.renewed.borrow().elapsed() >= self.ttl
+    /// Whether the right to go on is lost, or has run out without anybody noticing: a process that was stopped, or a
+    /// machine that slept, wakes up in the middle of its work and must not write a single object more.
+    pub(crate) fn is_lost(&self) -> bool {
+        let renewed = self.renewed.borrow();
+        // The first clock stands still while a machine sleeps, the second may be set: the longer one counts.
+        let slept = renewed.1.elapsed().unwrap_or_default();
+        self.lost.borrow().is_some() || renewed.0.elapsed().max(slept) >= self.ttl
     }
 
     /// Ends when the right to go on is lost, and says why.
@@ -191,7 +204,7 @@ impl Drop for Held {
 impl State {
     async fn save(&mut self, phase: Option<&'static str>) -> Result<(), ApiFailure> {
         self.operation.renew(Timestamp::now());
-        let sent = Instant::now();
+        let sent = (Instant::now(), SystemTime::now());
         let secret = to_secret(&self.operation, Some(&self.resource_version));
         let answer = self.cluster.replace(&secret, MANAGER, phase).await?;
         answer["metadata"]["resourceVersion"].as_str().unwrap_or_default().clone_into(&mut self.resource_version);

@@ -86,10 +86,15 @@ pub(crate) struct Revision {
 /// Writes that a revision is under way: a new one, or the one that an earlier run left unfinished.
 ///
 /// Fails before anything is changed if the record does not fit into a Secret.
-pub(crate) async fn begin(cluster: &Cluster, history: &History, content: NewRelease) -> Result<Revision, Failure> {
+pub(crate) async fn begin(
+    cluster: &Cluster,
+    history: &History,
+    ours: Option<u64>,
+    content: NewRelease,
+) -> Result<Revision, Failure> {
     let now = Timestamp::now();
-    let earlier = history.deployed().map(|stored| &stored.release);
-    if let Some(stored) = history.last().filter(|last| is_unfinished(last.release.info.status)) {
+    let earlier = complete(history).map(|stored| &stored.release);
+    if let Some(stored) = unfinished(history, ours) {
         let fresh = fresh(earlier, content, stored.release.revision, now);
         let mut revision =
             Revision { release: fresh, resource_version: stored.resource_version.clone().unwrap_or_default() };
@@ -114,9 +119,33 @@ fn fresh(earlier: Option<&Release>, content: NewRelease, revision: u64, now: Tim
     }
 }
 
-/// Whether a revision was begun and did not come to its end.
-pub(crate) fn is_unfinished(status: Status) -> bool {
-    status.is_pending() || status == Status::Failed
+/// The newest revision that was ever complete: a process may have died between superseding the old one and calling the
+/// new one deployed.
+fn complete(history: &History) -> Option<&StoredRelease> {
+    let superseded = |stored: &&StoredRelease| stored.release.info.status == Status::Superseded;
+    history.deployed().or_else(|| history.records.iter().rev().find(superseded))
+}
+
+/// The newest revision, if it was begun by our own earlier run, which is `ours`, and did not come to its end.
+fn unfinished(history: &History, ours: Option<u64>) -> Option<&StoredRelease> {
+    let status = |stored: &StoredRelease| stored.release.info.status;
+    history.last().filter(|last| {
+        ours == Some(last.release.revision) && (status(last).is_pending() || status(last) == Status::Failed)
+    })
+}
+
+/// Refuses to go on where Helm is at work, or died: as Helm does itself.
+pub(crate) fn refuse_pending(records: &Records, ours: impl Fn(&str) -> Option<u64>) -> Result<(), Failure> {
+    for (name, history) in NAMES.iter().zip(&records.histories) {
+        let Some(pending) = history.pending().filter(|pending| ours(name) != Some(pending.release.revision)) else {
+            continue;
+        };
+        let (revision, status) = (pending.release.revision, pending.release.info.status);
+        let message = format!("revision {revision} of release {name} is {status}: Helm is at work on it, or died");
+        return Err(Failure::new(Kind::Refused, format!("{message}; nothing was changed"))
+            .hint(format!("if no Helm is running: helm -n {} rollback {name}", pending.release.namespace)));
+    }
+    Ok(())
 }
 
 /// Whether a revision is deployed with exactly this content.
@@ -130,11 +159,8 @@ pub(crate) fn is_recorded(history: &History, content: &NewRelease) -> bool {
 }
 
 /// The revision that a change writes: a new one, or the unfinished one.
-pub(crate) fn revision_of(history: &History) -> u64 {
-    match history.last() {
-        Some(last) if is_unfinished(last.release.info.status) => last.release.revision,
-        _ => history.next_revision(),
-    }
+pub(crate) fn revision_of(history: &History, ours: Option<u64>) -> u64 {
+    unfinished(history, ours).map_or_else(|| history.next_revision(), |last| last.release.revision)
 }
 
 impl Revision {

@@ -2,6 +2,7 @@
 //!
 //! Only pods that somebody creates again are deleted; ownerless ones are named. Each delete names the pod's UID.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mizar_core::event::{Event, StepResult};
@@ -14,9 +15,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::run::Run;
-use super::wait::{Patience, Standing, Watches, wait as wait_until};
+use super::wait::{Patience, Standing, Watches, listed, wait as wait_until};
 use crate::cluster::watch::{WatchScope, Watched};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 /// Recreates them and waits until their successors run on Mizar's network.
 pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), Failure> {
@@ -30,10 +31,17 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
     let stage = "recreate-pods";
     let begun = Instant::now();
     run.tell(Event::StageStarted { stage: stage.to_owned(), site: Site::Management, total: 0 });
-    for watch in &mut watches.0 {
-        watch.changed().await;
-    }
-    let older = older(&watches.0);
+    let patience = Patience {
+        stage,
+        limit: limit.unwrap_or(run.timing().part_timeout),
+        look: run.timing().operator_rounds,
+        settle: Duration::ZERO,
+        stall: run.timing().stall,
+        pods: "",
+    };
+    listed(run, &patience, &mut watches).await?;
+    let before: BTreeSet<String> = watches.0[0].objects().filter_map(uid).collect();
+    let older = older(&watches.0)?;
     let (owned, ownerless): (Vec<_>, Vec<_>) = older.into_iter().partition(|pod| !pod.is_ownerless());
     for pod in &ownerless {
         let message = format!(
@@ -48,33 +56,19 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
         if batch.is_empty() {
             continue;
         }
+        let uids: Vec<String> = batch.iter().filter_map(|pod| uid_of(&watches.0, pod)).collect();
         for pod in &batch {
+            run.go_on()?;
             delete(run, &watches.0, pod).await?;
         }
         recreated += batch.len();
-        let patience = Patience {
-            stage,
-            limit: limit.unwrap_or(run.timing().part_timeout),
-            look: run.timing().operator_rounds,
-            settle: Duration::ZERO,
-            stall: run.timing().stall,
-            pods: "",
-        };
-        let uids: Vec<String> = batch.iter().filter_map(|pod| uid_of(&watches.0, pod)).collect();
-        let namespaces: Vec<&str> = batch.iter().map(|pod| pod.namespace.as_str()).collect();
+        let namespaces: BTreeSet<&str> = batch.iter().map(|pod| pod.namespace.as_str()).collect();
         wait_until(run, &patience, &mut watches, |watched| {
-            let gone = |uid: &String| !watched[0].objects().any(|pod| pod["metadata"]["uid"] == uid.as_str());
-            let pending: Vec<String> = watched[0]
-                .objects()
-                .filter(|pod| namespaces.contains(&pod["metadata"]["namespace"].as_str().unwrap_or_default()))
-                .filter(|pod| pod["status"]["phase"] == "Pending")
-                .map(|pod| format!("pod {}", pod["metadata"]["name"].as_str().unwrap_or_default()))
-                .collect();
-            let done = uids.iter().filter(|uid| gone(uid)).count();
+            let (gone, born, pending) = succession(&watched[0], &uids, &before, &namespaces);
             Standing {
-                done,
+                done: gone.min(born.saturating_sub(pending.len())),
                 total: uids.len(),
-                complete: done == uids.len() && pending.is_empty(),
+                complete: gone == uids.len() && born >= uids.len() && pending.is_empty(),
                 waiting_for: pending,
                 failed: None,
             }
@@ -95,7 +89,31 @@ fn left(ownerless: usize) -> String {
     if ownerless == 0 { String::new() } else { format!(", {ownerless} that nobody would create again left alone") }
 }
 
-fn older(watched: &[Watched]) -> Vec<PodOnNetwork> {
+/// How many of the old pods are gone, how many pods are new in their namespaces, and which of those do not run yet.
+fn succession(
+    pods: &Watched,
+    old: &[String],
+    before: &BTreeSet<String>,
+    namespaces: &BTreeSet<&str>,
+) -> (usize, usize, Vec<String>) {
+    let present: BTreeSet<String> = pods.objects().filter_map(uid).collect();
+    let gone = old.iter().filter(|uid| !present.contains(*uid)).count();
+    let is_new = |pod: &&Value| {
+        let here = namespaces.contains(pod["metadata"]["namespace"].as_str().unwrap_or_default());
+        here && uid(pod).is_some_and(|uid| !before.contains(&uid))
+    };
+    let new: Vec<&Value> = pods.objects().filter(is_new).collect();
+    let pending = new.iter().filter(|pod| pod["status"]["phase"] == "Pending");
+    let names = pending.map(|pod| format!("pod {}", pod["metadata"]["name"].as_str().unwrap_or_default()));
+    (gone, new.len(), names.collect())
+}
+
+fn uid(object: &Value) -> Option<String> {
+    object["metadata"]["uid"].as_str().map(ToOwned::to_owned)
+}
+
+/// Without a subnet every pod would look older than Mizar.
+fn older(watched: &[Watched]) -> Result<Vec<PodOnNetwork>, Failure> {
     let mut facts = Facts::default();
     for pod in watched[0].objects() {
         facts.absorb(Source::Pods, pod);
@@ -103,7 +121,11 @@ fn older(watched: &[Watched]) -> Vec<PodOnNetwork> {
     for subnet in watched[1].objects() {
         facts.absorb(Source::Subnets, subnet);
     }
-    pods_that_predate_mizar(facts.pods.items(), facts.subnets.items())
+    if !facts.subnets.items().iter().any(|subnet| subnet.object.is_provisioned()) {
+        return Err(Failure::new(Kind::Failed, "no Subnet of Mizar is Provisioned, so no pod can move to it")
+            .hint("kubectl mizar check"));
+    }
+    Ok(pods_that_predate_mizar(facts.pods.items(), facts.subnets.items()))
 }
 
 fn uid_of(watched: &[Watched], pod: &PodOnNetwork) -> Option<String> {

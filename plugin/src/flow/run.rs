@@ -17,7 +17,7 @@ use crate::report::Reporter;
 pub(crate) struct Run {
     cluster: Cluster,
     reporter: Arc<dyn Reporter>,
-    interrupt: Interrupt,
+    interrupt: Option<Interrupt>,
     write_mode: WriteMode,
     /// The namespace of the release.
     pub(crate) namespace: String,
@@ -31,11 +31,16 @@ impl Run {
         Self {
             cluster,
             reporter,
-            interrupt: Interrupt::new(),
+            interrupt: None,
             write_mode: WriteMode::default(),
             namespace: String::new(),
             held: None,
         }
+    }
+
+    /// From now on Ctrl-C waits for a safe place to stop. Before, nothing is changed and it may end the process at once.
+    pub(crate) fn stop_gently(&mut self) {
+        self.interrupt.get_or_insert_with(Interrupt::new);
     }
 
     /// Whom to tell.
@@ -79,6 +84,12 @@ impl Run {
 
     /// Ends when the install must not go on: Ctrl-C, or the lease is lost.
     pub(crate) async fn stopped(&self) -> Failure {
+        let interrupted = async {
+            match &self.interrupt {
+                Some(interrupt) => interrupt.asked().await,
+                None => std::future::pending().await,
+            }
+        };
         let lost_claim = async {
             match &self.held {
                 Some(held) => held.lost().await,
@@ -86,7 +97,7 @@ impl Run {
             }
         };
         tokio::select! {
-            () = self.interrupt.asked() => Failure::new(Kind::Interrupted, "interrupted")
+            () = interrupted => Failure::new(Kind::Interrupted, "interrupted")
                 .hint("run the same command again: it goes on where it stopped"),
             reason = lost_claim => lost(&reason),
         }
@@ -94,7 +105,7 @@ impl Run {
 
     /// Fails if the install must not go on.
     pub(crate) fn go_on(&self) -> Result<(), Failure> {
-        if self.held.as_ref().is_some_and(Held::has_run_out) {
+        if self.held.as_ref().is_some_and(Held::is_lost) {
             return Err(lost("it was not renewed in time"));
         }
         self.stopped().now_or_never().map_or(Ok(()), Err)

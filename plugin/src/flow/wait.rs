@@ -103,6 +103,8 @@ pub(crate) async fn wait(
             return Err(stuck(run, patience, &standing, &troubles, Kind::PartlyApplied, begun.elapsed(), reason).await);
         }
         let limit = (begun + patience.limit).min(moved + patience.stall);
+        // What is there is given the time to prove itself.
+        let limit = if standing.complete { limit.max(settled) } else { limit };
         tokio::select! {
             () = watches.changed() => {}
             failure = run.stopped() => return Err(failure),
@@ -117,8 +119,12 @@ pub(crate) async fn wait(
                         elapsed: begun.elapsed(),
                     });
                 }
+                if let Some(trouble) = watches.trouble() {
+                    let message = format!("{}: the watch does not work at the moment: {trouble}", patience.stage);
+                    run.tell(Event::Warning { message, object: None });
+                }
                 let standing = judge(&watches.0);
-                if Instant::now() >= limit {
+                if !standing.complete && Instant::now() >= limit {
                     let reason = if moved + patience.stall <= begun + patience.limit { "no progress" } else { "time is up" };
                     return Err(stuck(run, patience, &standing, &troubles, Kind::TimedOut, begun.elapsed(), reason).await);
                 }
@@ -131,10 +137,26 @@ pub(crate) async fn wait(
                 next_look = Instant::now() + patience.look;
             }
         }
-        if let Some(trouble) = watches.trouble() {
-            tracing::debug!(trouble, "watch");
-        }
     }
+}
+
+/// Waits until every collection has been listed.
+pub(crate) async fn listed(run: &Run, patience: &Patience<'_>, watches: &mut Watches) -> Result<(), Failure> {
+    wait(run, patience, watches, |watched| {
+        let missing: Vec<String> = watched
+            .iter()
+            .filter(|watch| !watch.is_listed())
+            .map(|watch| format!("the list of {}s", watch.kind()))
+            .collect();
+        Standing {
+            done: watched.len() - missing.len(),
+            total: watched.len(),
+            complete: missing.is_empty(),
+            waiting_for: missing,
+            failed: None,
+        }
+    })
+    .await
 }
 
 fn tell(run: &Run, patience: &Patience<'_>, standing: &Standing, elapsed: Duration) {
@@ -151,13 +173,20 @@ fn tell(run: &Run, patience: &Patience<'_>, standing: &Standing, elapsed: Durati
     });
 }
 
-/// Lists the pods once and says what keeps each from being ready. A list that fails says nothing: the wait goes on.
+/// Lists the pods once and says what keeps each from being ready. A list that fails or takes too long says nothing: the
+/// wait goes on.
 async fn look(run: &Run, patience: &Patience<'_>) -> Vec<PodTrouble> {
+    run.enter("look");
+    let troubles = tokio::time::timeout(run.timing().progress, troubles(run, patience)).await.unwrap_or_default();
+    run.enter("wait");
+    troubles
+}
+
+async fn troubles(run: &Run, patience: &Patience<'_>) -> Vec<PodTrouble> {
     let path = format!("/api/v1/namespaces/{}/pods", run.namespace());
     let listing =
         Listing { path: &path, noun: "pods", labels: patience.pods, fields: "", page_limit: 500, metadata_only: false };
     let mut troubles = Vec::new();
-    run.cluster().ledger().enter("look");
     let looked = run
         .cluster()
         .pages(&listing, |page| {
@@ -171,7 +200,6 @@ async fn look(run: &Run, patience: &Patience<'_>) -> Vec<PodTrouble> {
             }
         })
         .await;
-    run.cluster().ledger().enter("wait");
     if let Err(failure) = looked {
         tracing::debug!(%failure, "look");
     }
@@ -202,7 +230,8 @@ async fn stuck(
     }
     for trouble in troubles.iter().take(5) {
         failure = failure.detail(trouble.to_string());
-        if let Some(event) = last_event(run, trouble).await {
+        let event = tokio::time::timeout(run.timing().progress, last_event(run, trouble)).await;
+        if let Ok(Some(event)) = event {
             failure = failure.detail(format!("  last event: {event}"));
         }
     }
