@@ -3,6 +3,7 @@
 //! A wait says at every moment what it waits for. When nothing moves for a while it looks at Mizar's pods once, so that it
 //! can name node, pod, container and reason; a pod that cannot get well by itself, seen twice, ends the wait early.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::select_all;
@@ -78,6 +79,7 @@ pub(crate) async fn wait(
     let mut moved = begun;
     let mut next_look = begun + patience.look;
     let mut looks_in_vain = 0;
+    let mut restarts = BTreeMap::new();
     let mut seen: Vec<Standing> = Vec::new();
     let mut complete_since = None;
     loop {
@@ -128,7 +130,8 @@ pub(crate) async fn wait(
                     let reason = if moved + patience.stall <= begun + patience.limit { "no progress" } else { "time is up" };
                     return Err(stuck(run, patience, &standing, &troubles, Kind::TimedOut, begun.elapsed(), reason).await);
                 }
-                looks_in_vain = if troubles.iter().any(|trouble| trouble.ends_early) { looks_in_vain + 1 } else { 0 };
+                let hopeless = troubles.iter().filter(|trouble| is_hopeless(trouble, &mut restarts)).count() > 0;
+                looks_in_vain = if hopeless { looks_in_vain + 1 } else { 0 };
                 if looks_in_vain >= run.timing().confirm_failure_looks {
                     let reason = "waiting longer cannot help";
                     return Err(stuck(run, patience, &standing, &troubles, Kind::PartlyApplied, begun.elapsed(), reason).await);
@@ -138,6 +141,14 @@ pub(crate) async fn wait(
             }
         }
     }
+}
+
+/// Whether a pod will not get well by itself. A crash loop has to crash before our eyes: one that was there before may
+/// be over, and the kubelet only waits before it tries again.
+fn is_hopeless(trouble: &PodTrouble, first_seen: &mut BTreeMap<(String, Option<String>), u64>) -> bool {
+    let key = (trouble.pod.clone(), trouble.container.clone());
+    let first = *first_seen.entry(key).or_insert(trouble.restarts);
+    trouble.ends_early && (trouble.restarts == 0 || trouble.restarts > first)
 }
 
 /// Waits until every collection has been listed.
