@@ -59,6 +59,10 @@ pub enum Severity {
     Note,
 }
 
+/// What to do where a check could not be decided.
+const UNKNOWN_HINT: &str =
+    "ask for the right that is named, or run this as somebody who has it: `kubectl auth can-i --list`";
+
 /// When a check is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -110,7 +114,12 @@ impl Check {
             status: verdict.status,
             title: self.title.to_owned(),
             message: verdict.message,
-            hint: verdict.status.asks_for_action().then(|| self.hint.to_owned()),
+            hint: match verdict.status {
+                Status::Pass | Status::Skipped => None,
+                // What heals a failure may harm where nobody knows whether there is one.
+                Status::Unknown => Some(UNKNOWN_HINT.to_owned()),
+                Status::Warn | Status::Fail => Some(self.hint.to_owned()),
+            },
             doc: self.doc(),
             evidence: verdict.evidence,
         }

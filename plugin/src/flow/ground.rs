@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use mizar_core::check::{self, Options, Phase, Report, access};
 use mizar_core::facts::{self, Facts, NodeFact, Right, Source};
-use mizar_core::network::eligible_nodes;
+use mizar_core::network::{anything_provisioned, eligible_nodes};
 use mizar_core::object::Object;
 use mizar_core::operation::{Claim, Operation, StoredOperation};
-use mizar_core::plan::{Impact, Plan, PlanInput, ReleaseInput, decide};
+use mizar_core::plan::{Action, Change, Impact, Plan, PlanInput, ReleaseInput, decide};
 use mizar_core::release::History;
 use mizar_core::site::Site;
 use serde_json::{Value, json};
@@ -148,13 +148,15 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     Ok((Ground { prepared, records, stored, claim, facts, plan, nodes }, report))
 }
 
-/// What preflight needs, and the pods, for the plan tells which of them lose their network. The releases were read
-/// before, whole.
+/// What preflight needs; the pods, for the plan tells which of them lose their network; the Dividers, for they tell
+/// whether the network was built already. The releases were read before, whole.
 fn sources() -> Vec<Source> {
     let mut sources = check::sources_of(Phase::Preflight);
     sources.retain(|source| *source != Source::Releases);
-    if !sources.contains(&Source::Pods) {
-        sources.push(Source::Pods);
+    for also in [Source::Pods, Source::Dividers] {
+        if !sources.contains(&also) {
+            sources.push(also);
+        }
     }
     sources
 }
@@ -205,6 +207,18 @@ impl Ground {
         let mut releases = self.prepared.releases.iter().zip(&self.records.histories);
         self.stored.as_ref().is_some_and(|stored| is_unfinished(&stored.operation))
             || releases.any(|(release, history)| !records::is_recorded(history, &release.content))
+    }
+
+    /// Whether an operator would start on a network that another one built: it knows none of the addresses in use, hands
+    /// them out again, and wires no new pod.
+    pub(crate) fn starts_operator_on_finished_network(&self) -> bool {
+        let starts = |change: &Change| match &change.action {
+            Action::Create => true,
+            Action::Update { fields } => fields.iter().any(|field| field.path == ".spec.replicas"),
+            _ => false,
+        };
+        let mut operators = self.plan.changes().filter(|change| change.object.kind == "Deployment");
+        operators.any(starts) && anything_provisioned(self.facts.dividers.items())
     }
 
     /// The revision of a release that our own unfinished run was writing.

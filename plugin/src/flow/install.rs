@@ -143,6 +143,14 @@ impl Installation {
         if !ground.plan.is_allowed() {
             return Err(forbidden(&ground.plan));
         }
+        if ground.starts_operator_on_finished_network() {
+            let message = "this would start an operator on a network that is built already: it would hand out addresses that pods use, and wire no new pod; nothing was changed";
+            return Err(Failure::new(Kind::Refused, message)
+                .hint("a later version brings `kubectl mizar repair --restart-operator`, the one safe way to do it")
+                .hint(
+                    "if no pod uses the network any more, delete Mizar's objects first, then run this command again",
+                ));
+        }
         self.done(Step::EnvironmentReady, report.summary().to_string(), begun);
         Ok(ground)
     }

@@ -118,6 +118,7 @@ impl Held {
         claim: &Claim,
     ) -> Result<Self, Failure> {
         let now = Timestamp::now();
+        let namespace = new.namespace.clone();
         let resource_version = stored.as_ref().map(|stored| stored.resource_version.clone());
         let operation = match (claim, stored) {
             (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) => {
@@ -135,11 +136,7 @@ impl Held {
         let written = match written {
             Ok(written) => written,
             Err(failure) if matches!(failure.cause, Cause::AlreadyExists | Cause::Conflict { .. }) => {
-                return Err(Failure::new(
-                    Kind::Refused,
-                    "another process began a change at the same moment; nothing was changed by this one",
-                )
-                .hint("wait until that is over, then run this command again"));
+                return Err(overtaken(cluster, &namespace).await);
             }
             Err(failure) => return Err(failure.into()),
         };
@@ -193,6 +190,16 @@ impl Held {
         state.operation.finish(outcome, message, Timestamp::now());
         state.save(None).await.map_err(Into::into)
     }
+}
+
+/// Somebody was faster; says who.
+async fn overtaken(cluster: &Cluster, namespace: &str) -> Failure {
+    let who = match read(cluster, namespace).await {
+        Ok(Some(stored)) => format!("{} is at it since {}", stored.operation.holder, stored.operation.renewed_at),
+        _ => "another process began a change at the same moment".to_owned(),
+    };
+    Failure::new(Kind::Refused, format!("{who}; nothing was changed by this one"))
+        .hint("wait until that is over, then run this command again")
 }
 
 impl Drop for Held {

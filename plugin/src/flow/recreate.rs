@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use mizar_core::event::{Event, StepResult};
 use mizar_core::facts::{Facts, Source};
+use mizar_core::health;
 use mizar_core::kind;
 use mizar_core::network::{PodOnNetwork, pods_that_predate_mizar};
-use mizar_core::object::ObjectRef;
+use mizar_core::object::{Object, ObjectRef};
 use mizar_core::site::Site;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -51,11 +52,10 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
         run.tell(Event::Warning { message, object: None });
     }
     let mut recreated = 0;
-    for names_first in [true, false] {
-        let batch: Vec<&PodOnNetwork> = owned.iter().filter(|pod| pod.is_dns == names_first).collect();
-        if batch.is_empty() {
-            continue;
-        }
+    // Name servers one by one, so that one always answers; the others together.
+    let (names, others): (Vec<&PodOnNetwork>, Vec<&PodOnNetwork>) = owned.iter().partition(|pod| pod.is_dns);
+    let batches = names.into_iter().map(|pod| vec![pod]).chain(std::iter::once(others));
+    for batch in batches.filter(|batch| !batch.is_empty()) {
         let uids: Vec<String> = batch.iter().filter_map(|pod| uid_of(&watches.0, pod)).collect();
         for pod in &batch {
             run.go_on()?;
@@ -104,8 +104,8 @@ fn succession(
     };
     let new: Vec<&Value> = pods.objects().filter(is_new).collect();
     let pending = new.iter().filter(|pod| pod["status"]["phase"] == "Pending");
-    let names = pending.map(|pod| format!("pod {}", pod["metadata"]["name"].as_str().unwrap_or_default()));
-    (gone, new.len(), names.collect())
+    let troubles = pending.filter_map(|pod| health::pod::trouble(&Object::new((*pod).clone()).ok()?));
+    (gone, new.len(), troubles.map(|trouble| trouble.to_string()).collect())
 }
 
 fn uid(object: &Value) -> Option<String> {

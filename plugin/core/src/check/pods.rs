@@ -127,14 +127,16 @@ pub(super) fn older_than_mizar(facts: &Facts, _: &Options) -> Verdict {
         .filter(|pod| real.contains(&(pod.namespace.as_str(), pod.name.as_str())))
         .map(|pod| {
             let path = format!("{}/{}", pod.namespace, pod.name);
-            let evidence =
-                Evidence::new(format!("Pod {path}"), "status.podIP", &pod.ip, format!("within {}", wanted.join(", ")));
-            let reason = if pod.is_ownerless() {
-                "still on the network from before Mizar, and nothing would create it again"
+            let object = format!("Pod {path}");
+            let (reason, evidence) = if pod.cut_off {
+                let evidence = Evidence::new(object, "metadata.creationTimestamp", "before", "after its node's daemon");
+                ("cut off when the daemon of its node started", evidence)
             } else {
-                "still on the network from before Mizar"
+                let wanted = format!("within {}", wanted.join(", "));
+                ("still on the network from before Mizar", Evidence::new(object, "status.podIP", &pod.ip, wanted))
             };
-            Problem::new(path, reason, evidence)
+            let lost = if pod.is_ownerless() { ", and nothing would create it again" } else { "" };
+            Problem::new(path, format!("{reason}{lost}"), evidence)
         });
     grouped("pods", networked.len(), problems.collect(), Status::Warn)
 }

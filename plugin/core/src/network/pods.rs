@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ranges;
@@ -24,6 +25,8 @@ pub struct PodOnNetwork {
     pub owner: Option<Owner>,
     /// Whether it answers the cluster's name queries.
     pub is_dns: bool,
+    /// Whether it has an address of Mizar's, but is older than the daemon of its node, whose start cut it off.
+    pub cut_off: bool,
 }
 
 impl PodOnNetwork {
@@ -35,6 +38,7 @@ impl PodOnNetwork {
             ip: pod.ip.clone(),
             owner: pod.owner.clone(),
             is_dns: pod.role == PodRole::Dns,
+            cut_off: false,
         }
     }
 
@@ -45,15 +49,25 @@ impl PodOnNetwork {
     }
 }
 
-/// Returns the pods that run with an address outside every Mizar subnet, in the order in which to recreate them: name
-/// servers first, since the others cannot start well without them, then by namespace and name.
+/// Returns the pods that have no network of Mizar: those with an address outside every subnet, and those that a daemon cut
+/// off when it started after them. In the order in which to recreate them: name servers first, since the others cannot
+/// start well without them, then by namespace and name.
 #[must_use]
 pub fn pods_that_predate_mizar(pods: &[PodFact], subnets: &[SubnetFact]) -> Vec<PodOnNetwork> {
     let ranges = ranges(subnets);
-    let outside = |pod: &&PodFact| {
-        pod.is_on_pod_network() && !pod.ip.is_empty() && !ranges.iter().any(|range| range.contains_text(&pod.ip))
+    let mut daemons: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for daemon in pods.iter().filter(|pod| pod.role == PodRole::Daemon && pod.deleting.is_none()) {
+        if let Some(created) = daemon.created {
+            daemons.entry(&daemon.node).and_modify(|known| *known = created.max(*known)).or_insert(created);
+        }
+    }
+    let without_network = |pod: &PodFact| {
+        let outside = !ranges.iter().any(|range| range.contains_text(&pod.ip));
+        let cut_off = daemons.get(pod.node.as_str()).is_some_and(|daemon| pod.created.is_some_and(|pod| pod < *daemon));
+        (outside || cut_off).then(|| PodOnNetwork { cut_off: !outside, ..PodOnNetwork::of(pod) })
     };
-    let mut found: Vec<PodOnNetwork> = pods.iter().filter(outside).map(PodOnNetwork::of).collect();
+    let networked = pods.iter().filter(|pod| pod.is_on_pod_network() && !pod.ip.is_empty());
+    let mut found: Vec<PodOnNetwork> = networked.filter_map(without_network).collect();
     found.sort_by(|left, right| order(left).cmp(&order(right)));
     found
 }

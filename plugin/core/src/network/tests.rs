@@ -210,3 +210,13 @@ fn the_pods_that_an_install_cuts_are_those_with_an_address_of_their_own_on_the_n
     assert_eq!(cut.keys().collect::<Vec<_>>(), [&"node-1"]);
     assert_eq!(cut["node-1"].iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>(), ["api", "web"]);
 }
+
+#[test]
+fn a_pod_older_than_the_daemon_of_its_node_was_cut_off_by_it() {
+    let pod = |name: &str, minutes: i64| PodFact { created: minutes_ago(minutes), ..a_pod(name, "10.20.0.5") };
+    let (old, young) = (pod("old", 10), pod("young", 1));
+    let daemon = PodFact { node: old.node.clone(), created: minutes_ago(5), ..a_daemon_pod(1) };
+    let found = pods_that_predate_mizar(&[old, young, daemon], &[a_subnet()]);
+    let names: Vec<(&str, bool)> = found.iter().map(|pod| (pod.name.as_str(), pod.cut_off)).collect();
+    assert_eq!(names, [("old", true)]);
+}

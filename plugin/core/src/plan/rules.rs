@@ -22,7 +22,7 @@ const RULES: &[Rule] = &[
         kinds: &["DaemonSet", "Deployment", "StatefulSet"],
         paths: &[".spec.template"],
         why: "exists and would get another pod template, which restarts its pods",
-        hint: "use `kubectl mizar upgrade`, which replaces pods in the agreed order",
+        hint: "use `kubectl mizar upgrade`, which replaces pods in the agreed order (a later version brings it)",
     },
     Rule {
         group: "apps",
