@@ -1,9 +1,14 @@
 //! Running install again: nothing to do, a value changed, a pod template changed, and releases that Helm made.
 
 use mizar_bed::Bed;
+use mizar_core::release::secret::{Writing, from_secret, to_secret};
+use mizar_core::release::{Info, Release, Status};
+use serde_json::json;
 
 use crate::cli::{Mizar, root};
-use crate::cluster::{assert_healthy_and_nothing_doubled, bed, changes, identities, installed, names, operation};
+use crate::cluster::{
+    assert_healthy_and_nothing_doubled, bed, changes, create, get, identities, installed, names, operation, patch,
+};
 
 /// Runs install and asserts that nothing is written, no claim either.
 async fn assert_nothing_written(bed: &Bed, flags: &str) {
@@ -32,6 +37,40 @@ async fn a_rerun_writes_nothing_and_a_changed_value_makes_a_revision_that_touche
     assert_nothing_written(&bed, "").await;
     assert_eq!(names(&bed, quotas).await.len(), 1);
     assert_eq!(operation(&bed).await.intent.profile.as_deref(), Some("dev"));
+}
+
+#[tokio::test]
+async fn no_operator_is_started_on_a_network_that_another_one_built() {
+    let bed = installed().await;
+    let operator = "/apis/apps/v1/namespaces/mizar-system/deployments/mizar-operator";
+    patch(&bed, operator, &json!({"spec": {"replicas": 0}})).await;
+    let mark = bed.mark().await.unwrap();
+    let refused = Mizar::on(&bed).args("install -y").run().await;
+    refused.exits(3).tells(&["would start an operator on a network that is built already", "nothing was changed"]);
+    let writes = changes(&bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
+    assert!(writes.is_empty(), "{}", writes.summary());
+}
+
+#[tokio::test]
+async fn what_helm_is_at_work_on_is_left_alone_and_what_it_changed_stays() {
+    let bed = installed().await;
+    let charts = root().join("charts/mizar").display().to_string();
+    let upgrade =
+        ["upgrade", "mizar", &charts, "-n", "mizar-system", "--reuse-values", "--set", "resourceQuota.create=true"];
+    let upgraded = bed.helm4().unwrap().args(upgrade).output().unwrap();
+    assert!(upgraded.status.success(), "{}", String::from_utf8_lossy(&upgraded.stderr));
+    assert_nothing_written(&bed, "").await;
+    assert_eq!(names(&bed, "/api/v1/namespaces/mizar-system/resourcequotas").await.len(), 1);
+
+    // As Helm leaves it while it works, or when it was killed.
+    let secrets = "/api/v1/namespaces/mizar-system/secrets";
+    let newest = from_secret(&get(&bed, &format!("{secrets}/sh.helm.release.v1.mizar.v2")).await).unwrap().release;
+    let info = Info { status: Status::PendingUpgrade, ..newest.info.clone() };
+    let pending = Release { revision: 3, info, ..newest };
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    create(&bed, secrets, to_secret(&pending, Writing::New, now).unwrap().value()).await;
+    let refused = Mizar::on(&bed).args("install -y").run().await;
+    refused.exits(3).tells(&["revision 3 of release mizar is pending-upgrade", "rollback mizar"]);
 }
 
 async fn revisions(bed: &Bed, release: &str) -> Vec<String> {
