@@ -7,7 +7,7 @@ use mizar_core::timing::Timing;
 use crate::cluster::connect::{Target, connect};
 use crate::cluster::{Access, Cluster};
 use crate::failure::Failure;
-use crate::report::Verbosity;
+use crate::report::{Verbosity, note};
 use crate::settings;
 
 /// Longer than anybody waits.
@@ -46,7 +46,9 @@ impl Context {
     pub(crate) async fn connect(&self, command: &'static str, access: Access) -> Result<Cluster, Failure> {
         let cluster = connect(&self.target, command, access, self.timing.clone()).await?;
         if self.target.insecure {
-            tracing::warn!("the server's certificate is not checked");
+            note(
+                "Warning: the server's certificate is not checked; anybody between here and there can read and change what is sent",
+            );
         }
         Ok(cluster)
     }

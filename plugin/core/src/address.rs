@@ -53,12 +53,6 @@ impl Cidr {
         }
     }
 
-    /// Returns the range that holds this one address.
-    #[must_use]
-    pub const fn of_address(address: IpAddr) -> Self {
-        Self { base: address, prefix: width(address) }
-    }
-
     /// Whether the address lies in the range.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

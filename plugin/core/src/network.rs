@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use pods::{PodOnNetwork, pods_cut_by_install, pods_that_predate_mizar};
+pub use pods::{PodOnNetwork, pods_that_predate_mizar};
 
 use crate::address::Cidr;
 use crate::facts::{

@@ -42,10 +42,6 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
 
-    /// Print the templates as they are handed to Tera, for finding errors in charts
-    #[arg(long, hide = true)]
-    show_tera: bool,
-
     #[command(flatten)]
     values: ValuesArgs,
 }

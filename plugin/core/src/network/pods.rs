@@ -1,5 +1,5 @@
-//! Which pods an install touches: those that lose their network when the daemon starts on their node, and those that
-//! still live on the network that was there before.
+//! Which pods have no network of Mizar: those that still live on the one that was there before, and those that a daemon
+//! cut off when it started. Which pods a plan will cut is told by [`crate::plan::Impact`].
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ranges;
-use crate::facts::{NodeFact, Owner, PodFact, PodRole, SubnetFact};
+use crate::facts::{Owner, PodFact, PodRole, SubnetFact};
 
 /// A pod with an address of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,19 +74,4 @@ pub fn pods_that_predate_mizar(pods: &[PodFact], subnets: &[SubnetFact]) -> Vec<
 
 fn order(pod: &PodOnNetwork) -> (bool, &str, &str) {
     (!pod.is_dns, &pod.namespace, &pod.name)
-}
-
-/// Returns the pods that lose their network when the daemon starts, by node; nodes without such pods are left out.
-#[must_use]
-pub fn pods_cut_by_install<'a>(pods: &[PodFact], nodes: &[&'a NodeFact]) -> BTreeMap<&'a str, Vec<PodOnNetwork>> {
-    let mut cut: BTreeMap<&str, Vec<PodOnNetwork>> = BTreeMap::new();
-    for pod in pods.iter().filter(|pod| pod.is_on_pod_network()) {
-        if let Some(node) = nodes.iter().find(|node| node.name == pod.node) {
-            cut.entry(&node.name).or_default().push(PodOnNetwork::of(pod));
-        }
-    }
-    for pods in cut.values_mut() {
-        pods.sort_by(|left, right| order(left).cmp(&order(right)));
-    }
-    cut
 }

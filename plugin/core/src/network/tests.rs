@@ -201,17 +201,6 @@ fn pods_older_than_mizar_come_in_the_order_in_which_to_recreate_them() {
 }
 
 #[test]
-fn the_pods_that_an_install_cuts_are_those_with_an_address_of_their_own_on_the_nodes() {
-    let nodes = [a_node(1), a_node(2)];
-    let elsewhere = PodFact { node: "node-9".into(), ..a_pod("far", "10.244.0.5") };
-    let pods = [a_pod("web", "10.244.0.2"), a_pod("api", "10.244.0.3"), elsewhere, a_daemon_pod(2)];
-    let nodes: Vec<&NodeFact> = nodes.iter().collect();
-    let cut = pods_cut_by_install(&pods, &nodes);
-    assert_eq!(cut.keys().collect::<Vec<_>>(), [&"node-1"]);
-    assert_eq!(cut["node-1"].iter().map(|pod| pod.name.as_str()).collect::<Vec<_>>(), ["api", "web"]);
-}
-
-#[test]
 fn a_pod_older_than_the_daemon_of_its_node_was_cut_off_by_it() {
     let pod = |name: &str, minutes: i64| PodFact { created: minutes_ago(minutes), ..a_pod(name, "10.20.0.5") };
     let (old, young) = (pod("old", 10), pod("young", 1));
