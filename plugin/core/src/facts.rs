@@ -21,13 +21,20 @@ use serde_json::Value;
 
 pub use access::{AccessAnswer, Decision, Need, Permissions, Plan, PolicyRule, Right, RuleSet};
 pub use cluster::{
-    ApiServerFact, ClientFact, NamespaceFact, NodeFact, Readiness, ServiceFact, SystemSourceFact, VersionFact,
+    ApiGroupsFact, ApiServerFact, ArktosNetworkFact, CORDON_ANNOTATION, ClientFact, CoreApiFact, DnsFact,
+    GrpcServiceFact, NamespaceFact, NetworkPolicyFact, NodeFact, Readiness, SandboxFailureFact, ServiceFact,
+    SystemSourceFact, VersionFact,
 };
 pub use mizar::{
-    BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, MizarObject, Retry, SubnetFact, VpcFact,
+    BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, HOLD_LABEL, MizarObject, Retry, SubnetFact,
+    VpcFact,
 };
 pub use placement::{Placement, Requirement, Taint, Term, Toleration};
+pub use reading::FINALIZERS;
 pub use source::{CLUSTER_RULES_NAMESPACE, Request, Source};
+/// A text that is kept once however often it occurs, for the names and addresses that tens of thousands of objects share;
+/// it reads like a `&str` and costs a pointer.
+pub use ustr::Ustr as Text;
 pub use workload::{ContainerFact, DaemonSetFact, DeploymentFact, HelmMark, Owner, PodFact, PodRole, ReleaseFact};
 
 /// What one source gave.
@@ -136,6 +143,20 @@ pub struct Facts {
     pub endpoints: Fetched<Vec<EndpointFact>>,
     /// The releases of Mizar that Helm or this program recorded.
     pub releases: Fetched<Vec<ReleaseFact>>,
+    /// The addresses behind the name service.
+    pub dns: Fetched<DnsFact>,
+    /// The network policies of all namespaces.
+    pub network_policies: Fetched<Vec<NetworkPolicyFact>>,
+    /// Pods whose sandbox could not be made.
+    pub sandbox_failures: Fetched<Vec<SandboxFailureFact>>,
+    /// By which Arktos finds the operator.
+    pub grpc_service: Fetched<GrpcServiceFact>,
+    /// The networks of Arktos' tenants.
+    pub arktos_networks: Fetched<Vec<ArktosNetworkFact>>,
+    /// What the server's core API holds.
+    pub core_api: Fetched<CoreApiFact>,
+    /// The API groups that are served.
+    pub api_groups: Fetched<ApiGroupsFact>,
     /// The ConfigMap that tells Mizar what kind of cluster it is in.
     pub system_source: Fetched<SystemSourceFact>,
     /// What the user may do.
@@ -197,6 +218,13 @@ impl Facts {
             Source::Endpoints => self.endpoints.gap(),
             Source::Releases => self.releases.gap(),
             Source::SystemSource => self.system_source.gap(),
+            Source::Dns => self.dns.gap(),
+            Source::NetworkPolicies => self.network_policies.gap(),
+            Source::SandboxFailures => self.sandbox_failures.gap(),
+            Source::GrpcService => self.grpc_service.gap(),
+            Source::ArktosNetworks => self.arktos_networks.gap(),
+            Source::CoreApi => self.core_api.gap(),
+            Source::ApiGroups => self.api_groups.gap(),
             Source::Permissions => self.permissions.gap(),
         }
     }
@@ -239,6 +267,13 @@ impl Facts {
             Source::Endpoints => &mut self.endpoints,
             Source::Releases => &mut self.releases,
             Source::SystemSource => &mut self.system_source,
+            Source::Dns => &mut self.dns,
+            Source::NetworkPolicies => &mut self.network_policies,
+            Source::SandboxFailures => &mut self.sandbox_failures,
+            Source::GrpcService => &mut self.grpc_service,
+            Source::ArktosNetworks => &mut self.arktos_networks,
+            Source::CoreApi => &mut self.core_api,
+            Source::ApiGroups => &mut self.api_groups,
             Source::Permissions => &mut self.permissions,
         }
     }

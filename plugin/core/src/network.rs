@@ -175,7 +175,7 @@ impl<'a> Network<'a> {
 
     /// Returns the Droplet of a node: the one whose `main_ip` is an InternalIP of it.
     pub fn droplets_of(&self, node: &'a NodeFact) -> impl Iterator<Item = &'a DropletFact> {
-        self.droplets.iter().filter(|droplet| node.internal_ips.contains(&droplet.main_ip))
+        self.droplets.iter().filter(|droplet| node.has_address(&droplet.main_ip))
     }
 }
 

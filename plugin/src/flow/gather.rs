@@ -57,6 +57,7 @@ struct Errand {
     path: String,
     noun: String,
     labels: &'static str,
+    fields: &'static str,
     page_limit: u32,
     metadata_only: bool,
     source: Option<Source>,
@@ -100,11 +101,12 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
 fn errands(sources: &[Source], objects: &[ObjectRef]) -> Vec<Errand> {
     let mut errands: BTreeMap<String, Errand> = BTreeMap::new();
     for source in sources {
-        if let Request::List { path, page_limit, label_selector, metadata_only } = source.request() {
+        if let Request::List { path, page_limit, label_selector, field_selector, metadata_only } = source.request() {
             let errand = Errand {
                 path: path.to_owned(),
                 noun: source.noun().to_owned(),
                 labels: label_selector,
+                fields: field_selector,
                 page_limit,
                 metadata_only,
                 source: Some(*source),
@@ -119,6 +121,7 @@ fn errands(sources: &[Source], objects: &[ObjectRef]) -> Vec<Errand> {
         let items = Some((info.api_version(), info.kind));
         if let Some(errand) = errands.get_mut(&everywhere)
             && errand.labels.is_empty()
+            && errand.fields.is_empty()
         {
             errand.kind = items;
             continue;
@@ -128,6 +131,7 @@ fn errands(sources: &[Source], objects: &[ObjectRef]) -> Vec<Errand> {
             path,
             noun: info.plural.to_owned(),
             labels: "",
+            fields: "",
             page_limit: 500,
             metadata_only: false,
             source: None,
@@ -142,7 +146,7 @@ async fn run(cluster: &Cluster, errand: Errand, reading: &Mutex<Reading>) -> Res
         path: &errand.path,
         noun: &errand.noun,
         labels: errand.labels,
-        fields: "",
+        fields: errand.fields,
         page_limit: errand.page_limit,
         metadata_only: errand.metadata_only,
     };

@@ -382,7 +382,7 @@ pub(crate) fn interest(input: &PlanInput) -> Vec<ObjectRef> {
 /// The pods of all nodes, for what an install does to them.
 pub(crate) fn pods_on_nodes(facts: &Facts) -> Vec<PodOnNode> {
     let pods = facts.pods.items().iter().map(|pod| PodOnNode {
-        node: pod.node.clone(),
+        node: pod.node.to_string(),
         pod: pod.path(),
         host_network: pod.host_network,
         ended: !pod.is_on_pod_network(),

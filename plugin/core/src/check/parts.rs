@@ -4,7 +4,7 @@
 use super::Options;
 use super::nodes::served;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons};
-use crate::facts::{DropletFact, Facts};
+use crate::facts::{DropletFact, Facts, Text};
 use crate::network::{Network, Part, PartState};
 
 fn state(facts: &Facts, part: Part) -> PartState {
@@ -54,13 +54,13 @@ pub(super) fn droplets(facts: &Facts, _: &Options) -> Verdict {
 
 /// Whether any node, also one that is lost, has the Droplet's address.
 pub(super) fn has_node(facts: &Facts, droplet: &DropletFact) -> bool {
-    facts.nodes.items().iter().any(|node| node.internal_ips.contains(&droplet.main_ip))
+    facts.nodes.items().iter().any(|node| node.has_address(&droplet.main_ip))
 }
 
 fn stray(droplet: &DropletFact) -> Problem {
-    let name = &droplet.object.name;
+    let name = droplet.object.name;
     let evidence =
-        Evidence::new(format!("Droplet {name}"), "spec.main_ip", &droplet.main_ip, "the InternalIP of a node");
+        Evidence::new(format!("Droplet {name}"), "spec.main_ip", droplet.main_ip, "the InternalIP of a node");
     Problem::new(name, "belongs to no node", evidence)
 }
 
@@ -75,7 +75,7 @@ pub(super) fn subnets(facts: &Facts, _: &Options) -> Verdict {
 pub(super) fn dividers(facts: &Facts, _: &Options) -> Verdict {
     judged(facts, Part::Dividers, |state| {
         let dividers = facts.dividers.items();
-        let placed = dividers.iter().map(|divider| ("Divider", &divider.object.name, &divider.droplet));
+        let placed = dividers.iter().map(|divider| ("Divider", divider.object.name, divider.droplet));
         let misplaced = misplaced(facts, placed);
         if !misplaced.is_empty() {
             return grouped("Dividers", dividers.len(), misplaced, Status::Fail);
@@ -100,7 +100,7 @@ pub(super) fn dividers(facts: &Facts, _: &Options) -> Verdict {
 pub(super) fn bouncers(facts: &Facts, _: &Options) -> Verdict {
     judged(facts, Part::Bouncers, |state| {
         let bouncers = facts.bouncers.items();
-        let placed = bouncers.iter().map(|bouncer| ("Bouncer", &bouncer.object.name, &bouncer.droplet));
+        let placed = bouncers.iter().map(|bouncer| ("Bouncer", bouncer.object.name, bouncer.droplet));
         let misplaced = misplaced(facts, placed);
         if misplaced.is_empty() {
             return fine(state);
@@ -110,13 +110,13 @@ pub(super) fn bouncers(facts: &Facts, _: &Options) -> Verdict {
 }
 
 /// Returns those that name a Droplet which does not exist; what they should forward goes nowhere.
-fn misplaced<'a>(facts: &Facts, placed: impl Iterator<Item = (&'static str, &'a String, &'a String)>) -> Vec<Problem> {
-    let exists = |name: &String| facts.droplets.items().iter().any(|droplet| droplet.object.name == *name);
+fn misplaced(facts: &Facts, placed: impl Iterator<Item = (&'static str, Text, Text)>) -> Vec<Problem> {
+    let exists = |name: Text| facts.droplets.items().iter().any(|droplet| droplet.object.name == name);
     placed
-        .filter(|(_, _, droplet)| !exists(droplet))
+        .filter(|(_, _, droplet)| !exists(*droplet))
         .map(|(kind, name, droplet)| {
             let evidence = Evidence::new(format!("{kind} {name}"), "spec.droplet", droplet, "an existing Droplet");
-            Problem::new(name, format!("is on Droplet {droplet:?}, which does not exist"), evidence)
+            Problem::new(name, format!("is on Droplet {:?}, which does not exist", droplet.as_str()), evidence)
         })
         .collect()
 }

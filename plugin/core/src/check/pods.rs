@@ -108,8 +108,9 @@ pub(super) fn leaks(facts: &Facts, options: &Options) -> Verdict {
             "host" if !has_host(endpoint) => ("spec.droplet", &endpoint.droplet, "its node is gone"),
             _ => return None,
         };
-        let evidence = Evidence::new(format!("Endpoint {}", endpoint.object.name), field, seen, "one that exists");
-        Some(Problem::new(&endpoint.object.name, reason, evidence.since(endpoint.object.created)))
+        let evidence =
+            Evidence::new(format!("Endpoint {}", endpoint.object.name), field, seen.as_str(), "one that exists");
+        Some(Problem::new(endpoint.object.name, reason, evidence.since(endpoint.object.created)))
     });
     grouped("Endpoints", endpoints.len(), problems.collect(), Status::Warn)
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::facts::samples::*;
 use crate::facts::{
     DaemonSetFact, DropletFact, EndpointFact, Fetched, NamespaceFact, NodeFact, PodFact, PodRole, Readiness,
-    ReleaseFact, RuleSet, SystemSourceFact,
+    ReleaseFact, RuleSet, SystemSourceFact, Text,
 };
 
 fn options() -> Options {
@@ -150,7 +150,11 @@ fn cases() -> Vec<Case> {
         }),
         case("release-namespace", Fail, "mizar-system is being deleted", |facts| {
             let deleting = minutes_ago(1);
-            facts.namespaces.edit().push(NamespaceFact { name: "mizar-system".into(), deleting });
+            facts.namespaces.edit().push(NamespaceFact {
+                name: "mizar-system".into(),
+                deleting,
+                ..NamespaceFact::default()
+            });
         }),
         case("existing-mizar", Fail, "DaemonSet mizar-system/mizar-daemon", |facts| {
             let foreign = DaemonSetFact { helm: None, ..a_daemon_set() };
@@ -225,7 +229,7 @@ fn cases() -> Vec<Case> {
         case("droplets", Fail, "2 of 3 Droplets done; node node-2: has no Droplet yet (192.168.0.2)", |facts| {
             facts.droplets.edit().remove(1);
         }),
-        case("droplets", Fail, "whose mac is blank", |facts| facts.droplets.edit()[0].mac.clear()),
+        case("droplets", Fail, "whose mac is blank", |facts| facts.droplets.edit()[0].mac = Text::default()),
         case("droplets", Fail, "two Droplets", |facts| {
             let second = DropletFact { object: provisioned("host-1b"), ..a_droplet(1) };
             facts.droplets.edit().push(second);
@@ -243,11 +247,15 @@ fn cases() -> Vec<Case> {
             facts.subnets.edit()[0].ip = "10.30.0.0".into();
         }),
         case("subnets", Fail, "waits for Vpc vpc7", |facts| facts.subnets.edit()[0].vpc = "vpc7".into()),
-        case("subnets", Fail, "neither status nor type", |facts| facts.subnets.edit()[0].object.status.clear()),
+        case("subnets", Fail, "neither status nor type", |facts| {
+            facts.subnets.edit()[0].object.status = Text::default();
+        }),
         case("bouncers", Fail, "Bouncer net0-b-1: is Init", |facts| {
             facts.bouncers.edit()[0].object.status = "Init".into();
         }),
-        case("bouncers", Fail, "Droplet \"\", which does not exist", |facts| facts.bouncers.edit()[0].droplet.clear()),
+        case("bouncers", Fail, "Droplet \"\", which does not exist", |facts| {
+            facts.bouncers.edit()[0].droplet = Text::default();
+        }),
         case("bouncers", Pass, "2 Bouncers Provisioned", |facts| facts.bouncers.edit().push(a_bouncer("net0-b-2"))),
         case(
             "host-endpoints",
@@ -271,15 +279,18 @@ fn cases() -> Vec<Case> {
         }),
         case("stuck-objects", Warn, "does not go", |facts| pod_endpoint(facts).object.deleting = minutes_ago(5)),
         case("unfinished-handlers", Warn, "Endpoint web-default--eth0: Bouncers not yet ready!", |facts| {
-            pod_endpoint(facts).object.retries = vec![a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(2))];
+            pod_endpoint(facts).object.retries =
+                Box::new([a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(2))]);
         }),
         case("unfinished-handlers", Fail, "was restarted on a finished network", |facts| {
-            pod_endpoint(facts).object.retries = vec![a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(2))];
+            pod_endpoint(facts).object.retries =
+                Box::new([a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(2))]);
             facts.bouncers.edit()[0].object.retries =
-                vec![a_retry("bouncer_opr_on_bouncer_provisioned", minutes_ago(2))];
+                Box::new([a_retry("bouncer_opr_on_bouncer_provisioned", minutes_ago(2))]);
         }),
         case("unfinished-handlers", Pass, "fine", |facts| {
-            pod_endpoint(facts).object.retries = vec![a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(0))];
+            pod_endpoint(facts).object.retries =
+                Box::new([a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(0))]);
         }),
         case("other-networks", Fail, "Cilium", |facts| facts.daemon_sets.edit().push(a_foreign_daemon_set("cilium"))),
         case("pod-endpoints", Fail, "0 of 1 pods fine; default/web: has no Endpoint", |facts| {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::placement::Taint;
-use super::reading::{condition, flag, list, map, text, text_or_blank, texts, time};
+use super::reading::{condition, count, flag, has_finalizer, list, map, text, text_or_blank, texts, time};
 use super::{Absorb, facts_from_objects};
 
 /// The machine that this program runs on.
@@ -52,6 +52,9 @@ impl Absorb for VersionFact {
         };
     }
 }
+
+/// The annotation that marks a cordon as ours; it names the change that made it.
+pub const CORDON_ANNOTATION: &str = "mizar.dev/cordoned-by";
 
 /// What the Ready condition of a node says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +109,10 @@ pub struct NodeFact {
     pub labels: BTreeMap<String, String>,
     /// Its taints.
     pub taints: Vec<Taint>,
+    /// The change of ours that cordoned it, by the annotation [`CORDON_ANNOTATION`]; only such a cordon is ours to undo.
+    pub cordoned_by: Option<String>,
+    /// Whether the operator's finalizer is on it.
+    pub finalizer: bool,
 }
 
 impl NodeFact {
@@ -142,6 +149,8 @@ impl NodeFact {
             kubelet_version: info("kubeletVersion"),
             labels: map(object, "/metadata/labels"),
             taints: Taint::of_node(object),
+            cordoned_by: map(object, "/metadata/annotations").remove(CORDON_ANNOTATION),
+            finalizer: has_finalizer(object),
         }
     }
 
@@ -149,6 +158,12 @@ impl NodeFact {
     #[must_use]
     pub fn is_hollow(&self) -> bool {
         self.provider_id.starts_with("kubemark://") || self.name.starts_with("hollow-node-")
+    }
+
+    /// Whether an address is one of its internal ones.
+    #[must_use]
+    pub fn has_address(&self, address: &str) -> bool {
+        self.internal_ips.iter().any(|ip| ip == address)
     }
 
     /// Whether it runs Linux; the label decides as it does for a node selector. A node that says nothing is taken for one.
@@ -173,13 +188,19 @@ pub struct NamespaceFact {
     pub name: String,
     /// Since when it is being deleted, if it is.
     pub deleting: Option<Timestamp>,
+    /// Whether the operator's finalizer is on it.
+    pub finalizer: bool,
 }
 
 impl NamespaceFact {
     /// Reads a Namespace; its metadata is enough.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
-        Self { name: text_or_blank(object, "/metadata/name"), deleting: time(object, "/metadata/deletionTimestamp") }
+        Self {
+            name: text_or_blank(object, "/metadata/name"),
+            deleting: time(object, "/metadata/deletionTimestamp"),
+            finalizer: has_finalizer(object),
+        }
     }
 }
 
@@ -195,6 +216,12 @@ pub struct ServiceFact {
     pub kind: String,
     /// Its virtual addresses: none for a headless or external one.
     pub cluster_ips: Vec<String>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Since when it is being deleted, if it is.
+    pub deleting: Option<Timestamp>,
+    /// Whether the operator's finalizer is on it.
+    pub finalizer: bool,
 }
 
 impl ServiceFact {
@@ -211,6 +238,9 @@ impl ServiceFact {
             name: text_or_blank(object, "/metadata/name"),
             kind: text(object, "/spec/type").unwrap_or_else(|| "ClusterIP".to_owned()),
             cluster_ips,
+            created: time(object, "/metadata/creationTimestamp"),
+            deleting: time(object, "/metadata/deletionTimestamp"),
+            finalizer: has_finalizer(object),
         }
     }
 }
@@ -233,6 +263,154 @@ impl Absorb for ApiServerFact {
     }
 }
 
+/// The addresses behind the name service, kube-system/kube-dns.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DnsFact {
+    /// The addresses that are ready.
+    pub addresses: Vec<String>,
+}
+
+impl Absorb for DnsFact {
+    fn absorb(&mut self, object: &Value) {
+        let mut behind = ApiServerFact::default();
+        behind.absorb(object);
+        self.addresses = behind.addresses;
+    }
+}
+
+/// One network policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NetworkPolicyFact {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Whether the operator's finalizer is on it.
+    pub finalizer: bool,
+}
+
+impl NetworkPolicyFact {
+    /// Reads a NetworkPolicy; its metadata is enough.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Self {
+            namespace: text_or_blank(object, "/metadata/namespace"),
+            name: text_or_blank(object, "/metadata/name"),
+            finalizer: has_finalizer(object),
+        }
+    }
+}
+
+/// A kubelet that could not make the sandbox of a pod: in practice, its network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SandboxFailureFact {
+    /// The namespace of the pod.
+    pub namespace: String,
+    /// The name of the pod.
+    pub pod: String,
+    /// The kubelet's node, when it says so.
+    pub node: String,
+    /// What it says.
+    pub message: String,
+    /// How often it was said.
+    pub count: u32,
+    /// When it was said last.
+    pub last: Option<Timestamp>,
+}
+
+impl SandboxFailureFact {
+    /// Reads an Event.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        let last = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/metadata/creationTimestamp"];
+        Self {
+            namespace: text_or_blank(object, "/involvedObject/namespace"),
+            pod: text_or_blank(object, "/involvedObject/name"),
+            node: text_or_blank(object, "/source/host"),
+            message: text_or_blank(object, "/message"),
+            count: count(object, "/count").unwrap_or(1),
+            last: last.iter().find_map(|pointer| time(object, pointer)),
+        }
+    }
+}
+
+/// ConfigMap default/mizar-grpc-service, by which Arktos finds the operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GrpcServiceFact {
+    /// Its key `host`, the address of the operator's node.
+    pub host: String,
+    /// When it was created; the operator writes it once and never again.
+    pub created: Option<Timestamp>,
+}
+
+impl Absorb for GrpcServiceFact {
+    fn absorb(&mut self, object: &Value) {
+        self.host = text_or_blank(object, "/data/host");
+        self.created = time(object, "/metadata/creationTimestamp");
+    }
+}
+
+/// One network of an Arktos tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ArktosNetworkFact {
+    /// Its tenant.
+    pub tenant: String,
+    /// Its name.
+    pub name: String,
+    /// `mizar` or `flat`.
+    pub kind: String,
+    /// `Ready`, `Pending`, `Failed`, `Unknown`, `Terminating`.
+    pub phase: String,
+}
+
+impl ArktosNetworkFact {
+    /// Reads a Network of group arktos.futurewei.com.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Self {
+            tenant: text_or_blank(object, "/metadata/tenant"),
+            name: text_or_blank(object, "/metadata/name"),
+            kind: text_or_blank(object, "/spec/type"),
+            phase: text_or_blank(object, "/status/phase"),
+        }
+    }
+}
+
+/// What the server's core API holds: the surest sign of Arktos, which leaves its version blank.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CoreApiFact {
+    /// The names of its resources, without subresources.
+    pub resources: Vec<String>,
+}
+
+impl Absorb for CoreApiFact {
+    fn absorb(&mut self, object: &Value) {
+        let names = list(object, "/resources").iter().filter_map(|resource| text(resource, "/name"));
+        self.resources = names.filter(|name| !name.contains('/')).collect();
+    }
+}
+
+/// The API groups that the server serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApiGroupsFact {
+    /// Group and version, `apps/v1`.
+    pub versions: Vec<String>,
+}
+
+impl Absorb for ApiGroupsFact {
+    fn absorb(&mut self, object: &Value) {
+        let versions = |group| list(group, "/versions").iter().filter_map(|version| text(version, "/groupVersion"));
+        self.versions = list(object, "/groups").iter().flat_map(versions).collect();
+    }
+}
+
 /// ConfigMap kube-system/system-source, which switches Mizar to Arktos.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -247,4 +425,4 @@ impl Absorb for SystemSourceFact {
     }
 }
 
-facts_from_objects!(NodeFact, NamespaceFact, ServiceFact);
+facts_from_objects!(NodeFact, NamespaceFact, ServiceFact, NetworkPolicyFact, SandboxFailureFact, ArktosNetworkFact);

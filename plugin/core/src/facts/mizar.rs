@@ -5,13 +5,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::reading::{condition, count, list, moment, text, text_or_blank, time};
+use super::reading::{condition, count, has_finalizer, list, map, moment, symbol_or_blank, text, text_or_blank, time};
 use super::workload::HelmMark;
-use super::{FromObject, facts_from_objects};
+use super::{FromObject, Text, facts_from_objects};
 
 /// What kopf, the operator's framework, notes on every object; anything else under its prefix is a handler at work.
 const KOPF_PREFIX: &str = "kopf.zalando.org/";
 const KOPF_BOOKKEEPING: &[&str] = &["last-handled-configuration", "touch-dummy", "kopf-managed"];
+
+/// The label by which a placeholder names the pod, by UID, whose address it keeps while the operator is restarted.
+pub const HOLD_LABEL: &str = "mizar.dev/holds-for";
 
 /// A handler of the operator that has not ended: the only trace of some failures, since `spec.status` may already say
 /// Provisioned.
@@ -19,7 +22,7 @@ const KOPF_BOOKKEEPING: &[&str] = &["last-handled-configuration", "touch-dummy",
 #[serde(rename_all = "camelCase", default)]
 pub struct Retry {
     /// `endpoint_opr_on_endpoint_provisioned`.
-    pub handler: String,
+    pub handler: Text,
     /// When it was first tried.
     pub started: Option<Timestamp>,
     /// How often it was tried.
@@ -33,17 +36,23 @@ pub struct Retry {
 #[serde(rename_all = "camelCase", default)]
 pub struct MizarObject {
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// Its namespace; the operator knows `default` only.
-    pub namespace: String,
+    pub namespace: Text,
+    /// What tells it from another object that had this name.
+    pub uid: Text,
     /// When it was created, by the server's clock.
     pub created: Option<Timestamp>,
     /// Since when it is being deleted, if it is.
     pub deleting: Option<Timestamp>,
     /// `spec.status`: `Init`, `Provisioned` or blank.
-    pub status: String,
+    pub status: Text,
+    /// Whether the operator's finalizer is on it: without an operator it cannot be deleted.
+    pub finalizer: bool,
+    /// The UID of the pod whose address this object only keeps: one of our placeholders, by its label [`HOLD_LABEL`].
+    pub holds_for: Option<Text>,
     /// Handlers of the operator that have not ended.
-    pub retries: Vec<Retry>,
+    pub retries: Box<[Retry]>,
 }
 
 impl MizarObject {
@@ -52,11 +61,14 @@ impl MizarObject {
     pub fn from_object(object: &Value) -> Self {
         let created = time(object, "/metadata/creationTimestamp");
         Self {
-            name: text_or_blank(object, "/metadata/name"),
-            namespace: text_or_blank(object, "/metadata/namespace"),
+            name: symbol_or_blank(object, "/metadata/name"),
+            namespace: symbol_or_blank(object, "/metadata/namespace"),
+            uid: symbol_or_blank(object, "/metadata/uid"),
             created,
             deleting: time(object, "/metadata/deletionTimestamp"),
-            status: text_or_blank(object, "/spec/status"),
+            status: symbol_or_blank(object, "/spec/status"),
+            finalizer: has_finalizer(object),
+            holds_for: map(object, "/metadata/labels").get(HOLD_LABEL).map(|uid| Text::from(uid.as_str())),
             retries: retries(object),
         }
     }
@@ -68,7 +80,7 @@ impl MizarObject {
     }
 }
 
-fn retries(object: &Value) -> Vec<Retry> {
+fn retries(object: &Value) -> Box<[Retry]> {
     let annotations = object.pointer("/metadata/annotations").and_then(Value::as_object);
     let handlers = annotations.into_iter().flatten().filter_map(|(key, value)| {
         let handler = key.strip_prefix(KOPF_PREFIX)?;
@@ -77,7 +89,7 @@ fn retries(object: &Value) -> Vec<Retry> {
     let read = |(handler, progress): (&str, &str)| {
         let progress: Value = serde_json::from_str(progress).unwrap_or_default();
         Retry {
-            handler: handler.to_owned(),
+            handler: handler.into(),
             started: text(&progress, "/started").and_then(|started| moment(&started)),
             retries: count(&progress, "/retries").unwrap_or_default(),
             message: text(&progress, "/message"),
@@ -111,9 +123,9 @@ macro_rules! mizar_kinds {
 
         facts_from_objects!($fact);
     )+};
-    (@type text) => { String };
+    (@type text) => { Text };
     (@type count) => { Option<u32> };
-    (@read text) => { text_or_blank };
+    (@read text) => { symbol_or_blank };
     (@read count) => { count };
 }
 

@@ -33,6 +33,9 @@ impl Taint {
     }
 }
 
+/// The taint of a cordoned node.
+const CORDON: &str = "node.kubernetes.io/unschedulable";
+
 /// Taints that the controller of DaemonSets lets its pods tolerate, whatever their template says.
 const TOLERATED_ANYHOW: &[&str] = &[
     "node.kubernetes.io/not-ready",
@@ -40,7 +43,7 @@ const TOLERATED_ANYHOW: &[&str] = &[
     "node.kubernetes.io/disk-pressure",
     "node.kubernetes.io/memory-pressure",
     "node.kubernetes.io/pid-pressure",
-    "node.kubernetes.io/unschedulable",
+    CORDON,
     "node.kubernetes.io/network-unavailable",
 ];
 
@@ -92,6 +95,12 @@ pub struct Toleration {
     pub effect: String,
 }
 
+/// Whether a cordon does not keep a pod from being placed.
+pub(super) fn tolerates_cordon(pod: &Value) -> bool {
+    let cordon = Taint { key: CORDON.to_owned(), value: String::new(), effect: "NoSchedule".to_owned() };
+    list(pod, "/spec/tolerations").iter().map(Toleration::read).any(|toleration| toleration.covers(&cordon))
+}
+
 impl Placement {
     /// Reads a DaemonSet.
     #[must_use]
@@ -99,12 +108,7 @@ impl Placement {
         const POD: &str = "/spec/template/spec";
         let required =
             daemon_set.pointer(&format!("{POD}/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution"));
-        let tolerations = list(daemon_set, &format!("{POD}/tolerations")).iter().map(|toleration| Toleration {
-            key: text_or_blank(toleration, "/key"),
-            operator: text(toleration, "/operator").unwrap_or_else(|| "Equal".to_owned()),
-            value: text_or_blank(toleration, "/value"),
-            effect: text_or_blank(toleration, "/effect"),
-        });
+        let tolerations = list(daemon_set, &format!("{POD}/tolerations")).iter().map(Toleration::read);
         Self {
             selector: map(daemon_set, &format!("{POD}/nodeSelector")),
             terms: required.map(|required| list(required, "/nodeSelectorTerms").iter().map(Term::read).collect()),
@@ -172,6 +176,15 @@ impl Requirement {
 }
 
 impl Toleration {
+    fn read(toleration: &Value) -> Self {
+        Self {
+            key: text_or_blank(toleration, "/key"),
+            operator: text(toleration, "/operator").unwrap_or_else(|| "Equal".to_owned()),
+            value: text_or_blank(toleration, "/value"),
+            effect: text_or_blank(toleration, "/effect"),
+        }
+    }
+
     fn covers(&self, taint: &Taint) -> bool {
         let key = self.key.is_empty() && self.operator == "Exists" || self.key == taint.key;
         let value = self.operator == "Exists" || self.value == taint.value;

@@ -8,6 +8,11 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::Text;
+
+/// The finalizers that the operator of any version puts on whatever it watches.
+pub const FINALIZERS: [&str; 2] = ["kopf.zalando.org/KopfFinalizerMarker", "KopfFinalizerMarker"];
+
 /// Returns a text, or a number or boolean as text; nothing when it is missing or blank.
 pub(super) fn text(object: &Value, pointer: &str) -> Option<String> {
     let text = match object.pointer(pointer)? {
@@ -22,6 +27,25 @@ pub(super) fn text(object: &Value, pointer: &str) -> Option<String> {
 /// Returns a text, blank when it is missing.
 pub(super) fn text_or_blank(object: &Value, pointer: &str) -> String {
     text(object, pointer).unwrap_or_default()
+}
+
+/// Returns a text as [`Text`]; nothing when it is missing or blank.
+pub(super) fn symbol(object: &Value, pointer: &str) -> Option<Text> {
+    match object.pointer(pointer)? {
+        Value::String(text) if !text.trim().is_empty() => Some(Text::from(text.trim())),
+        _ => text(object, pointer).map(|text| Text::from(text.as_str())),
+    }
+}
+
+/// Returns a text as [`Text`], blank when it is missing.
+pub(super) fn symbol_or_blank(object: &Value, pointer: &str) -> Text {
+    symbol(object, pointer).unwrap_or_default()
+}
+
+/// Whether a finalizer of the operator's framework is on an object; older ones had no prefix.
+pub(super) fn has_finalizer(object: &Value) -> bool {
+    let ours = |name: &Value| name.as_str().is_some_and(|name| FINALIZERS.contains(&name));
+    list(object, "/metadata/finalizers").iter().any(ours)
 }
 
 /// Returns a count, written as number or text.

@@ -54,7 +54,7 @@ fn a_mizar_pod(role: PodRole, name: &str, node: u8, image: &str) -> PodFact {
         namespace: "mizar-system".into(),
         host_network: true,
         role,
-        node: format!("node-{node}"),
+        node: format!("node-{node}").into(),
         containers: vec![ContainerFact {
             name: "main".into(),
             image: image.into(),
@@ -124,9 +124,9 @@ pub(crate) fn provisioned(name: &str) -> MizarObject {
 pub(crate) fn a_droplet(number: u8) -> DropletFact {
     DropletFact {
         object: provisioned(&format!("host-{number}")),
-        main_ip: format!("192.168.0.{number}"),
-        ip: format!("192.168.0.{number}"),
-        mac: format!("02:00:00:00:00:0{number}"),
+        main_ip: format!("192.168.0.{number}").into(),
+        ip: format!("192.168.0.{number}").into(),
+        mac: format!("02:00:00:00:00:0{number}").into(),
         itf: "eth0".into(),
     }
 }
@@ -153,7 +153,7 @@ pub(crate) fn a_subnet() -> SubnetFact {
         vni: "1".into(),
         vpc: "vpc0".into(),
         bouncers: Some(1),
-        kind: String::new(),
+        kind: Text::default(),
     }
 }
 
@@ -169,8 +169,8 @@ fn an_endpoint(kind: &str, name: &str, ip: &str, droplet: u8) -> EndpointFact {
         vni: "1".into(),
         vpc: "vpc0".into(),
         net: "net0".into(),
-        droplet: format!("host-{droplet}"),
-        pod: String::new(),
+        droplet: format!("host-{droplet}").into(),
+        pod: Text::default(),
     }
 }
 
@@ -214,6 +214,8 @@ pub(crate) fn a_service(name: &str, ip: &str) -> ServiceFact {
         name: name.into(),
         kind: "ClusterIP".into(),
         cluster_ips: vec![ip.into()],
+        created: minutes_ago(600),
+        ..ServiceFact::default()
     }
 }
 
@@ -245,7 +247,7 @@ pub(crate) fn a_cluster_before() -> Facts {
         api_server: Fetched::Known(ApiServerFact { addresses: vec!["192.168.0.1".into()] }),
         daemon_sets: Fetched::Known(vec![a_foreign_daemon_set("kube-proxy")]),
         deployments: Fetched::Known(Vec::new()),
-        namespaces: Fetched::Known(vec![NamespaceFact { name: "default".into(), deleting: None }]),
+        namespaces: Fetched::Known(vec![NamespaceFact { name: "default".into(), ..NamespaceFact::default() }]),
         definitions: Fetched::Known(Vec::new()),
         droplets: Fetched::Absent,
         vpcs: Fetched::Absent,
@@ -255,6 +257,13 @@ pub(crate) fn a_cluster_before() -> Facts {
         endpoints: Fetched::Absent,
         releases: Fetched::Known(Vec::new()),
         system_source: Fetched::Absent,
+        dns: Fetched::Known(DnsFact { addresses: vec!["10.20.0.3".into()] }),
+        network_policies: Fetched::Known(Vec::new()),
+        sandbox_failures: Fetched::Known(Vec::new()),
+        grpc_service: Fetched::Absent,
+        arktos_networks: Fetched::Absent,
+        core_api: Fetched::Known(CoreApiFact { resources: vec!["pods".into(), "nodes".into()] }),
+        api_groups: Fetched::Known(ApiGroupsFact { versions: vec!["apps/v1".into()] }),
         permissions: Fetched::Known(everything_allowed()),
         plan: Some(Plan {
             pod_network: Some("10.20.0.0/16".into()),

@@ -31,6 +31,13 @@ pub enum Source {
     Releases,
     SystemSource,
     Permissions,
+    Dns,
+    NetworkPolicies,
+    SandboxFailures,
+    GrpcService,
+    ArktosNetworks,
+    CoreApi,
+    ApiGroups,
 }
 
 /// How a source is asked for.
@@ -51,6 +58,8 @@ pub enum Request {
         page_limit: u32,
         /// The `labelSelector`, blank for all.
         label_selector: &'static str,
+        /// The `fieldSelector`, blank for all.
+        field_selector: &'static str,
         /// Whether `PartialObjectMetadataList` is enough.
         metadata_only: bool,
     },
@@ -60,7 +69,11 @@ pub enum Request {
 }
 
 const fn whole(path: &'static str, page_limit: u32) -> Request {
-    Request::List { path, page_limit, label_selector: "", metadata_only: false }
+    Request::List { path, page_limit, label_selector: "", field_selector: "", metadata_only: false }
+}
+
+const fn metadata(path: &'static str) -> Request {
+    Request::List { path, page_limit: 500, label_selector: "", field_selector: "", metadata_only: true }
 }
 
 impl Source {
@@ -77,6 +90,13 @@ impl Source {
         Self::Services,
         Self::ApiServer,
         Self::SystemSource,
+        Self::CoreApi,
+        Self::ApiGroups,
+        Self::Dns,
+        Self::NetworkPolicies,
+        Self::SandboxFailures,
+        Self::GrpcService,
+        Self::ArktosNetworks,
         Self::Releases,
         Self::Definitions,
         Self::Droplets,
@@ -101,13 +121,25 @@ impl Source {
             Self::Services => whole("/api/v1/services", 500),
             Self::DaemonSets => whole("/apis/apps/v1/daemonsets", 500),
             Self::Deployments => whole("/apis/apps/v1/deployments", 500),
-            Self::Namespaces => {
-                Request::List { path: "/api/v1/namespaces", page_limit: 500, label_selector: "", metadata_only: true }
-            }
+            Self::Namespaces => metadata("/api/v1/namespaces"),
+            Self::NetworkPolicies => metadata("/apis/networking.k8s.io/v1/networkpolicies"),
+            Self::SandboxFailures => Request::List {
+                path: "/api/v1/events",
+                page_limit: 500,
+                label_selector: "",
+                field_selector: "reason=FailedCreatePodSandBox",
+                metadata_only: false,
+            },
+            Self::Dns => Request::Get { path: "/api/v1/namespaces/kube-system/endpoints/kube-dns" },
+            Self::GrpcService => Request::Get { path: "/api/v1/namespaces/default/configmaps/mizar-grpc-service" },
+            Self::CoreApi => Request::Get { path: "/api/v1" },
+            Self::ApiGroups => Request::Get { path: "/apis" },
+            Self::ArktosNetworks => whole("/apis/arktos.futurewei.com/v1/networks", 500),
             Self::Releases => Request::List {
                 path: "/api/v1/secrets",
                 page_limit: 100,
                 label_selector: "owner=helm,name in (mizar,mizar-crds)",
+                field_selector: "",
                 metadata_only: true,
             },
             Self::Definitions => whole("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", 50),
@@ -135,7 +167,17 @@ impl Source {
     /// Whether a server without it is an answer rather than a gap.
     #[must_use]
     pub const fn may_be_absent(self) -> bool {
-        self.is_mizar() || matches!(self, Self::SystemSource | Self::ApiServer)
+        self.is_mizar()
+            || matches!(
+                self,
+                Self::SystemSource | Self::ApiServer | Self::Dns | Self::GrpcService | Self::ArktosNetworks
+            )
+    }
+
+    /// Whether it exists on Arktos only.
+    #[must_use]
+    pub const fn is_arktos(self) -> bool {
+        matches!(self, Self::GrpcService | Self::ArktosNetworks)
     }
 
     /// Names what is read, `pods`.
@@ -161,6 +203,13 @@ impl Source {
             Self::Releases => "secrets (release records)",
             Self::SystemSource => "configmaps kube-system/system-source",
             Self::Permissions => "your own permissions",
+            Self::Dns => "endpoints kube-system/kube-dns",
+            Self::NetworkPolicies => "networkpolicies.networking.k8s.io",
+            Self::SandboxFailures => "events",
+            Self::GrpcService => "configmaps default/mizar-grpc-service",
+            Self::ArktosNetworks => "networks.arktos.futurewei.com",
+            Self::CoreApi => "the resources of the core API",
+            Self::ApiGroups => "the API groups",
         }
     }
 

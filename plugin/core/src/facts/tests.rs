@@ -8,7 +8,7 @@ fn facts_come_back_from_json_as_they_were() {
     let mut facts = a_healthy_cluster();
     facts.mark(Source::Services, Gap::Denied);
     facts.mark(Source::Pods, Gap::Failed("timed out".into()));
-    facts.bouncers.edit()[0].object.retries = vec![a_retry("bouncer_opr_on_bouncer_provisioned", minutes_ago(2))];
+    facts.bouncers.edit()[0].object.retries = Box::new([a_retry("bouncer_opr_on_bouncer_provisioned", minutes_ago(2))]);
     for facts in [facts, a_cluster_before(), Facts::new(now())] {
         let text = serde_json::to_string(&facts).unwrap();
         assert_eq!(serde_json::from_str::<Facts>(&text).unwrap(), facts);

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::facts_from_objects;
-use super::placement::Placement;
-use super::reading::{condition, count, flag, generation, list, map, text, text_or_blank, time};
+use super::placement::{Placement, tolerates_cordon};
+use super::reading::{
+    condition, count, flag, generation, has_finalizer, list, map, symbol, symbol_or_blank, text, text_or_blank, time,
+};
+use super::{Text, facts_from_objects};
 
 /// The release that an object says it belongs to, by Helm's annotations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +39,9 @@ impl HelmMark {
 #[serde(rename_all = "camelCase", default)]
 pub struct Owner {
     /// `ReplicaSet`.
-    pub kind: String,
+    pub kind: Text,
     /// Its name.
-    pub name: String,
+    pub name: Text,
 }
 
 /// What a pod is to us.
@@ -67,8 +69,12 @@ pub struct ContainerFact {
     pub init: bool,
     /// The image it was asked to run.
     pub image: String,
+    /// What it runs in truth, by digest, once it was pulled.
+    pub image_id: String,
     /// Whether it is ready.
     pub ready: bool,
+    /// Since when its present run goes on, while it runs.
+    pub started: Option<Timestamp>,
     /// How often it was restarted.
     pub restarts: u32,
     /// Why it does not run, `ImagePullBackOff`.
@@ -78,29 +84,40 @@ pub struct ContainerFact {
 }
 
 /// One pod.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodFact {
     /// Its namespace.
-    pub namespace: String,
+    pub namespace: Text,
     /// Its name.
-    pub name: String,
+    pub name: Text,
+    /// What tells it from another pod that had this name.
+    pub uid: Text,
     /// When it was created.
     pub created: Option<Timestamp>,
     /// Since when it is being deleted, if it is.
     pub deleting: Option<Timestamp>,
     /// Its node; blank before it is placed.
-    pub node: String,
+    pub node: Text,
     /// `Pending`, `Running`, `Succeeded`, `Failed`.
-    pub phase: String,
+    pub phase: Text,
     /// Whether all its containers are ready.
     pub ready: bool,
     /// Whether it uses the network of its node.
     pub host_network: bool,
     /// Its address; blank before it has one.
-    pub ip: String,
+    pub ip: Text,
     /// The address of its node; blank before the kubelet took it.
-    pub host_ip: String,
+    pub host_ip: Text,
+    /// How often its containers were restarted, all together.
+    pub restarts: u32,
+    /// Why its first container that waits does not run, `CrashLoopBackOff`.
+    pub waiting: Option<Text>,
+    /// Whether a cordon does not keep it from a node: pods of DaemonSets, and those that tolerate the taint of a cordon.
+    pub tolerates_cordon: bool,
+    /// Whether the operator's finalizer is on it: without an operator it cannot be deleted.
+    pub finalizer: bool,
     /// What would create it again; nothing when nobody would.
     pub owner: Option<Owner>,
     /// What it is to us.
@@ -116,18 +133,23 @@ impl PodFact {
         let role = role(&map(object, "/metadata/labels"));
         let owner = list(object, "/metadata/ownerReferences").iter().find(|owner| flag(owner, "/controller"));
         Self {
-            namespace: text_or_blank(object, "/metadata/namespace"),
-            name: text_or_blank(object, "/metadata/name"),
+            namespace: symbol_or_blank(object, "/metadata/namespace"),
+            name: symbol_or_blank(object, "/metadata/name"),
+            uid: symbol_or_blank(object, "/metadata/uid"),
             created: time(object, "/metadata/creationTimestamp"),
             deleting: time(object, "/metadata/deletionTimestamp"),
-            node: text_or_blank(object, "/spec/nodeName"),
-            phase: text_or_blank(object, "/status/phase"),
+            node: symbol_or_blank(object, "/spec/nodeName"),
+            phase: symbol_or_blank(object, "/status/phase"),
             ready: condition(object, "Ready").is_some_and(|(status, _)| status == "True"),
             host_network: flag(object, "/spec/hostNetwork"),
-            ip: text_or_blank(object, "/status/podIP"),
-            host_ip: text_or_blank(object, "/status/hostIP"),
+            ip: symbol_or_blank(object, "/status/podIP"),
+            host_ip: symbol_or_blank(object, "/status/hostIP"),
+            restarts: statuses(object).filter_map(|status| count(status, "/restartCount")).sum(),
+            waiting: statuses(object).find_map(|status| symbol(status, "/state/waiting/reason")),
+            tolerates_cordon: tolerates_cordon(object),
+            finalizer: has_finalizer(object),
             owner: owner
-                .map(|owner| Owner { kind: text_or_blank(owner, "/kind"), name: text_or_blank(owner, "/name") }),
+                .map(|owner| Owner { kind: symbol_or_blank(owner, "/kind"), name: symbol_or_blank(owner, "/name") }),
             role,
             containers: match role {
                 PodRole::Daemon | PodRole::Operator => containers(object),
@@ -147,6 +169,10 @@ impl PodFact {
     pub fn path(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
     }
+}
+
+fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
+    list(pod, "/status/initContainerStatuses").iter().chain(list(pod, "/status/containerStatuses"))
 }
 
 fn role(labels: &BTreeMap<String, String>) -> PodRole {
@@ -171,7 +197,9 @@ fn containers(pod: &Value) -> Vec<ContainerFact> {
             ContainerFact {
                 init,
                 image: text_or_blank(spec, "/image"),
+                image_id: text_or_blank(status, "/imageID"),
                 ready: flag(status, "/ready"),
+                started: time(status, "/state/running/startedAt"),
                 restarts: count(status, "/restartCount").unwrap_or_default(),
                 waiting: text(status, "/state/waiting/reason"),
                 exit_code: status.pointer("/state/terminated/exitCode").and_then(Value::as_i64),
@@ -262,6 +290,8 @@ pub struct DeploymentFact {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// The release it belongs to.
     pub helm: Option<HelmMark>,
     /// The generation that was asked for.
@@ -286,6 +316,7 @@ impl DeploymentFact {
         Self {
             namespace: text_or_blank(object, "/metadata/namespace"),
             name: text_or_blank(object, "/metadata/name"),
+            labels: map(object, "/metadata/labels"),
             helm: HelmMark::from_object(object),
             generation: generation(object, "/metadata/generation"),
             observed_generation: generation(object, "/status/observedGeneration"),

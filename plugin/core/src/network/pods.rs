@@ -32,10 +32,10 @@ pub struct PodOnNetwork {
 impl PodOnNetwork {
     fn of(pod: &PodFact) -> Self {
         Self {
-            namespace: pod.namespace.clone(),
-            name: pod.name.clone(),
-            node: pod.node.clone(),
-            ip: pod.ip.clone(),
+            namespace: pod.namespace.to_string(),
+            name: pod.name.to_string(),
+            node: pod.node.to_string(),
+            ip: pod.ip.to_string(),
             owner: pod.owner.clone(),
             is_dns: pod.role == PodRole::Dns,
             cut_off: false,

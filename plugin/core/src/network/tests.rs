@@ -59,8 +59,8 @@ fn droplets_are_counted_by_address_and_not_by_name() {
 fn a_droplet_counts_once_it_is_provisioned_and_has_its_interface() {
     let mut facts = a_healthy_cluster();
     init(&mut facts.droplets.edit()[0].object);
-    facts.droplets.edit()[1].itf.clear();
-    facts.droplets.edit()[1].mac.clear();
+    facts.droplets.edit()[1].itf = crate::facts::Text::default();
+    facts.droplets.edit()[1].mac = crate::facts::Text::default();
     assert_eq!(
         waits(&part(&facts, Part::Droplets)),
         [
@@ -122,7 +122,7 @@ fn what_is_being_deleted_does_not_count() {
 #[test]
 fn a_subnet_that_the_operator_never_looks_at_fails_at_once() {
     let mut facts = a_healthy_cluster();
-    facts.subnets.edit()[0].object.status.clear();
+    facts.subnets.edit()[0].object.status = crate::facts::Text::default();
     assert!(part(&facts, Part::Subnets).failed.unwrap().contains("until its spec.status is Init"));
     facts.subnets.edit()[0].kind = "Provisioned".into();
     assert_eq!(part(&facts, Part::Subnets).failed, None);
@@ -204,7 +204,7 @@ fn pods_older_than_mizar_come_in_the_order_in_which_to_recreate_them() {
 fn a_pod_older_than_the_daemon_of_its_node_was_cut_off_by_it() {
     let pod = |name: &str, minutes: i64| PodFact { created: minutes_ago(minutes), ..a_pod(name, "10.20.0.5") };
     let (old, young) = (pod("old", 10), pod("young", 1));
-    let daemon = PodFact { node: old.node.clone(), created: minutes_ago(5), ..a_daemon_pod(1) };
+    let daemon = PodFact { node: old.node, created: minutes_ago(5), ..a_daemon_pod(1) };
     let found = pods_that_predate_mizar(&[old, young, daemon], &[a_subnet()]);
     let names: Vec<(&str, bool)> = found.iter().map(|pod| (pod.name.as_str(), pod.cut_off)).collect();
     assert_eq!(names, [("old", true)]);
