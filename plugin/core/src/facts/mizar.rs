@@ -1,7 +1,7 @@
 //! Facts about Mizar's own objects and their definitions. All fields are loose: the operator writes blanks first, and
 //! numbers as text or as numbers.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -47,6 +47,9 @@ pub struct MizarObject {
     pub deleting: Option<Timestamp>,
     /// `spec.status`: `Init`, `Provisioned` or blank.
     pub status: Text,
+    /// When it became Provisioned last, to the second: the operator counts `spec.provisiondelay` from the creation, also
+    /// when the object was set back to Init and provisioned again.
+    pub provisioned: Option<Timestamp>,
     /// Whether the operator's finalizer is on it: without an operator it cannot be deleted.
     pub finalizer: bool,
     /// The UID of the pod whose address this object only keeps: one of our placeholders, by its label [`HOLD_LABEL`].
@@ -67,6 +70,7 @@ impl MizarObject {
             created,
             deleting: time(object, "/metadata/deletionTimestamp"),
             status: symbol_or_blank(object, "/spec/status"),
+            provisioned: created.and_then(|created| provisioned(object, created)),
             finalizer: has_finalizer(object),
             holds_for: map(object, "/metadata/labels").get(HOLD_LABEL).map(|uid| Text::from(uid.as_str())),
             retries: retries(object),
@@ -78,6 +82,11 @@ impl MizarObject {
     pub fn is_provisioned(&self) -> bool {
         self.status == "Provisioned"
     }
+}
+
+fn provisioned(object: &Value, created: Timestamp) -> Option<Timestamp> {
+    let seconds: f64 = text(object, "/spec/provisiondelay")?.parse().ok()?;
+    created.checked_add(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
 }
 
 fn retries(object: &Value) -> Box<[Retry]> {

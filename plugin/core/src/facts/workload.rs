@@ -164,6 +164,13 @@ impl PodFact {
         self.phase == "Running" && !self.host_network && self.deleting.is_none()
     }
 
+    /// Returns since when the present run of its last started container goes on; only known of Mizar's own pods. A pod
+    /// stays the same when its container restarts, what that container programmed does not.
+    #[must_use]
+    pub fn started(&self) -> Option<Timestamp> {
+        self.containers.iter().filter(|container| !container.init).filter_map(|container| container.started).max()
+    }
+
     /// Returns `namespace/name`.
     #[must_use]
     pub fn path(&self) -> String {
