@@ -42,6 +42,6 @@ pub use control_plane::ControlPlaneError;
 pub use pki::PkiError;
 pub use programs::Program;
 pub use reset::ResetError;
-pub use state::KubernetesVersion;
+pub use state::{BedKind, KubernetesVersion};
 pub use supervisor::{SuperviseError, supervise};
 pub use users::Role;
