@@ -219,7 +219,14 @@ impl ControlPlane {
             pki("client-ca-file", "ca.crt"),
             flag("token-auth-file", layout.configuration("tokens.csv").display()),
             "--authorization-mode=Node,RBAC".into(),
-            "--service-cluster-ip-range=10.0.0.0/24".into(),
+            flag(
+                "service-cluster-ip-range",
+                match self.kind {
+                    BedKind::Whole => "10.0.0.0/24",
+                    // Room for the services of a large cluster.
+                    BedKind::Bare => "10.96.0.0/12",
+                },
+            ),
             "--allow-privileged=true".into(),
             // Nodes have InternalDNS localhost, where KWOK answers for their kubelets.
             "--kubelet-preferred-address-types=InternalDNS".into(),
