@@ -68,6 +68,7 @@ pub(super) fn measure(program: &Path, arguments: &[&str], kubeconfig: &Path) -> 
         .arg(program)
         .args(arguments)
         .env("KUBECONFIG", kubeconfig)
+        .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .output()
         .map_err(|source| Failure::Run { program: own.display().to_string(), source })?;
