@@ -22,8 +22,7 @@ fn replica_set(index: usize) -> String {
 pub(super) fn pod(index: usize) -> [Write; 2] {
     let (name, namespace) = (pod_name(index), namespace(index));
     let labels = json!({
-        "app.kubernetes.io/name": format!("application-{}", index % 5_000), "app.kubernetes.io/part-of": "shop",
-        "app.kubernetes.io/version": "1.14.2", "pod-template-hash": "7d9c6b5f4", "team": namespace,
+        "app.kubernetes.io/name": format!("application-{}", index % 5_000), "pod-template-hash": "7d9c6b5f4", "team": namespace,
     });
     let spec = spec(index);
     let mut annotations = handled(&json!({"metadata": {"labels": labels}, "spec": spec}));
@@ -39,7 +38,7 @@ pub(super) fn pod(index: usize) -> [Write; 2] {
         "spec": spec,
     });
     let address = pod_address(index);
-    both(&namespace, &name, body, &status(&address, &node_address(node_of(index)), &["application", "proxy"]))
+    both(&namespace, &name, body, &status(&address, &node_address(node_of(index)), &["application"]))
 }
 
 /// The two writes of a pod.
@@ -61,9 +60,8 @@ pub(super) fn owner(kind: &str, name: &str, uid: &str) -> Value {
 fn spec(index: usize) -> Value {
     json!({
         "nodeName": node_name(node_of(index)), "serviceAccountName": "default",
-        "containers": [container("application", 8080), container("proxy", 9090)],
+        "containers": [container("application", 8080)],
         "volumes": [
-            {"name": "configuration", "configMap": {"name": "application"}},
             {"name": "token", "projected": {"sources": [
                 {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
                 {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
@@ -78,14 +76,11 @@ fn container(name: &str, port: u16) -> Value {
         "args": ["--listen", format!(":{port}"), "--log-format=json"],
         "ports": [{"name": "http", "containerPort": port}],
         "env": [
-            {"name": "DATABASE_HOST", "value": "postgres.databases.svc.cluster.local"},
             {"name": "DATABASE_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "database", "key": "password"}}},
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         ],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 5},
         "volumeMounts": [
-            {"name": "configuration", "mountPath": "/etc/application", "readOnly": true},
             {"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true},
         ],
     })
