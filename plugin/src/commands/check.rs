@@ -71,7 +71,10 @@ pub(crate) async fn run(context: &Context, args: CheckArgs) -> Result<ExitCode, 
     let plan = if args.pre { Some(prepare::built_in_plan(namespace)?) } else { None };
     let begun = Instant::now();
     let report = loop {
-        let (_, report) = judge(&cluster, phase, namespace, plan.clone(), false).await?;
+        // Progress is for people whatever the output is: stdout holds the report alone.
+        let progress = report::reporter(Output::Text, context.verbosity);
+        let (_, report) = judge(&cluster, phase, namespace, plan.clone(), false, &*progress).await?;
+        drop(progress);
         let time_is_up = begun.elapsed() + context.timing.progress > args.timeout;
         if report.is_clear() || !args.wait || time_is_up {
             break report;
