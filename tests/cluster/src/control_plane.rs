@@ -143,6 +143,11 @@ impl ControlPlane {
         format!("https://127.0.0.1:{}", self.ports.api_server)
     }
 
+    /// etcd's address.
+    pub(crate) fn etcd(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.etcd)
+    }
+
     /// The authority that signed the API server's certificate.
     pub(crate) fn authority(&self) -> &str {
         &self.authority

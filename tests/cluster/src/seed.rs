@@ -1,17 +1,19 @@
 //! Fills a bare bed with a cluster as large as asked for, on which Mizar is installed and healthy: nodes, daemons, pods,
-//! services, and the objects that Mizar keeps about them. Through the API server, so that every object has what a real
-//! one has (defaults, managed fields, UIDs); nothing moves afterwards.
+//! services, and the objects that Mizar keeps about them. Every object has what a real one has (defaults, managed fields,
+//! UIDs); nothing moves afterwards.
 
 mod bodies;
 mod components;
 mod network;
 mod pods;
+mod store;
 
 use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
+use self::store::{Sample, Store};
 use crate::client::{self, ClientError};
 use crate::lifecycle::FoundBed;
 use crate::progress::Progress;
@@ -20,8 +22,11 @@ use crate::users::Role;
 /// How many pods run on each node, the daemon apart.
 pub const PODS_PER_NODE: usize = 10;
 
+/// How many nodes there are to a service.
+const NODES_PER_SERVICE: usize = 5;
 /// Requests in flight: enough to keep a small machine's API server busy.
 const AT_ONCE: usize = 48;
+const TRANSACTIONS_AT_ONCE: usize = 4;
 const SERVED_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a bed could not be filled.
@@ -39,6 +44,9 @@ pub enum SeedError {
         /// The collection.
         path: String,
     },
+    /// etcd.
+    #[error("cannot store objects in etcd: {0}")]
+    Store(String),
     /// No runtime could be started.
     #[error("cannot start a runtime")]
     Runtime(#[source] std::io::Error),
@@ -65,6 +73,7 @@ impl Write {
 /// Fills a bed with `nodes` nodes and [`PODS_PER_NODE`] pods on each. `manifests` is what `kubectl mizar render` prints.
 /// Blocks until all is written; returns how many objects were made.
 pub fn fill(bed: &FoundBed, nodes: usize, manifests: &str) -> Result<usize, SeedError> {
+    let etcd = bed.state.as_ref().map(|state| state.etcd.clone()).unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -72,86 +81,101 @@ pub fn fill(bed: &FoundBed, nodes: usize, manifests: &str) -> Result<usize, Seed
         .map_err(SeedError::Runtime)?;
     runtime.block_on(async {
         let client = client::connect(&bed.layout.kubeconfig(Role::Admin)).await?;
-        let mut progress = Progress::start(format!("filling bed {} with {nodes} nodes", bed.name));
-        let filled = fill_all(&client, nodes, manifests, &mut progress).await;
-        match &filled {
-            Ok(objects) => progress.finish(&format!("{objects} objects")),
-            Err(_) => progress.abandon(),
+        let store = Store::connect(&etcd)?;
+        let progress = Progress::start(format!("filling bed {} with {nodes} nodes", bed.name));
+        let mut seeding = Seeding { client, store, progress, made: 0 };
+        match seeding.fill(nodes, manifests).await {
+            Ok(()) => seeding.progress.finish(&format!("{} objects", seeding.made)),
+            Err(error) => {
+                seeding.progress.abandon();
+                return Err(error);
+            }
         }
-        filled
+        Ok(seeding.made)
     })
 }
 
-/// In the order in which they come to be on a real cluster: the daemons before what they program.
-async fn fill_all(
-    client: &kube::Client,
-    nodes: usize,
-    manifests: &str,
-    progress: &mut Progress,
-) -> Result<usize, SeedError> {
-    let installed = components::of_manifests(manifests)?;
-    let count = nodes * PODS_PER_NODE;
-    let mut made = 0;
-    made += write_all(client, progress, "namespaces", components::namespaces().into_iter()).await?;
-    made += write_all(client, progress, "manifests", installed.into_iter()).await?;
-    until_served(client).await?;
-    made += write_all(client, progress, "release records", components::releases().into_iter()).await?;
-    made += write_all(client, progress, "nodes", (1..=nodes).map(bodies::node)).await?;
-    made += write_pods(client, progress, "daemons", (1..=nodes).map(components::daemon_pod)).await?;
-    made += write_pods(client, progress, "system pods", components::system_pods().into_iter()).await?;
-    write_all(client, progress, "workloads' status", components::statuses(nodes).into_iter()).await?;
-    made += write_all(client, progress, "network", network::parts().into_iter()).await?;
-    made += write_all(client, progress, "droplets", (1..=nodes).map(network::droplet)).await?;
-    made += write_all(client, progress, "host endpoints", (1..=nodes).map(network::host_endpoint)).await?;
-    made += write_all(client, progress, "services", components::services(nodes)).await?;
-    made += write_all(client, progress, "service endpoints", network::service_endpoints(nodes)).await?;
-    made += write_all(client, progress, "system endpoints", network::system_endpoints()).await?;
-    made += write_pods(client, progress, "pods", (0..count).map(pods::pod)).await?;
-    made += write_all(client, progress, "pod endpoints", (0..count).map(network::pod_endpoint)).await?;
-    Ok(made)
+struct Seeding {
+    client: kube::Client,
+    store: Store,
+    progress: Progress,
+    made: usize,
 }
 
-/// A pod is bound when it is made; what its kubelet says comes after.
-async fn write_pods(
-    client: &kube::Client,
-    progress: &mut Progress,
-    what: &str,
-    pods: impl Iterator<Item = [Write; 2]>,
-) -> Result<usize, SeedError> {
-    let written = many(client, progress, what, pods).await?;
-    Ok(written)
-}
-
-async fn write_all(
-    client: &kube::Client,
-    progress: &mut Progress,
-    what: &str,
-    writes: impl Iterator<Item = Write>,
-) -> Result<usize, SeedError> {
-    many(client, progress, what, writes.map(|write| [write])).await
-}
-
-/// Makes many objects at once, each by its own writes one after the other.
-async fn many<const N: usize>(
-    client: &kube::Client,
-    progress: &mut Progress,
-    what: &str,
-    objects: impl Iterator<Item = [Write; N]>,
-) -> Result<usize, SeedError> {
-    let mut written = stream::iter(objects)
-        .map(|writes| async move {
-            for write in writes {
-                client::write_unread(client, write.method, &write.path, &write.body).await?;
-            }
-            Ok::<_, ClientError>(())
-        })
-        .buffer_unordered(AT_ONCE);
-    let mut count = 0;
-    while let Some(()) = written.try_next().await? {
-        count += 1;
-        progress.update(&format!("{count} {what}"));
+impl Seeding {
+    /// In the order in which they come to be on a real cluster: the daemons before what they program.
+    async fn fill(&mut self, nodes: usize, manifests: &str) -> Result<(), SeedError> {
+        let (pods, services) = (nodes * PODS_PER_NODE, nodes.div_ceil(NODES_PER_SERVICE));
+        self.create("namespaces", components::namespaces().into_iter().map(one)).await?;
+        self.create("manifests", components::of_manifests(manifests)?.into_iter().map(one)).await?;
+        until_served(&self.client).await?;
+        self.create("release records", components::releases().into_iter().map(one)).await?;
+        self.multiply("nodes", "minions", (1..=nodes).map(bodies::node).map(one)).await?;
+        self.multiply("daemons", "pods", (1..=nodes).map(components::daemon_pod)).await?;
+        self.create("system pods", components::system_pods().into_iter()).await?;
+        self.create("states of workloads", components::statuses(nodes).into_iter().map(one)).await?;
+        self.create("parts of the network", network::parts().into_iter().map(one)).await?;
+        self.multiply("droplets", "mizar.com/droplets", (1..=nodes).map(network::droplet).map(one)).await?;
+        let endpoints = "mizar.com/endpoints";
+        self.multiply("host endpoints", endpoints, (1..=nodes).map(network::host_endpoint).map(one)).await?;
+        self.create("services", components::services(services).map(one)).await?;
+        self.create("system endpoints", network::system_endpoints().map(one)).await?;
+        self.multiply("service endpoints", endpoints, network::service_endpoints(services).map(one)).await?;
+        self.multiply("pods", "pods", (0..pods).map(pods::pod)).await?;
+        self.multiply("pod endpoints", endpoints, (0..pods).map(network::pod_endpoint).map(one)).await
     }
-    Ok(count)
+
+    /// Makes objects through the API server, several at once, each by its own writes one after the other.
+    async fn create<const N: usize>(
+        &mut self,
+        what: &str,
+        objects: impl Iterator<Item = [Write; N]>,
+    ) -> Result<(), SeedError> {
+        let client = &self.client;
+        let mut written = stream::iter(objects)
+            .map(|writes| async move {
+                for write in writes {
+                    client::write_unread(client, write.method, &write.path, &write.body).await?;
+                }
+                Ok::<_, ClientError>(())
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some(()) = written.try_next().await? {
+            self.made += 1;
+            self.progress.update(&format!("{} objects, now {what}", self.made));
+        }
+        Ok(())
+    }
+
+    /// Makes the first object through the API server, and all others as copies of what it made of it.
+    async fn multiply<const N: usize>(
+        &mut self,
+        what: &str,
+        registry: &'static str,
+        mut objects: impl Iterator<Item = [Write; N]>,
+    ) -> Result<(), SeedError> {
+        let Some(first) = objects.next() else { return Ok(()) };
+        for write in &first {
+            client::write_unread(&self.client, write.method, &write.path, &write.body).await?;
+        }
+        let sample = Sample::read(&self.client, registry, &first[0]).await?;
+        self.made += 1;
+        let store = &self.store;
+        let copies = objects.map(|writes| sample.copy(&writes));
+        let mut stored = stream::iter(copies)
+            .chunks(store::TOGETHER)
+            .map(|copies| async move { store.put(&copies).await.map(|()| copies.len()) })
+            .buffer_unordered(TRANSACTIONS_AT_ONCE);
+        while let Some(count) = stored.try_next().await? {
+            self.made += count;
+            self.progress.update(&format!("{} objects, now {what}", self.made));
+        }
+        Ok(())
+    }
+}
+
+const fn one(write: Write) -> [Write; 1] {
+    [write]
 }
 
 async fn until_served(client: &kube::Client) -> Result<(), SeedError> {

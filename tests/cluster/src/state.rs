@@ -136,6 +136,9 @@ pub struct BedState {
     pub children: BTreeMap<String, ProcessId>,
     /// The API server's address, once it has one.
     pub api_server: String,
+    /// etcd's address, once it has one.
+    #[serde(default)]
+    pub etcd: String,
     /// How many nodes it was asked for.
     pub nodes: usize,
     /// The version it behaves as.

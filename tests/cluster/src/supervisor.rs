@@ -97,6 +97,7 @@ pub async fn supervise(folder: &Path) -> Result<(), SuperviseError> {
         supervisor: ProcessId::own().ok_or(SuperviseError::NoIdentity)?,
         children: std::collections::BTreeMap::new(),
         api_server: String::new(),
+        etcd: String::new(),
         nodes: order.nodes,
         version: order.version,
         started: SystemTime::now(),
@@ -164,6 +165,7 @@ async fn start(
     plane: &mut ControlPlane,
 ) -> Result<Started, SuperviseError> {
     state.api_server = plane.api_server();
+    state.etcd = plane.etcd();
     step("starting etcd");
     plane.start_etcd().await?;
     note_children(layout, state, plane)?;
