@@ -126,6 +126,12 @@ pub(crate) enum Watched {
     },
 }
 
+impl Watched {
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
+}
+
 fn to_watched(
     kind: Kind,
     events: impl Stream<Item = watcher::Result<watcher::Event<DynamicObject>>>,
