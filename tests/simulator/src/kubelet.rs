@@ -1,8 +1,8 @@
 //! The kubelet of the pods that matter: Mizar's own, and all on the pod network.
 //!
 //! This is the shell: it watches, asks `lifecycle` what happens next, writes what `status` makes of it, and tells
-//! operator and daemons whether their containers run. Nodes, other pods on the host network, the completion of Jobs
-//! and the removal of deleted pods are KWOK's.
+//! operator and daemons whether their containers run. It removes the operator's deleted pods when their process has
+//! ended; nodes, other pods on the host network, the completion of Jobs and the removal of other pods are KWOK's.
 
 mod lifecycle;
 mod pod;
@@ -441,15 +441,18 @@ impl Kubelet {
         // A pod that nothing holds is being removed at this moment.
         let leaving = pod.object.is_deleting() && pod.object.finalizers().is_empty();
         let news = !pod.busy && !leaving && pod.written.as_ref() != Some(&status);
-        if !news && posts.is_empty() {
+        let remove = leaving && !pod.busy && pod.role == Role::Operator && pod.life.is_at_its_end();
+        if !news && !remove && posts.is_empty() {
             return;
         }
+        pod.busy |= remove;
         let status = news.then(|| {
             pod.busy = true;
             pod.written = Some(status.clone());
             status
         });
-        let update = Update { key: key.clone(), status, posts };
+        let remove = remove.then(|| pod.object.uid().to_owned());
+        let update = Update { key: key.clone(), status, posts, remove };
         let objects = self.objects.clone();
         self.writes.push(Box::pin(update.carry_out(objects)));
     }

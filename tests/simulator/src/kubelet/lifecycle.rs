@@ -138,7 +138,12 @@ impl Lifecycle {
 
     /// Whether the containers have ever started, and the pod is not at its end.
     pub(crate) fn has_started(&self) -> bool {
-        self.started.is_some() && !matches!(self.phase, Phase::Ended { .. })
+        self.started.is_some() && !self.is_at_its_end()
+    }
+
+    /// Whether the pod was deleted and its containers are gone.
+    pub(crate) fn is_at_its_end(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
     }
 
     fn enter(&mut self, phase: Phase, now: Timestamp) {

@@ -1,5 +1,8 @@
 //! What Mizar's operator does, row by row.
 
+mod faults;
+mod programming;
+
 use serde_json::{Value, json};
 
 use super::{
