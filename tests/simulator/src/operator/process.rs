@@ -142,6 +142,7 @@ pub(crate) struct Process {
     kinds_seen: BTreeSet<Kind>,
     busy: FuturesUnordered<BoxFuture<'static, (Key, Next)>>,
     spurious_failure_due: bool,
+    began: Instant,
     /// A handler hangs, or a thread of its own does not end.
     ignores_sigterm: bool,
 }
@@ -164,6 +165,7 @@ impl Process {
             kinds_seen: BTreeSet::new(),
             busy: FuturesUnordered::new(),
             spurious_failure_due: pace.rounds == Rounds::Three,
+            began: Instant::now(),
             ignores_sigterm: false,
         }
     }
@@ -292,10 +294,6 @@ impl Process {
         }
         let key = object.key();
         let mut due = Instant::now() + self.pace.reaction();
-        // Droplets first: then the network is there one round earlier.
-        if first_sight && self.pace.rounds == Rounds::One && matches!(key.kind, Kind::Vpc | Kind::Subnet) {
-            due += self.pace.reaction() * 12;
-        }
         if first_sight && key.kind == Kind::Divider && object.spec("status") == PROVISIONED {
             due += self.pace.divider_resumes();
         }
@@ -328,12 +326,24 @@ impl Process {
         let now = Instant::now();
         while let Some((due, key)) = self.schedule.first().cloned().filter(|(due, _)| *due <= now) {
             self.schedule.remove(&(due, key.clone()));
+            if self.waits_for_droplets(&key) {
+                self.schedule(&key, now + self.pace.reaction());
+                continue;
+            }
             if let Some(mut tracked) = self.tracked.remove(&key) {
                 tracked.due = None;
                 self.look_at(&key, &mut tracked);
                 self.tracked.insert(key, tracked);
             }
         }
+    }
+
+    /// Whether the network is to be looked at after the first Droplet, which saves it a round.
+    fn waits_for_droplets(&self, key: &Key) -> bool {
+        self.pace.rounds == Rounds::One
+            && matches!(key.kind, Kind::Vpc | Kind::Subnet)
+            && self.memory.droplets.is_empty()
+            && self.began.elapsed() < self.pace.round
     }
 
     fn look_at(&mut self, key: &Key, tracked: &mut Tracked) {
