@@ -58,7 +58,7 @@ fn section(check: &Check) -> String {
         category(check.category),
         severity(check.severity),
         phases.join(" and "),
-        sources.join(", "),
+        if sources.is_empty() { "nothing of the cluster".to_owned() } else { sources.join(", ") },
         check.hint,
     )
 }
@@ -89,6 +89,8 @@ const fn category(category: Category) -> &'static str {
         Category::Installation => "installation",
         Category::Components => "components",
         Category::Network => "network",
+        Category::Services => "services",
         Category::Pods => "pods",
+        Category::Arktos => "arktos",
     }
 }
