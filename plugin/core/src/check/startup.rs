@@ -71,12 +71,11 @@ fn latest<'a>(
 
 fn sandbox_evidence(pod: &PodFact, failure: Option<&SandboxFailureFact>) -> Evidence {
     let object = format!("Pod {}", pod.path());
-    let evidence = match failure {
-        Some(failure) => Evidence::new(object, "event FailedCreatePodSandBox", &failure.message, "none"),
-        None => {
-            let waiting = pod.waiting.unwrap_or_default();
-            Evidence::new(object, "status.containerStatuses.state.waiting.reason", waiting, "running")
-        }
+    let evidence = if let Some(failure) = failure {
+        Evidence::new(object, "event FailedCreatePodSandBox", &failure.message, "none")
+    } else {
+        let waiting = pod.waiting.unwrap_or_default();
+        Evidence::new(object, "status.containerStatuses.state.waiting.reason", waiting, "running")
     };
     evidence.on(&pod.node).since(pod.placed.or(pod.created))
 }

@@ -95,7 +95,7 @@ fn of_the_plan() -> Vec<Case> {
 fn of_components() -> Vec<Case> {
     vec![
         case("daemon", Warn, "2 of 3 daemons run the present template", |facts| {
-            facts.daemon_sets.edit()[0].updated = 2
+            facts.daemon_sets.edit()[0].updated = 2;
         }),
         case("daemon", Fail, "node-1: container node-init ended with 1", |facts| {
             let failed =
@@ -122,7 +122,7 @@ fn of_components() -> Vec<Case> {
             "image-versions",
             Warn,
             "2 different images: mizarnet/dropletd:0.9 on node-2; mizarnet/dropletd:0.91 on node-1, node-3",
-            { |facts| daemon_pod(facts, 1).containers[0].image = "mizarnet/dropletd:0.9".into() },
+            |facts| daemon_pod(facts, 1).containers[0].image = "mizarnet/dropletd:0.9".into(),
         ),
         case("image-versions", Warn, "its tag was moved): sha256:aa on node-1, node-2; sha256:bb on node-3", |facts| {
             for (index, digest) in ["aa", "aa", "bb"].into_iter().enumerate() {
@@ -251,7 +251,7 @@ fn of_services() -> Vec<Case> {
         }),
         case("dns", Warn, "1 of 2 name servers are ready", |facts| facts.deployments.edit()[1].ready = 1),
         case("dns", Fail, "no address: every name in the cluster is unknown", |facts| {
-            facts.dns.edit().addresses.clear()
+            facts.dns.edit().addresses.clear();
         }),
         case("dns", Warn, "kube-system/coredns-1: not ready", |facts| {
             facts.pods.edit().extend([named_server(false), PodFact { name: "coredns-2".into(), ..named_server(true) }]);
@@ -282,6 +282,12 @@ fn of_services() -> Vec<Case> {
         }),
         case("service-endpoints", Pass, "all 2 services fine", |facts| {
             facts.services.edit().push(ServiceFact { created: minutes_ago(0), ..a_service("young", "10.96.0.7") });
+        }),
+        case("service-endpoints", Pass, "1 service fine", |facts| {
+            // Mizar was installed just now.
+            let scaled = facts.endpoints.edit().iter_mut().find(|endpoint| endpoint.kind == "scaled");
+            let object = &mut scaled.expect("an Endpoint").object;
+            (object.status, object.created) = ("Init".into(), minutes_ago(0));
         }),
         case("service-endpoints", Warn, "gone-default: its service is gone", |facts| {
             facts.endpoints.edit().push(a_service_endpoint("gone", "10.96.0.9"));
