@@ -1,6 +1,7 @@
 //! The commands, one file each: what may be typed, and what then happens, by way of flows.
 
 pub(crate) mod check;
+pub(crate) mod explain;
 pub(crate) mod install;
 pub(crate) mod render;
 pub(crate) mod values;
@@ -14,7 +15,7 @@ impl Command {
         match self {
             Self::Install(args) => args.output(),
             Self::Check(args) => args.output(),
-            Self::Render(_) | Self::Values(_) => Output::Text,
+            Self::Explain(_) | Self::Render(_) | Self::Values(_) => Output::Text,
         }
     }
 }

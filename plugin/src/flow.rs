@@ -5,6 +5,8 @@
 
 pub(crate) mod apply;
 pub(crate) mod deploy;
+pub(crate) mod examine;
+pub(crate) mod follow;
 pub(crate) mod gather;
 pub(crate) mod ground;
 pub(crate) mod install;
