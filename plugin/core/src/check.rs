@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use catalog::CHECKS;
+pub(crate) use cluster::other_networks;
 pub use reference::reference_markdown;
 pub use verdict::{Evidence, Status, Verdict};
 
