@@ -47,7 +47,7 @@ fn every_row_of_the_matrix_is_told_from_the_others() {
     let virtlet = DaemonSetFact { name: "virtlet".into(), ..a_foreign_daemon_set("virtlet") };
     let mut with_virtlet = on_arktos(cluster(&[("dev", "", GENERIC)]));
     with_virtlet.daemon_sets.edit().push(virtlet);
-    for (facts, expected) in [
+    let rows = vec![
         (cluster(&[("m-control-plane", "kind://docker/m/m-control-plane", "6.5.0-1018-gcp")]), "kind"),
         (cluster(&[("m-control-plane", "", GENERIC), ("m-worker", "", GENERIC), ("m-worker2", "", GENERIC)]), "kind"),
         (cluster(&[("m-control-plane", "", GENERIC), ("storage-1", "", GENERIC)]), "kubernetes"),
@@ -81,7 +81,8 @@ fn every_row_of_the_matrix_is_told_from_the_others() {
         ),
         (on_arktos(cluster(&[("ip-172-31-0-1", "", "5.11.0-1028-aws")])), "arktos-aws"),
         (on_arktos(cluster(&[("a", "", GENERIC), ("b", "", GENERIC)])), "arktos"),
-    ] {
+    ];
+    for (facts, expected) in rows {
         let detection = detect(&facts, None);
         assert_eq!(detection.environment.name(), expected, "{:?}\n{:?}", facts.nodes, detection.evidence);
         assert_eq!(detection.evidence.is_empty(), expected == "kubernetes", "every verdict has its evidence");
