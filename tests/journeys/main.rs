@@ -6,13 +6,16 @@
 mod budget;
 mod cli;
 mod cluster;
+mod facts;
 mod faults;
 mod helm;
 mod install;
 mod killed;
 mod old_server;
 mod proxy;
+mod reader_role;
 mod readonly;
 mod refused;
 mod rerun;
+mod status;
 mod unwell_server;
