@@ -16,6 +16,7 @@ use mizar_core::object::{Object, ObjectRef};
 
 use self::errand::{Errand, errands};
 use self::reading::{Counts, Desk, Reading};
+use super::releases;
 use crate::cluster::{ApiFailure, Cause, Cluster};
 use crate::report::Reporter;
 
@@ -38,6 +39,8 @@ pub(crate) struct Wanted<'a> {
     pub objects: Vec<ObjectRef>,
     /// What is known of this machine.
     pub client: ClientFact,
+    /// The namespace of the release, where it is known.
+    pub release_namespace: Option<&'a str>,
     /// Who is told when it takes longer.
     pub reporter: Option<&'a dyn Reporter>,
 }
@@ -75,6 +78,9 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
         Some(reporter) => progress::told(read, &counts, reporter, cluster.timing().show_reading).await?,
         None => read.await?,
     };
+    if wanted.sources.contains(&Source::Releases) {
+        releases::read(cluster, wanted.release_namespace, &mut reading.facts).await?;
+    }
     if wanted.sources.contains(&Source::Permissions) {
         review(cluster, &wanted.namespaces, &mut reading.facts).await?;
     }
@@ -204,7 +210,7 @@ async fn review(cluster: &Cluster, namespaces: &[String], facts: &mut Facts) -> 
 }
 
 /// Says that no other request has a chance. A slow or lost list is none of that: the server answered before.
-fn ends_everything(failure: &ApiFailure) -> bool {
+pub(super) fn ends_everything(failure: &ApiFailure) -> bool {
     matches!(
         failure.cause,
         Cause::Unreachable(_)
@@ -217,7 +223,7 @@ fn ends_everything(failure: &ApiFailure) -> bool {
     )
 }
 
-fn gap_of(failure: &ApiFailure) -> Gap {
+pub(super) fn gap_of(failure: &ApiFailure) -> Gap {
     match failure.cause {
         Cause::Forbidden(_) => Gap::Denied,
         Cause::NotFound => Gap::Absent,
