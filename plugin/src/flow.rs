@@ -15,5 +15,6 @@ pub(crate) mod prepare;
 pub(crate) mod records;
 pub(crate) mod recreate;
 pub(crate) mod run;
+pub(crate) mod treat;
 pub(crate) mod wait;
 pub(crate) mod workloads;

@@ -12,6 +12,7 @@ pub mod object;
 pub mod operation;
 pub mod plan;
 pub mod release;
+pub mod restart;
 pub mod site;
 pub mod template;
 pub mod timing;

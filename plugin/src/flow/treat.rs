@@ -1,0 +1,126 @@
+//! Single acts on what Mizar's operator keeps: an object set back to Init, deleted, held; and the waits that follow them.
+//!
+//! Each act is about one very object, by UID. It looks at the object as it is now and decides again when somebody else
+//! wrote in between, so that it can be repeated after a kill at any moment.
+
+mod waits;
+
+use jiff::Timestamp;
+use mizar_core::facts::FINALIZERS;
+use mizar_core::object::ObjectId;
+use mizar_core::restart::Placeholder;
+use serde_json::{Value, json};
+
+use super::operation::MANAGER;
+use super::run::Run;
+use crate::cluster::write::Commit;
+use crate::cluster::{ApiFailure, Cause};
+use crate::failure::Failure;
+
+pub(crate) use waits::{Extent, until_gone, until_provisioned, until_settled};
+
+/// How often an act is decided again because somebody else wrote at the same moment, or an answer was lost.
+const ATTEMPTS: usize = 8;
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changed {
+    /// It was written.
+    Written,
+    /// It was as it should be.
+    Unneeded,
+    /// This very object does not exist any more.
+    Gone,
+}
+
+/// Changes one object by the merge patch that `decide` makes of it as it is now; nothing is written where there is none.
+pub(crate) async fn change(
+    run: &Run,
+    id: &ObjectId,
+    decide: impl Fn(&Value) -> Option<Value>,
+) -> Result<Changed, Failure> {
+    let mut attempt = 0;
+    loop {
+        run.go_on()?;
+        let Some(live) = run.cluster().get(&id.object).await? else { return Ok(Changed::Gone) };
+        if live["metadata"]["uid"] != id.uid.as_str() {
+            return Ok(Changed::Gone);
+        }
+        let Some(mut patch) = decide(&live) else { return Ok(Changed::Unneeded) };
+        patch["metadata"]["uid"] = json!(id.uid);
+        patch["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+        match run.cluster().merge_patch(&id.object, &patch, Commit::Store).await {
+            Ok(_) => return Ok(Changed::Written),
+            Err(failure) if failure.is_not_found() => return Ok(Changed::Gone),
+            Err(failure) if may_decide_again(&failure) && attempt < ATTEMPTS => attempt += 1,
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+}
+
+/// Whether looking again tells what to do: somebody else wrote, or nobody knows whether we did.
+fn may_decide_again(failure: &ApiFailure) -> bool {
+    matches!(failure.cause, Cause::Conflict { .. } | Cause::Lost(_) | Cause::TimedOut { .. } | Cause::Busy { .. })
+}
+
+/// Sets a Bouncer, a Divider or a placeholder back to Init: the operator then makes it anew, and forgets nothing else.
+pub(crate) async fn set_to_init(run: &Run, id: &ObjectId) -> Result<Changed, Failure> {
+    change(run, id, |live| (live["spec"]["status"] != "Init").then(|| json!({"spec": {"status": "Init"}}))).await
+}
+
+/// Sets one back to Init and waits until the operator has provisioned it.
+pub(crate) async fn reprovision(run: &Run, id: &ObjectId) -> Result<(), Failure> {
+    set_to_init(run, id).await?;
+    until_provisioned(run, "reprovision", std::slice::from_ref(id)).await
+}
+
+/// Asks for the deletion of an object; that it is gone, only [`until_gone`] tells.
+pub(crate) async fn delete(run: &Run, id: &ObjectId) -> Result<(), Failure> {
+    let mut attempt = 0;
+    loop {
+        run.go_on()?;
+        match run.cluster().delete(&id.object, &id.uid).await {
+            Ok(()) => return Ok(()),
+            // Another object has its name by now.
+            Err(failure) if matches!(failure.cause, Cause::Conflict { .. }) => return Ok(()),
+            Err(failure) if may_decide_again(&failure) && attempt < ATTEMPTS => attempt += 1,
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+}
+
+/// Deletes an object without the operator seeing it: its handler would undo more than the object. Only for while no
+/// operator runs, since a running one puts its finalizer on again.
+pub(crate) async fn delete_unseen(run: &Run, id: &ObjectId) -> Result<(), Failure> {
+    delete(run, id).await?;
+    strip(run, id).await?;
+    until_gone(run, "delete", std::slice::from_ref(id)).await
+}
+
+/// Takes the operator's finalizer off, and leaves those of others.
+pub(crate) async fn strip(run: &Run, id: &ObjectId) -> Result<Changed, Failure> {
+    change(run, id, |live| {
+        let finalizers = live["metadata"]["finalizers"].as_array()?;
+        let is_operators = |name: &&Value| name.as_str().is_some_and(|name| FINALIZERS.contains(&name));
+        let others: Vec<&Value> = finalizers.iter().filter(|name| !is_operators(name)).collect();
+        (others.len() < finalizers.len()).then(|| json!({"metadata": {"finalizers": others}}))
+    })
+    .await
+}
+
+/// Makes a placeholder; one of its name already keeps its address.
+pub(crate) async fn hold(run: &Run, placeholder: &Placeholder) -> Result<(), Failure> {
+    run.go_on()?;
+    match run.cluster().create(&placeholder.object(Timestamp::now()), MANAGER, Commit::Store).await {
+        Err(failure) if failure.cause == Cause::AlreadyExists => Ok(()),
+        created => Ok(created.map(drop)?),
+    }
+}
+
+/// Puts a label on an object: for a node, the operator then looks at it again.
+pub(crate) async fn label(run: &Run, id: &ObjectId, key: &str, value: &str) -> Result<Changed, Failure> {
+    change(run, id, |live| {
+        (live["metadata"]["labels"][key] != value).then(|| json!({"metadata": {"labels": {key: value}}}))
+    })
+    .await
+}
