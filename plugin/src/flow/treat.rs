@@ -5,7 +5,6 @@
 
 mod waits;
 
-use jiff::Timestamp;
 use mizar_core::facts::FINALIZERS;
 use mizar_core::object::ObjectId;
 use mizar_core::restart::Placeholder;
@@ -111,7 +110,7 @@ pub(crate) async fn strip(run: &Run, id: &ObjectId) -> Result<Changed, Failure> 
 /// Makes a placeholder; one of its name already keeps its address.
 pub(crate) async fn hold(run: &Run, placeholder: &Placeholder) -> Result<(), Failure> {
     run.go_on()?;
-    match run.cluster().create(&placeholder.object(Timestamp::now()), MANAGER, Commit::Store).await {
+    match run.cluster().create(&placeholder.object(), MANAGER, Commit::Store).await {
         Err(failure) if failure.cause == Cause::AlreadyExists => Ok(()),
         created => Ok(created.map(drop)?),
     }
