@@ -15,4 +15,5 @@ mod proxy;
 mod readonly;
 mod refused;
 mod rerun;
+mod restart;
 mod unwell_server;
