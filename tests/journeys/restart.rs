@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::cli::Mizar;
 use crate::cluster::{
-    NAMESPACE, address_of_new_pod, assert_healthy_and_nothing_doubled, changes, create, get, installed, items, patch, requests,
+    NAMESPACE, address_of_new_pod, assert_healthy_and_nothing_doubled, changes, create, get, installed, items, patch,
+    requests,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
