@@ -16,4 +16,5 @@ mod readonly;
 mod refused;
 mod rerun;
 mod restart;
+mod restart_killed;
 mod unwell_server;
