@@ -12,6 +12,7 @@ pub(crate) mod panic;
 pub(crate) mod plan;
 pub(crate) mod prompt;
 pub(crate) mod status;
+pub(crate) mod restart;
 pub(crate) mod style;
 pub(crate) mod table;
 

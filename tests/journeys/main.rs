@@ -19,4 +19,6 @@ mod readonly;
 mod refused;
 mod rerun;
 mod status;
+mod restart;
+mod restart_killed;
 mod unwell_server;

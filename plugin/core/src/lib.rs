@@ -14,6 +14,7 @@ pub mod object;
 pub mod operation;
 pub mod plan;
 pub mod release;
+pub mod restart;
 pub mod site;
 pub mod status;
 pub mod template;
