@@ -1,6 +1,6 @@
 //! Mizar's own workloads: a daemon on every node, and one operator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Options;
 use super::nodes::served;
@@ -35,30 +35,35 @@ pub(super) fn daemon(facts: &Facts, options: &Options) -> Verdict {
     if nodes.is_empty() {
         return Verdict::fail("there is no node for the daemon");
     }
-    let failing: Vec<Problem> = nodes.iter().filter_map(|node| failing_daemon(facts, set, node)).collect();
+    let by_node = daemons_by_node(facts, set);
+    let daemons_on = |node: &NodeFact| by_node.get(node.name.as_str()).map_or(&[][..], Vec::as_slice);
+    let failing: Vec<Problem> = nodes.iter().filter_map(|node| failing_daemon(daemons_on(node), node)).collect();
     if !failing.is_empty() {
         return grouped("daemons", nodes.len(), failing, Status::Fail);
     }
-    let odd = nodes.iter().filter_map(|node| restarted_daemon(facts, set, node, options));
+    let odd = nodes.iter().filter_map(|node| restarted_daemon(daemons_on(node), node, options));
     match grouped("daemons", nodes.len(), odd.collect(), Status::Warn) {
         verdict if verdict.status == Status::Pass => outdated(set).unwrap_or(verdict),
         verdict => verdict,
     }
 }
 
-fn daemons_on<'a>(facts: &'a Facts, set: &DaemonSetFact, node: &NodeFact) -> Vec<&'a PodFact> {
-    let on_node =
-        |pod: &&PodFact| pod.role == PodRole::Daemon && pod.node == node.name && pod.namespace == set.namespace;
-    facts.pods.items().iter().filter(on_node).filter(|pod| pod.deleting.is_none()).collect()
+fn daemons_by_node<'a>(facts: &'a Facts, set: &DaemonSetFact) -> HashMap<&'a str, Vec<&'a PodFact>> {
+    let is_daemon =
+        |pod: &&PodFact| pod.role == PodRole::Daemon && pod.namespace == set.namespace && pod.deleting.is_none();
+    let mut by_node: HashMap<&str, Vec<&PodFact>> = HashMap::new();
+    for pod in facts.pods.items().iter().filter(is_daemon) {
+        by_node.entry(pod.node.as_str()).or_default().push(pod);
+    }
+    by_node
 }
 
-fn failing_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact) -> Option<Problem> {
-    let pods = daemons_on(facts, set, node);
+fn failing_daemon(pods: &[&PodFact], node: &NodeFact) -> Option<Problem> {
     let Some(pod) = pods.first() else {
         let evidence = Evidence::new(format!("Node {}", node.name), "pods of mizar-daemon", "none", "one");
         return Some(Problem::new(&node.name, "no daemon pod", evidence.on(&node.name)));
     };
-    if let [_, _, ..] = pods.as_slice() {
+    if let [_, _, ..] = pods {
         let evidence =
             Evidence::new(format!("Node {}", node.name), "pods of mizar-daemon", pods.len().to_string(), "one");
         return Some(Problem::new(&node.name, "several daemon pods", evidence.on(&node.name)));
@@ -70,8 +75,8 @@ fn failing_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact) -> Option
     })
 }
 
-fn restarted_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact, options: &Options) -> Option<Problem> {
-    let pod = *daemons_on(facts, set, node).first()?;
+fn restarted_daemon(pods: &[&PodFact], node: &NodeFact, options: &Options) -> Option<Problem> {
+    let pod = *pods.first()?;
     let main: Vec<&ContainerFact> = pod.containers.iter().filter(|container| !container.init).collect();
     let restarts: u32 = main.iter().map(|container| container.restarts).sum();
     if restarts >= options.thresholds.daemon_restarts {
