@@ -27,7 +27,9 @@ pub use catalog::CHECKS;
 pub use reference::reference_markdown;
 pub use verdict::{Evidence, Status, Verdict};
 
+use crate::diagnosis::Moment;
 use crate::facts::{Facts, Gap, Source};
+use crate::repair::remedy_of_check;
 
 /// What a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -120,6 +122,10 @@ impl Check {
                 Status::Unknown => Some(UNKNOWN_HINT.to_owned()),
                 Status::Warn | Status::Fail => Some(self.hint.to_owned()),
             },
+            remedy: match verdict.status {
+                Status::Warn | Status::Fail => remedy_of_check(self.id).map(|remedy| remedy.id().to_owned()),
+                Status::Pass | Status::Skipped | Status::Unknown => None,
+            },
             doc: self.doc(),
             evidence: verdict.evidence,
         }
@@ -159,6 +165,17 @@ impl Options {
         Self { now, take_over_cni: false, namespace: "mizar-system".to_owned(), thresholds: Thresholds::default() }
     }
 
+    /// Returns what a diagnosis needs of them.
+    #[must_use]
+    pub const fn moment(&self) -> Moment {
+        Moment {
+            now: self.now,
+            settling: self.thresholds.settling,
+            unfinished: self.thresholds.unfinished_handler,
+            slow: self.thresholds.stuck_warning,
+        }
+    }
+
     /// Whether something is at least this old; what has no time is.
     fn is_older(&self, since: Option<Timestamp>, age: SignedDuration) -> bool {
         since.is_none_or(|since| self.now.duration_since(since) >= age)
@@ -178,6 +195,21 @@ pub struct Thresholds {
     pub settling: SignedDuration,
     /// A daemon that restarted this often cuts its node again and again.
     pub daemon_restarts: u32,
+}
+
+impl Thresholds {
+    /// Returns the same ages, shorter (below 1) or longer (above 1). Counts stay as they are.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        let scale = |age: SignedDuration| SignedDuration::try_from_secs_f64(age.as_secs_f64() * factor).unwrap_or(age);
+        Self {
+            stuck_warning: scale(self.stuck_warning),
+            stuck_failure: scale(self.stuck_failure),
+            unfinished_handler: scale(self.unfinished_handler),
+            settling: scale(self.settling),
+            ..self
+        }
+    }
 }
 
 impl Default for Thresholds {
@@ -210,6 +242,9 @@ pub struct CheckResult {
     pub message: String,
     /// What to type next; nothing when there is nothing to do.
     pub hint: Option<String>,
+    /// The remedy of `kubectl mizar repair` that may heal it; nothing where there is nothing to heal, or no remedy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remedy: Option<String>,
     /// Where it is described.
     pub doc: String,
     /// What was seen.

@@ -2,6 +2,7 @@
 pub mod address;
 pub mod chart;
 pub mod check;
+pub mod diagnosis;
 pub mod event;
 pub mod facts;
 pub mod health;
@@ -12,6 +13,7 @@ pub mod object;
 pub mod operation;
 pub mod plan;
 pub mod release;
+pub mod repair;
 pub mod restart;
 pub mod site;
 pub mod template;
