@@ -52,6 +52,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Install(commands::install::InstallArgs),
     Check(commands::check::CheckArgs),
+    Repair(commands::repair::RepairArgs),
     Render(commands::render::RenderArgs),
     Values(commands::values::ValuesCommand),
 }

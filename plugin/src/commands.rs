@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod install;
 pub(crate) mod render;
+pub(crate) mod repair;
 pub(crate) mod values;
 
 use crate::cli::Command;
@@ -14,6 +15,7 @@ impl Command {
         match self {
             Self::Install(args) => args.output(),
             Self::Check(args) => args.output(),
+            Self::Repair(args) => args.output(),
             Self::Render(_) | Self::Values(_) => Output::Text,
         }
     }

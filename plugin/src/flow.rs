@@ -4,6 +4,7 @@
 //! reporter. It never prints and never knows flags.
 
 pub(crate) mod apply;
+pub(crate) mod cordon;
 pub(crate) mod deploy;
 pub(crate) mod gather;
 pub(crate) mod ground;
@@ -14,6 +15,7 @@ pub(crate) mod operation;
 pub(crate) mod prepare;
 pub(crate) mod records;
 pub(crate) mod recreate;
+pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod treat;
 pub(crate) mod wait;

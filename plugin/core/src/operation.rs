@@ -71,7 +71,7 @@ pub struct Operation {
     pub restart: Option<RestartRecord>,
     /// What a repair found here and puts back at its end: an install needs it to go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Box<Operation>>,
+    pub previous: Option<Box<Self>>,
 }
 
 /// What an operation is meant to reach: enough to see whether another command means the same.
@@ -106,8 +106,12 @@ pub struct ValueLayer {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RestartRecord {
-    /// The pods of the operator that are to go, by UID.
-    pub operators: Vec<String>,
+    /// Whether every address in use is held: an operator that runs before that has to go.
+    #[serde(default)]
+    pub prepared: bool,
+    /// The run of the operator that has taken over the whole network, when one has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wired: Option<String>,
 }
 
 /// One part of an operation: a stage of the plan, or a wait.
@@ -511,7 +515,7 @@ mod tests {
         done.finish(Outcome::Done, "", at(9));
         let mut it = a_repair(Some(done.clone()));
         assert_eq!(it.clone().ended(Outcome::Failed, "too bad", at(30)), done);
-        it.restart = Some(RestartRecord { operators: vec!["old".into()] });
+        it.restart = Some(RestartRecord::default());
         let half_done = it.ended(Outcome::Failed, "too bad", at(30));
         assert_eq!((half_done.is_repair(), half_done.outcome.unwrap().outcome), (true, Outcome::Failed));
         assert_eq!(half_done.previous, Some(Box::new(done)));

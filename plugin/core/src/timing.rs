@@ -34,6 +34,9 @@ pub struct Timing {
     pub operator_rounds: Duration,
     /// The same on a cluster of about two hundred nodes.
     pub operator_rounds_large: Duration,
+    /// How long an operator that has just started needs before a Bouncer may be set back to Init: what it finds so too
+    /// early, it gives up for good. It was seen to take 5 s.
+    pub operator_settle: Duration,
     /// How long a thing must stay healthy before it counts.
     pub settle: Duration,
     /// How long the claim of a running command holds without renewal.
@@ -67,6 +70,7 @@ impl Default for Timing {
             operator_round: Duration::from_secs(15),
             operator_rounds: Duration::from_secs(60),
             operator_rounds_large: Duration::from_secs(90),
+            operator_settle: Duration::from_secs(7),
             settle: Duration::from_secs(5),
             lease_ttl: Duration::from_secs(15),
             lease_renew: Duration::from_secs(5),
@@ -97,6 +101,7 @@ impl Timing {
             operator_round: scale(self.operator_round),
             operator_rounds: scale(self.operator_rounds),
             operator_rounds_large: scale(self.operator_rounds_large),
+            operator_settle: scale(self.operator_settle),
             settle: scale(self.settle),
             lease_ttl: scale(self.lease_ttl),
             lease_renew: scale(self.lease_renew),

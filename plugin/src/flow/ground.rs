@@ -81,7 +81,7 @@ pub(crate) async fn wish(
     Ok(Wish { records, stored, claim, prepared })
 }
 
-fn namespace(asked: Option<&str>, records: &Records) -> Result<String, Failure> {
+pub(crate) fn namespace(asked: Option<&str>, records: &Records) -> Result<String, Failure> {
     match (asked, &records.namespace) {
         (Some(asked), Some(found)) if asked != found => {
             let message =
@@ -98,7 +98,7 @@ fn is_unfinished(operation: &Operation) -> bool {
 }
 
 /// The revision that our own unfinished run was writing.
-fn our_revision(stored: Option<&StoredOperation>, release: &str) -> Option<u64> {
+pub(crate) fn our_revision(stored: Option<&StoredOperation>, release: &str) -> Option<u64> {
     let operation = &stored?.operation;
     if is_unfinished(operation) { operation.intent.releases.get(release).copied() } else { None }
 }

@@ -5,9 +5,8 @@
 
 mod waits;
 
-use jiff::Timestamp;
 use mizar_core::facts::FINALIZERS;
-use mizar_core::object::ObjectId;
+use mizar_core::object::{ObjectId, ObjectRef};
 use mizar_core::restart::Placeholder;
 use serde_json::{Value, json};
 
@@ -17,7 +16,7 @@ use crate::cluster::write::Commit;
 use crate::cluster::{ApiFailure, Cause};
 use crate::failure::Failure;
 
-pub(crate) use waits::{Extent, until_gone, until_provisioned, until_settled};
+pub(crate) use waits::{Extent, stage_begins, stage_ends, until_gone, until_provisioned, until_settled, wait_for};
 
 /// How often an act is decided again because somebody else wrote at the same moment, or an answer was lost.
 const ATTEMPTS: usize = 8;
@@ -33,23 +32,39 @@ pub(crate) enum Changed {
     Gone,
 }
 
-/// Changes one object by the merge patch that `decide` makes of it as it is now; nothing is written where there is none.
+/// Changes this very object by the merge patch that `decide` makes of it as it is now; nothing is written where there is
+/// none.
 pub(crate) async fn change(
     run: &Run,
     id: &ObjectId,
     decide: impl Fn(&Value) -> Option<Value>,
 ) -> Result<Changed, Failure> {
+    change_if(run, &id.object, |live| live["metadata"]["uid"] == id.uid.as_str(), decide).await
+}
+
+/// As [`change`], for whatever has the name now: nodes and Deployments, which are what they are called.
+pub(crate) async fn change_named(
+    run: &Run,
+    object: &ObjectRef,
+    decide: impl Fn(&Value) -> Option<Value>,
+) -> Result<Changed, Failure> {
+    change_if(run, object, |_| true, decide).await
+}
+
+async fn change_if(
+    run: &Run,
+    object: &ObjectRef,
+    is_meant: impl Fn(&Value) -> bool,
+    decide: impl Fn(&Value) -> Option<Value>,
+) -> Result<Changed, Failure> {
     let mut attempt = 0;
     loop {
         run.go_on()?;
-        let Some(live) = run.cluster().get(&id.object).await? else { return Ok(Changed::Gone) };
-        if live["metadata"]["uid"] != id.uid.as_str() {
-            return Ok(Changed::Gone);
-        }
+        let Some(live) = run.cluster().get(object).await?.filter(&is_meant) else { return Ok(Changed::Gone) };
         let Some(mut patch) = decide(&live) else { return Ok(Changed::Unneeded) };
-        patch["metadata"]["uid"] = json!(id.uid);
+        patch["metadata"]["uid"] = live["metadata"]["uid"].clone();
         patch["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
-        match run.cluster().merge_patch(&id.object, &patch, Commit::Store).await {
+        match run.cluster().merge_patch(object, &patch, Commit::Store).await {
             Ok(_) => return Ok(Changed::Written),
             Err(failure) if failure.is_not_found() => return Ok(Changed::Gone),
             Err(failure) if may_decide_again(&failure) && attempt < ATTEMPTS => attempt += 1,
@@ -65,13 +80,18 @@ fn may_decide_again(failure: &ApiFailure) -> bool {
 
 /// Sets a Bouncer, a Divider or a placeholder back to Init: the operator then makes it anew, and forgets nothing else.
 pub(crate) async fn set_to_init(run: &Run, id: &ObjectId) -> Result<Changed, Failure> {
-    change(run, id, |live| (live["spec"]["status"] != "Init").then(|| json!({"spec": {"status": "Init"}}))).await
+    set_status(run, id, "Init").await
+}
+
+/// Writes the status of one of Mizar's objects.
+pub(crate) async fn set_status(run: &Run, id: &ObjectId, status: &str) -> Result<Changed, Failure> {
+    change(run, id, |live| (live["spec"]["status"] != status).then(|| json!({"spec": {"status": status}}))).await
 }
 
 /// Sets one back to Init and waits until the operator has provisioned it.
 pub(crate) async fn reprovision(run: &Run, id: &ObjectId) -> Result<(), Failure> {
     set_to_init(run, id).await?;
-    until_provisioned(run, "reprovision", std::slice::from_ref(id)).await
+    until_provisioned(run, "reprovision", std::slice::from_ref(id), Extent::default()).await
 }
 
 /// Asks for the deletion of an object; that it is gone, only [`until_gone`] tells.
@@ -89,12 +109,11 @@ pub(crate) async fn delete(run: &Run, id: &ObjectId) -> Result<(), Failure> {
     }
 }
 
-/// Deletes an object without the operator seeing it: its handler would undo more than the object. Only for while no
+/// Asks for the deletion of an object without the operator seeing it: its handler would undo more than the object. Only for while no
 /// operator runs, since a running one puts its finalizer on again.
 pub(crate) async fn delete_unseen(run: &Run, id: &ObjectId) -> Result<(), Failure> {
     delete(run, id).await?;
-    strip(run, id).await?;
-    until_gone(run, "delete", std::slice::from_ref(id)).await
+    strip(run, id).await.map(drop)
 }
 
 /// Takes the operator's finalizer off, and leaves those of others.
@@ -111,7 +130,7 @@ pub(crate) async fn strip(run: &Run, id: &ObjectId) -> Result<Changed, Failure> 
 /// Makes a placeholder; one of its name already keeps its address.
 pub(crate) async fn hold(run: &Run, placeholder: &Placeholder) -> Result<(), Failure> {
     run.go_on()?;
-    match run.cluster().create(&placeholder.object(Timestamp::now()), MANAGER, Commit::Store).await {
+    match run.cluster().create(&placeholder.object(), MANAGER, Commit::Store).await {
         Err(failure) if failure.cause == Cause::AlreadyExists => Ok(()),
         created => Ok(created.map(drop)?),
     }

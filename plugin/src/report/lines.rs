@@ -144,6 +144,14 @@ pub(super) fn stage_title(stage: &str) -> &str {
         "bouncers" => "its Bouncers",
         "host endpoints" => "one host endpoint per node",
         "recreate-pods" => "pods that are older than Mizar",
+        "leaks" => "what an earlier operator left behind",
+        "cordon" => "no new pods on the nodes for now",
+        "waiting-pods" => "pods that wait for an address: created again",
+        "stop-operator" => "the operator ends",
+        "hold-addresses" => "addresses in use are held",
+        "start-operator" => "the operator starts",
+        "rewire" => "the new operator takes the network over",
+        "uncordon" => "new pods on the nodes again",
         other => other,
     }
 }

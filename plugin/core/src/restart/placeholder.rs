@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::index::PodsByName;
 use crate::facts::{EndpointFact, Facts, HOLD_LABEL, PodFact, Text};
 use crate::kind::MIZAR_GROUP;
 use crate::object::{Object, ObjectRef};
@@ -54,9 +55,9 @@ impl Placeholder {
         }
     }
 
-    /// Returns the Endpoint as the operator writes those of services: type scaled, with every field it knows.
+    /// Returns the Endpoint as the operator writes those of services: type scaled, its other fields blank.
     #[must_use]
-    pub fn object(&self, now: Timestamp) -> Object {
+    pub fn object(&self) -> Object {
         let object = json!({
             "apiVersion": format!("{MIZAR_GROUP}/v1"),
             "kind": "Endpoint",
@@ -72,8 +73,7 @@ impl Placeholder {
                 "net": self.net.as_str(),
                 "vni": self.vni.as_str(),
                 "ip": self.ip.as_str(),
-                // Without it the operator does not note when it provisioned the Endpoint.
-                "createtime": now.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string(),
+                // No createtime: it would be by our clock, and the operator counts from it by its own.
                 "cnidelay": "", "droplet": "", "gw": "", "hostip": "", "hostmac": "", "itf": "", "mac": "",
                 "netns": "", "pod": "", "prefix": "", "provisiondelay": "", "veth": "",
             },
@@ -83,7 +83,8 @@ impl Placeholder {
 }
 
 /// Returns the placeholders that the running or coming operator needs and that do not exist, one an address: for each
-/// pod's Endpoint that was provisioned by an earlier run. `since` is when the present run began; nothing when none runs.
+/// pod's Endpoint that was provisioned by an earlier run. `since` is when the present run began; without it every address
+/// in use is held.
 #[must_use]
 pub fn missing(facts: &Facts, since: Option<Timestamp>) -> Vec<Placeholder> {
     let pods = PodsByName::of(facts);
@@ -103,36 +104,18 @@ pub fn missing(facts: &Facts, since: Option<Timestamp>) -> Vec<Placeholder> {
 }
 
 /// Whether a pod's address is in use and was not given by the operator's present run.
-pub(super) fn is_forgotten(endpoint: &EndpointFact, since: Option<Timestamp>) -> bool {
+fn is_forgotten(endpoint: &EndpointFact, since: Option<Timestamp>) -> bool {
     endpoint.kind == "simple"
         && endpoint.object.is_provisioned()
         && !endpoint.ip.is_empty()
         && was_before(endpoint.object.provisioned, since)
 }
 
-/// Whether something happened before the operator's present run, which nobody knows of what has no time.
-pub(super) fn was_before(moment: Option<Timestamp>, since: Option<Timestamp>) -> bool {
+/// Whether something happened before the operator's present run. Both times are whole seconds cut off: what may have
+/// happened before counts, since one placeholder too many does no harm.
+fn was_before(moment: Option<Timestamp>, since: Option<Timestamp>) -> bool {
     match (moment, since) {
-        (Some(moment), Some(since)) => moment < since,
+        (Some(moment), Some(since)) => moment.duration_since(since) < SignedDuration::from_secs(1),
         _ => true,
-    }
-}
-
-/// Pods by what an Endpoint tells of its own, so that many are found in little time.
-pub(super) struct PodsByName<'a>(std::collections::BTreeMap<Text, Vec<&'a PodFact>>);
-
-impl<'a> PodsByName<'a> {
-    pub(super) fn of(facts: &'a Facts) -> Self {
-        let mut by_name: std::collections::BTreeMap<Text, Vec<&'a PodFact>> = std::collections::BTreeMap::new();
-        for pod in facts.pods.items() {
-            by_name.entry(pod.name).or_default().push(pod);
-        }
-        Self(by_name)
-    }
-
-    /// Returns the pod of an Endpoint, if it is there.
-    pub(super) fn of_endpoint(&self, endpoint: &EndpointFact) -> Option<&'a PodFact> {
-        let named = self.0.get(&endpoint.pod)?;
-        named.iter().copied().find(|pod| endpoint.belongs_to(&pod.namespace, &pod.name))
     }
 }

@@ -25,13 +25,15 @@ const KINDS: [&str; 6] = ["Droplet", "Vpc", "Divider", "Subnet", "Bouncer", "End
 pub(crate) struct Extent {
     /// Replaces the limit of every wait, when a person named one.
     pub(crate) limit: Option<Duration>,
+    /// What is there must stay so for this long.
+    pub(crate) settle: Duration,
 }
 
 /// Waits until none of these very objects is there.
-pub(crate) async fn until_gone(run: &Run, stage: &str, ids: &[ObjectId]) -> Result<(), Failure> {
+pub(crate) async fn until_gone(run: &Run, stage: &str, ids: &[ObjectId], extent: Extent) -> Result<(), Failure> {
     let wanted: BTreeMap<&str, String> = ids.iter().map(|id| (id.uid.as_str(), id.to_string())).collect();
     let mut watches = watches_of(run, ids);
-    wait_for(run, stage, Extent::default(), &mut watches, |watched| {
+    wait_for(run, stage, extent, &mut watches, |watched| {
         let present = watched.iter().flat_map(Watched::objects).filter_map(|object| object["metadata"]["uid"].as_str());
         let left: Vec<String> =
             present.filter_map(|uid| Some(format!("{} is still there", wanted.get(uid)?))).collect();
@@ -42,10 +44,10 @@ pub(crate) async fn until_gone(run: &Run, stage: &str, ids: &[ObjectId]) -> Resu
 }
 
 /// Waits until each of these very objects is Provisioned, or gone.
-pub(crate) async fn until_provisioned(run: &Run, stage: &str, ids: &[ObjectId]) -> Result<(), Failure> {
+pub(crate) async fn until_provisioned(run: &Run, stage: &str, ids: &[ObjectId], extent: Extent) -> Result<(), Failure> {
     let wanted: BTreeMap<&str, String> = ids.iter().map(|id| (id.uid.as_str(), id.to_string())).collect();
     let mut watches = watches_of(run, ids);
-    wait_for(run, stage, Extent::default(), &mut watches, |watched| {
+    wait_for(run, stage, extent, &mut watches, |watched| {
         let left = watched.iter().flat_map(Watched::objects).filter_map(|object| {
             let name = wanted.get(object["metadata"]["uid"].as_str()?)?;
             let status = object["spec"]["status"].as_str().unwrap_or_default();
@@ -110,7 +112,8 @@ fn watches_of(run: &Run, ids: &[ObjectId]) -> Watches {
     Watches(collections.into_iter().filter_map(watch).collect())
 }
 
-async fn wait_for(
+/// Waits until `judge` says that all is there, with the limits that all these waits have.
+pub(crate) async fn wait_for(
     run: &Run,
     stage: &str,
     extent: Extent,
@@ -128,7 +131,7 @@ async fn wait_for(
         limit: extent.limit.unwrap_or(timing.part_timeout),
         // The operator works in rounds: silence between two of them is no trouble.
         look: timing.operator_rounds,
-        settle: Duration::ZERO,
+        settle: extent.settle,
         stall: timing.stall,
         pods: OPERATOR_PODS,
     };
