@@ -15,6 +15,7 @@ pub(crate) mod operation;
 pub(crate) mod prepare;
 pub(crate) mod records;
 pub(crate) mod recreate;
+pub(crate) mod repair;
 pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod treat;

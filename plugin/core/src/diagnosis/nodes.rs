@@ -182,8 +182,10 @@ pub struct Displaced {
 pub fn displaced(facts: &Facts) -> Vec<Displaced> {
     let places = Places::of(facts);
     let daemons = daemons(facts);
-    let dividers = facts.dividers.items().iter().map(|divider| ("Divider", &divider.object, Text::default(), divider.droplet));
-    let bouncers = facts.bouncers.items().iter().map(|bouncer| ("Bouncer", &bouncer.object, bouncer.net, bouncer.droplet));
+    let dividers =
+        facts.dividers.items().iter().map(|divider| ("Divider", &divider.object, Text::default(), divider.droplet));
+    let bouncers =
+        facts.bouncers.items().iter().map(|bouncer| ("Bouncer", &bouncer.object, bouncer.net, bouncer.droplet));
     let of_object = |(kind, object, net, droplet): (&str, &MizarObject, Text, Text)| {
         if !object.is_provisioned() || object.deleting.is_some() {
             return None;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Moment;
 use super::index::Places;
 use super::nodes::host_endpoints;
-use crate::facts::{BouncerFact, EndpointFact, Facts, MizarObject, PodFact, PodRole, Text};
+use crate::facts::{BouncerFact, EndpointFact, Facts, MizarObject, PodFact, PodRole, Retry, Text};
 use crate::object::ObjectId;
 
 /// The present run of the operator.
@@ -31,7 +31,8 @@ pub struct OperatorRun {
 #[must_use]
 pub fn operator_run(facts: &Facts) -> Option<OperatorRun> {
     let pods = facts.pods.items().iter().filter(|pod| pod.role == PodRole::Operator && pod.deleting.is_none());
-    let runs = pods.filter_map(|pod| Some(OperatorRun { began: run_began(pod)?, started: pod.started()?, ready: pod.ready }));
+    let runs =
+        pods.filter_map(|pod| Some(OperatorRun { began: run_began(pod)?, started: pod.started()?, ready: pod.ready }));
     runs.max_by_key(|run| run.began)
 }
 
@@ -132,7 +133,7 @@ fn signs(
     counts: impl Fn(Option<Timestamp>) -> bool,
 ) -> Option<Vec<Sign>> {
     let retried = |kind: &'static str, object: &MizarObject| -> Vec<Sign> {
-        let of_retry = |retry: &crate::facts::Retry| Sign {
+        let of_retry = |retry: &Retry| Sign {
             kind: kind.to_owned(),
             name: object.name,
             handler: Some(retry.handler),
@@ -153,10 +154,44 @@ fn signs(
         all.extend(waits.filter(|sign| counts(sign.since)));
         if !object.is_provisioned() && object.retries.is_empty() && counts(object.created) {
             let message = format!("is {}", object.status);
-            all.push(Sign { kind: "Endpoint".to_owned(), name: object.name, handler: None, message, since: object.created });
+            all.push(Sign {
+                kind: "Endpoint".to_owned(),
+                name: object.name,
+                handler: None,
+                message,
+                since: object.created,
+            });
         }
     }
     (all.len() > before).then_some(all)
+}
+
+/// Says what on a Subnet still waits for Bouncers, or is a Bouncer that waits: nothing once a deadlock is over. What waits for
+/// something else, such as a daemon that does not answer, is not counted.
+#[must_use]
+pub fn blocked_by_bouncers(facts: &Facts, net: Text) -> Vec<String> {
+    let bouncers = facts.bouncers.items().iter().filter(|bouncer| bouncer.net == net);
+    let bouncers = bouncers.filter(|bouncer| !bouncer.object.is_provisioned());
+    let mut blocked: Vec<String> =
+        bouncers.map(|bouncer| format!("Bouncer {} is {}", bouncer.object.name, bouncer.object.status)).collect();
+    let alive = |endpoint: &&EndpointFact| endpoint.net == net && endpoint.object.deleting.is_none();
+    for endpoint in facts.endpoints.items().iter().filter(alive) {
+        let object = &endpoint.object;
+        let message = object.retries.iter().map(|retry| retry.message.as_deref().unwrap_or_default());
+        if let Some(message) = message.into_iter().find(|message| waits_for_bouncers(message)) {
+            blocked.push(format!("Endpoint {}: {message}", object.name));
+        } else if !object.is_provisioned() && object.retries.is_empty() {
+            blocked.push(format!("Endpoint {} is {}", object.name, object.status));
+        }
+    }
+    blocked
+}
+
+/// Whether a handler is tried again only because the operator has forgotten a Subnet: that lasts until it is restarted the
+/// safe way, and keeps nothing but new nodes from working.
+#[must_use]
+pub fn forgotten_message(retry: &Retry) -> bool {
+    retry.message.as_ref().is_some_and(|message| message.contains("Subnet") && message.contains("not yet provisioned"))
 }
 
 /// What Mizar's handlers of Endpoints say; nothing said counts too, since only the newest of them write it down.
@@ -233,7 +268,9 @@ pub fn stalled_objects(facts: &Facts, moment: &Moment) -> Vec<StalledObject> {
             && object.created.is_none_or(|created| created < run.began)
     };
     let bouncers = facts.bouncers.items().iter().filter(is_stalled);
-    bouncers.map(|bouncer| StalledObject { object: bouncer.object.id("Bouncer"), since: bouncer.object.created }).collect()
+    bouncers
+        .map(|bouncer| StalledObject { object: bouncer.object.id("Bouncer"), since: bouncer.object.created })
+        .collect()
 }
 
 /// A deletion that never ends: the operator's thread that does it spins, and keeps the process from being stopped.

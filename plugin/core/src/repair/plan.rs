@@ -205,13 +205,16 @@ impl RepairPlan {
 pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
     let found = diagnose(facts, moment);
     let restart = restart_reason(&found, wish);
-    let mut plan = RepairPlan { beyond: beyond(&found), notes: notes(&found, restart.is_some()), ..RepairPlan::default() };
+    let mut plan =
+        RepairPlan { beyond: beyond(&found), notes: notes(&found, restart.is_some()), ..RepairPlan::default() };
     for remedy in Remedy::ALL {
         let acts = match remedy {
             Remedy::Leaks => deletions(&found, |cause| cause != LeakCause::HeldForNobody),
             Remedy::Placement => placements(&found, restart.is_some()),
             Remedy::StalledObjects => stalled(&found),
-            Remedy::OperatorMemory => restart.iter().map(|reason| Act::RestartOperator { reason: reason.clone() }).collect(),
+            Remedy::OperatorMemory => {
+                restart.iter().map(|reason| Act::RestartOperator { reason: reason.clone() }).collect()
+            }
             // A restart ends it too.
             Remedy::Deadlock if restart.is_some() => Vec::new(),
             Remedy::Deadlock => unlocks(facts, &found),
@@ -250,7 +253,9 @@ fn restart_reason(found: &Diagnosis, wish: &Wish) -> Option<String> {
         && !found.unprogrammed_nodes.is_empty()
         && !found.forgotten_subnets.is_empty()
     {
-        reasons.push("it forgot a Subnet when it started, and could not connect the nodes that are programmed anew".into());
+        reasons.push(
+            "it forgot a Subnet when it started, and could not connect the nodes that are programmed anew".into(),
+        );
     }
     let shared = found.leaks.iter().filter(|leak| {
         leak.shares_address_with.is_some()
@@ -379,12 +384,14 @@ fn cuts(remedy: Remedy, acts: &[Act]) -> Vec<Cut> {
             "below a second each, while they are placed",
         ),
         Remedy::OperatorMemory => cut(
-            "no new pod and no new service is wired, and nodes are cordoned; running pods keep their network".to_owned(),
+            "no new pod and no new service is wired, and nodes are cordoned; running pods keep their network"
+                .to_owned(),
             "about a minute",
         ),
-        Remedy::Deadlock => {
-            cut("traffic through one Bouncer, while it is placed anew".to_owned(), "below a second; new pods wait up to 20 s")
-        }
+        Remedy::Deadlock => cut(
+            "traffic through one Bouncer, while it is placed anew".to_owned(),
+            "below a second; new pods wait up to 20 s",
+        ),
         Remedy::NodeProgramming => {
             cut("the way between these nodes themselves and all pods".to_owned(), "a few seconds a node")
         }
