@@ -14,5 +14,6 @@ mod old_server;
 mod proxy;
 mod readonly;
 mod refused;
+mod repair;
 mod rerun;
 mod unwell_server;
