@@ -158,6 +158,8 @@ pub enum Misplaced {
     DropletGone,
     /// The daemon of its node started after it was programmed there.
     ProgrammingLost {
+        /// The node.
+        node: Text,
         /// When the daemon started.
         since: Timestamp,
     },
@@ -194,8 +196,9 @@ pub fn displaced(facts: &Facts) -> Vec<Displaced> {
         let misplaced = match node {
             None => Misplaced::DropletGone,
             Some(node) => {
-                let since = run_began(daemons.get(&Text::from(node.name.as_str()))?)?;
-                is_before(object, since).then_some(Misplaced::ProgrammingLost { since })?
+                let node = Text::from(node.name.as_str());
+                let since = run_began(daemons.get(&node)?)?;
+                is_before(object, since).then_some(Misplaced::ProgrammingLost { node, since })?
             }
         };
         Some(Displaced { object: object.id(kind), net, droplet, misplaced })

@@ -278,8 +278,8 @@ fn deletions(found: &Diagnosis, is_asked: impl Fn(LeakCause) -> bool) -> Vec<Act
 fn placements(found: &Diagnosis, restarts: bool) -> Vec<Act> {
     let why = |displaced: &Displaced| match displaced.misplaced {
         Misplaced::DropletGone => format!("Droplet {:?} is gone", displaced.droplet.as_str()),
-        Misplaced::ProgrammingLost { since } => {
-            format!("the daemon on Droplet {} started at {since}, after it was programmed there", displaced.droplet)
+        Misplaced::ProgrammingLost { node, since } => {
+            format!("the daemon on {node} started at {since}, after it was programmed there")
         }
     };
     // A Bouncer that is set back ends a deadlock, which must wait until addresses are kept; a restart sets all back.

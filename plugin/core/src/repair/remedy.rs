@@ -79,12 +79,12 @@ impl Remedy {
     #[must_use]
     pub const fn heals(self) -> &'static [&'static str] {
         match self {
-            Self::Leaks => &["leaked-endpoints", "droplets"],
+            Self::Leaks => &["leaked-endpoints"],
             Self::Placement => &["bouncers", "dividers"],
             Self::StalledObjects => &["stuck-objects"],
             Self::OperatorMemory => &["operator-memory"],
             Self::Deadlock => &["unfinished-handlers"],
-            Self::NodeProgramming => &["unprogrammed-nodes", "host-endpoints"],
+            Self::NodeProgramming => &["unprogrammed-nodes", "host-endpoints", "droplets"],
             Self::DuplicateAddresses => &["duplicate-addresses"],
             Self::Placeholders => &["idle-placeholders"],
             Self::CutOffPods => &["pods-older-than-mizar"],
