@@ -30,7 +30,7 @@ use tokio::{
 };
 
 use self::{
-    lifecycle::{Lifecycle, Pace},
+    lifecycle::{KILLED, Lifecycle, Pace},
     pod::{Role, Surroundings},
     writing::{EventLog, Post, Update, Written},
 };
@@ -77,8 +77,8 @@ struct Pod {
     exited: Option<i64>,
     /// When the containers are killed although they have not ended yet.
     kill_at: Option<Timestamp>,
-    /// A fault starts the containers anew.
-    restart: bool,
+    /// The code with which a fault ends the containers, which then start anew.
+    killed: Option<i64>,
 }
 
 pub(crate) struct Kubelet {
@@ -179,7 +179,9 @@ impl Kubelet {
                 Role::Networked | Role::Foreign => continue,
             };
             let node = pod.object.text("/spec/nodeName").unwrap_or_default();
-            pod.restart |= news.iter().any(|order| order.fault == fault && order.holds_on(node));
+            if news.iter().any(|order| order.fault == fault && order.holds_on(node)) {
+                pod.killed = Some(KILLED);
+            }
         }
         // Those that are done need no memory.
         while self.tampering.try_join_next().is_some() {}
@@ -206,7 +208,7 @@ impl Kubelet {
             pod.written = None;
             pod.run = None;
             pod.exited = None;
-            pod.restart = false;
+            pod.killed = None;
         }
         self.look_at_all();
     }
@@ -293,8 +295,8 @@ impl Kubelet {
         } else {
             self.gone(&key);
             let life = pod::take_up(&object, Timestamp::now());
-            let (run, exited, kill_at, restart) = (None, None, None, false);
-            let pod = Pod { object, role, life, written: None, busy: false, due: None, run, exited, kill_at, restart };
+            let (run, exited, kill_at, killed) = (None, None, None, None);
+            let pod = Pod { object, role, life, written: None, busy: false, due: None, run, exited, kill_at, killed };
             self.pods.insert(key.clone(), pod);
         }
         self.schedule(&key, Instant::now());
@@ -404,7 +406,7 @@ impl Kubelet {
             network_address,
             exited: pod.exited.take(),
             ended,
-            restart: std::mem::take(&mut pod.restart),
+            killed: pod.killed.take(),
             scale: self.round.as_secs_f64() / 15.0,
         };
         let situation = pod::situation(&pod.object, pod.role, &around);
