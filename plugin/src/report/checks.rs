@@ -69,6 +69,8 @@ fn title(category: Category) -> &'static str {
         Category::Installation => "Installation",
         Category::Components => "Components",
         Category::Network => "Network",
+        Category::Services => "Services",
         Category::Pods => "Pods",
+        Category::Arktos => "Arktos",
     }
 }
