@@ -5,6 +5,9 @@
 
 pub(crate) mod apply;
 pub(crate) mod deploy;
+pub(crate) mod examine;
+pub(crate) mod facts_file;
+pub(crate) mod follow;
 pub(crate) mod gather;
 pub(crate) mod ground;
 pub(crate) mod install;
@@ -14,6 +17,8 @@ pub(crate) mod operation;
 pub(crate) mod prepare;
 pub(crate) mod records;
 pub(crate) mod recreate;
+pub(crate) mod releases;
 pub(crate) mod run;
+pub(crate) mod status;
 pub(crate) mod wait;
 pub(crate) mod workloads;
