@@ -274,7 +274,7 @@ impl Process {
         self.pace.rounds == Rounds::One
             && matches!(key.kind, Kind::Vpc | Kind::Subnet)
             && self.memory.droplets.is_empty()
-            && self.began.elapsed() < self.pace.round
+            && self.began.elapsed() < self.pace.round * 3
     }
 
     fn look_at(&mut self, key: &Key, tracked: &mut Tracked) {
