@@ -6,6 +6,7 @@
 
 mod charts;
 mod checks;
+mod checks_page;
 mod commands_page;
 mod connection;
 mod exit_codes;
