@@ -12,6 +12,7 @@ use mizar_core::kind;
 use mizar_core::object::{Object, ObjectRef};
 use serde_json::{Value, json};
 
+use super::releases;
 use crate::cluster::read::Listing;
 use crate::cluster::{ApiFailure, Cause, Cluster};
 
@@ -31,6 +32,8 @@ pub(crate) struct Wanted<'a> {
     pub objects: Vec<ObjectRef>,
     /// What is known of this machine.
     pub client: ClientFact,
+    /// The namespace of the release, where it is known.
+    pub release_namespace: Option<&'a str>,
 }
 
 /// What was read.
@@ -91,6 +94,9 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
         .try_collect::<()>()
         .await?;
     let mut reading = reading.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if wanted.sources.contains(&Source::Releases) {
+        releases::read(cluster, wanted.release_namespace, &mut reading.facts).await?;
+    }
     if wanted.sources.contains(&Source::Permissions) {
         review(cluster, &wanted.namespaces, &mut reading.facts).await?;
     }
@@ -100,7 +106,8 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
 /// The lists: those of the sources, and one for each further kind of the wanted objects.
 fn errands(sources: &[Source], objects: &[ObjectRef]) -> Vec<Errand> {
     let mut errands: BTreeMap<String, Errand> = BTreeMap::new();
-    for source in sources {
+    // Release records are read on their own: they are secrets, of which few people may list all.
+    for source in sources.iter().filter(|source| **source != Source::Releases) {
         if let Request::List { path, page_limit, label_selector, field_selector, metadata_only } = source.request() {
             let errand = Errand {
                 path: path.to_owned(),
@@ -244,7 +251,7 @@ impl Reading {
 }
 
 /// Says that no other request has a chance. A slow or lost list is none of that: the server answered before.
-fn ends_everything(failure: &ApiFailure) -> bool {
+pub(super) fn ends_everything(failure: &ApiFailure) -> bool {
     matches!(
         failure.cause,
         Cause::Unreachable(_)
@@ -257,7 +264,7 @@ fn ends_everything(failure: &ApiFailure) -> bool {
     )
 }
 
-fn gap_of(failure: &ApiFailure) -> Gap {
+pub(super) fn gap_of(failure: &ApiFailure) -> Gap {
     match failure.cause {
         Cause::Forbidden(_) => Gap::Denied,
         Cause::NotFound => Gap::Absent,

@@ -26,6 +26,7 @@ pub(crate) async fn judge(
         namespaces: plan.as_ref().map(|plan| access::namespaces_of(&plan.needs)).unwrap_or_default(),
         plan,
         client: client(phase).await,
+        release_namespace: Some(namespace),
         ..Wanted::default()
     };
     let now = Timestamp::now();
