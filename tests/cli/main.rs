@@ -8,6 +8,7 @@ mod charts;
 mod commands_page;
 mod connection;
 mod exit_codes;
+mod facts;
 mod pages;
 mod plain_output;
 mod program;
