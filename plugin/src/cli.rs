@@ -53,6 +53,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Install(commands::install::InstallArgs),
     Check(commands::check::CheckArgs),
+    Explain(commands::explain::ExplainArgs),
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
     Render(commands::render::RenderArgs),

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod env;
+pub(crate) mod explain;
 pub(crate) mod install;
 pub(crate) mod render;
 pub(crate) mod status;
@@ -18,7 +19,7 @@ impl Command {
             Self::Check(args) => args.output(),
             Self::Status(args) => args.output(),
             Self::Env(args) => args.output(),
-            Self::Render(_) | Self::Values(_) => Output::Text,
+            Self::Explain(_) | Self::Render(_) | Self::Values(_) => Output::Text,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod deploy;
+pub(crate) mod examine;
 pub(crate) mod facts_file;
 pub(crate) mod follow;
 pub(crate) mod gather;

@@ -109,10 +109,16 @@ pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
     failure.kind.into()
 }
 
-/// Says that checks are asked again, and because of which.
-pub(crate) fn waiting_for_checks(report: &mizar_core::check::Report, elapsed: std::time::Duration) {
-    let names: Vec<String> = report.blocking().map(|result| result.id.clone()).collect();
-    note(&format!("waiting for {} ({})", names.join(", "), lines::clock(elapsed)));
+/// Says what a wait for checks is about, and since when.
+pub(crate) fn waiting_for_checks(what: &str, elapsed: std::time::Duration) {
+    note(&format!("waiting for {what} ({})", lines::clock(elapsed)));
+}
+
+/// Says that checks did not pass in time, and which.
+pub(crate) fn wait_timed_out(report: &mizar_core::check::Report, limit: std::time::Duration) {
+    let open: Vec<&str> = report.blocking().map(|result| result.id.as_str()).collect();
+    let error = style::ERROR;
+    note(&format!("{error}error:{error:#} time is up after {}; still open: {}", lines::clock(limit), open.join(", ")));
 }
 
 /// Tells what a report has to say: warnings, failures and what is unknown.

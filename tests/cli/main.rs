@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod charts;
+mod checks;
+mod checks_page;
 mod commands_page;
 mod connection;
 mod exit_codes;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says how long it took")]
 
 mod budget;
+mod check_output;
 mod cli;
 mod cluster;
 mod facts;

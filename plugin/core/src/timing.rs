@@ -63,7 +63,7 @@ impl Default for Timing {
             retry_pause_limit: Duration::from_secs(5),
             look: Duration::from_secs(10),
             progress: Duration::from_secs(5),
-            burst: Duration::from_millis(200),
+            burst: Duration::from_millis(500),
             stall: Duration::from_secs(5 * 60),
             daemon_timeout: Duration::from_secs(30 * 60),
             part_timeout: Duration::from_secs(5 * 60),

@@ -1,5 +1,7 @@
 //! Facts that stay up to date: one list and one watch for each kind, and what is no list read again now and then.
 
+use std::collections::BTreeSet;
+
 use futures::future::select_all;
 use jiff::Timestamp;
 use mizar_core::facts::{ClientFact, Facts, Gap, Plan, Request, Source};
@@ -34,6 +36,8 @@ pub(crate) struct Followed {
     fixed: Fixed,
     fixed_read: Instant,
     watches: Vec<(Source, Watched)>,
+    /// What changed and is not taken in yet.
+    changed: BTreeSet<Source>,
 }
 
 impl Followed {
@@ -44,7 +48,12 @@ impl Followed {
         let unwatched = sources.iter().copied().filter(|source| !is_watched(source)).collect();
         let fixed = Fixed { sources: unwatched, ..rest };
         let facts = read(cluster, &fixed).await?;
-        Ok(Self { facts, fixed, fixed_read: Instant::now(), watches })
+        Ok(Self { facts, fixed, fixed_read: Instant::now(), watches, changed: BTreeSet::new() })
+    }
+
+    /// Ends to follow.
+    pub(crate) fn into_facts(self) -> Facts {
+        self.facts
     }
 
     /// The facts as of now.
@@ -79,22 +88,21 @@ impl Followed {
     }
 
     /// Waits for a change and takes it in, with all that follow within `burst`. Fails when the server lists a kind but
-    /// refuses to have it watched: then a wait would never hear of anything.
+    /// refuses to have it watched: then a wait would never hear of anything. Cancel-safe: what changed is remembered.
     pub(crate) async fn changed(&mut self, burst: Duration) -> Result<(), Failure> {
-        let first = next(&mut self.watches).await;
-        let mut changed = vec![first];
+        if self.changed.is_empty() {
+            let first = next(&mut self.watches).await;
+            self.changed.insert(first);
+        }
         let end = sleep(burst);
         tokio::pin!(end);
         loop {
             tokio::select! {
                 () = &mut end => break,
-                index = next(&mut self.watches) => changed.push(index),
-            }
+                source = next(&mut self.watches) => self.changed.insert(source),
+            };
         }
-        changed.sort_unstable();
-        changed.dedup();
-        // From the end, since a watch that is refused is taken out.
-        changed.into_iter().rev().try_for_each(|index| self.take(index))
+        std::mem::take(&mut self.changed).into_iter().try_for_each(|source| self.take(source))
     }
 
     /// Reads again what cannot be followed.
@@ -107,14 +115,14 @@ impl Followed {
         Ok(())
     }
 
-    fn take(&mut self, index: usize) -> Result<(), Failure> {
-        let (source, watched) = &self.watches[index];
-        let source = *source;
+    fn take(&mut self, source: Source) -> Result<(), Failure> {
+        let Some(index) = self.watches.iter().position(|(watched, _)| *watched == source) else { return Ok(()) };
+        let watched = &self.watches[index].1;
         if watched.is_listed() && watched.refusal() == Some(FORBIDDEN) {
             let message = format!("you are not allowed to watch {}", source.noun());
             return Err(Failure::new(Kind::Unreachable, message)
                 .hint(format!("ask for it: kubectl auth can-i watch {} --all-namespaces", source.noun()))
-                .hint("or leave out --wait, which is all that needs it"));
+                .hint("or leave out --wait or --watch, which is all that needs it"));
         }
         renew(&mut self.facts, source, watched);
         if self.facts.gap(source) == Some(Gap::Denied) {
@@ -127,12 +135,17 @@ impl Followed {
 }
 
 /// Waits until one of the watches has news; returns which.
-async fn next(watches: &mut [(Source, Watched)]) -> usize {
+async fn next(watches: &mut [(Source, Watched)]) -> Source {
     if watches.is_empty() {
         return std::future::pending().await;
     }
-    let news = watches.iter_mut().map(|(_, watched)| Box::pin(watched.changed()));
-    select_all(news).await.1
+    let news = watches.iter_mut().map(|(source, watched)| {
+        Box::pin(async {
+            watched.changed().await;
+            *source
+        })
+    });
+    select_all(news).await.0
 }
 
 async fn read(cluster: &Cluster, fixed: &Fixed) -> Result<Facts, ApiFailure> {
@@ -175,22 +188,50 @@ fn renew(facts: &mut Facts, source: Source, watched: &Watched) {
     }
 }
 
-/// What no fact is made from, and most of the bytes: who owns which field, the last applied copy, schemas, and the
-/// values of secrets.
+/// Where no fact is made from, and most of the bytes are: who owns which field, the last applied copy, schemas, values
+/// of secrets, what containers run with, images of nodes.
+const DROPPED: [(&str, &[&str]); 6] = [
+    ("", &["data"]),
+    ("/metadata", &["managedFields"]),
+    ("/metadata/annotations", &["kubectl.kubernetes.io/last-applied-configuration"]),
+    ("/spec", &["volumes"]),
+    ("/status", &["images", "volumesInUse", "volumesAttached"]),
+    ("/spec/template/spec", &["volumes"]),
+];
+
+/// The same in the elements of lists.
+const DROPPED_OF_EACH: [(&str, &[&str]); 3] =
+    [("/spec/versions", &["schema"]), ("/spec/containers", RUN_WITH), ("/spec/initContainers", RUN_WITH)];
+
+const RUN_WITH: &[&str] = &[
+    "command",
+    "args",
+    "env",
+    "envFrom",
+    "resources",
+    "volumeMounts",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+    "securityContext",
+];
+
+/// Keeps of an object what facts are made from.
 fn essentials(mut object: Value) -> Value {
-    if let Some(metadata) = object["metadata"].as_object_mut() {
-        metadata.remove("managedFields");
-        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    let drop = |value: &mut Value, names: &[&str]| {
+        if let Some(fields) = value.as_object_mut() {
+            fields.retain(|name, _| !names.contains(&name.as_str()));
+        }
+    };
+    for (place, names) in DROPPED {
+        if let Some(value) = object.pointer_mut(place) {
+            drop(value, names);
         }
     }
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove("data");
-    }
-    for version in object.pointer_mut("/spec/versions").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(version) = version.as_object_mut() {
-            version.remove("schema");
-        }
+    for (place, names) in DROPPED_OF_EACH {
+        let list = object.pointer_mut(place).and_then(Value::as_array_mut);
+        list.into_iter().flatten().for_each(|value| drop(value, names));
     }
     object
 }
@@ -204,17 +245,39 @@ mod tests {
         let definition = json!({
             "metadata": {"name": "vpcs.mizar.com", "managedFields": [{"manager": "helm"}], "annotations": {
                 "kubectl.kubernetes.io/last-applied-configuration": "{}", "meta.helm.sh/release-name": "mizar-crds"}},
-            "spec": {"group": "mizar.com", "names": {"kind": "Vpc"}, "versions": [{"name": "v1", "served": true, "schema": {"x": 1}}]},
-            "data": {"release": "secret"},
+            "spec": {"group": "mizar.com", "names": {"kind": "Vpc"}, "versions": [
+                {"name": "v1", "served": true, "schema": {"openAPIV3Schema": {}}}]},
         });
-        let small = essentials(definition.clone());
-        assert_eq!(small.pointer("/spec/versions/0"), Some(&json!({"name": "v1", "served": true})));
-        assert!(small.get("data").is_none() && small.pointer("/metadata/managedFields").is_none());
-        let facts_of = |object: &Value| {
+        let pod = json!({
+            "metadata": {"name": "mizar-daemon-1", "namespace": "net", "labels": {"job": "mizar-daemon"},
+                "ownerReferences": [{"kind": "DaemonSet", "name": "mizar-daemon", "controller": true}]},
+            "spec": {"nodeName": "node-1", "hostNetwork": true, "volumes": [{"name": "v", "hostPath": {"path": "/"}}],
+                "tolerations": [{"operator": "Exists"}],
+                "containers": [{"name": "main", "image": "i:1", "env": [{"name": "A", "value": "b"}], "command": ["x"]}]},
+            "status": {"phase": "Running", "podIP": "10.0.0.1", "hostIP": "10.0.0.1",
+                "conditions": [{"type": "Ready", "status": "True"}],
+                "containerStatuses": [{"name": "main", "ready": true, "restartCount": 2, "imageID": "i@sha256:1",
+                    "state": {"running": {"startedAt": "2026-03-01T12:00:00Z"}}}]},
+        });
+        let node = json!({
+            "metadata": {"name": "node-1", "labels": {"kubernetes.io/os": "linux"}},
+            "spec": {"unschedulable": true, "taints": [{"key": "a", "effect": "NoSchedule"}]},
+            "status": {"images": [{"names": ["i:1"]}], "addresses": [{"type": "InternalIP", "address": "10.0.0.1"}],
+                "nodeInfo": {"kernelVersion": "5.15.0"}, "conditions": [{"type": "Ready", "status": "True"}]},
+        });
+        let facts_of = |source: Source, object: &Value| {
             let mut facts = Facts::default();
-            facts.absorb(Source::Definitions, object);
+            facts.absorb(source, object);
             facts
         };
-        assert_eq!(facts_of(&small), facts_of(&definition));
+        for (source, object, gone) in [
+            (Source::Definitions, definition, "/spec/versions/0/schema"),
+            (Source::Pods, pod, "/spec/containers/0/env"),
+            (Source::Nodes, node, "/status/images"),
+        ] {
+            let small = essentials(object.clone());
+            assert!(object.pointer(gone).is_some() && small.pointer(gone).is_none(), "{small:#}");
+            assert_eq!(facts_of(source, &small), facts_of(source, &object));
+        }
     }
 }

@@ -6,10 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mizar_core::check::{self, Options, Phase, Report, access};
 use mizar_core::facts::{self, ClientFact, Facts};
-use mizar_core::status::installed::Installed;
 
 use super::gather::{Gathered, Wanted, gather};
-use super::records::DEFAULT_NAMESPACE;
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::settings;
@@ -36,13 +34,6 @@ pub(crate) async fn judge(
     let options = Options { namespace: namespace.to_owned(), take_over_cni, ..Options::at(now) };
     let report = check::evaluate(phase, &facts, &options);
     Ok((facts, report))
-}
-
-/// Judges facts from a file, as of the time when they were read.
-pub(crate) fn rejudge(facts: &Facts, phase: Phase, namespace: Option<&str>) -> Report {
-    let recorded = Installed::of(facts).namespace;
-    let namespace = namespace.map(str::to_owned).or(recorded).unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
-    check::evaluate(phase, facts, &Options { namespace, ..Options::at(facts.gathered_at) })
 }
 
 /// What preflight wants to know of this machine: where kubectl is, and its version.
