@@ -1,6 +1,7 @@
 //! Every check with facts that make it pass and facts that do not, and what holds for all of them.
 
 mod around;
+mod mutations;
 
 use std::collections::BTreeSet;
 
