@@ -6,6 +6,7 @@
 pub(crate) mod apply;
 pub(crate) mod deploy;
 pub(crate) mod examine;
+pub(crate) mod facts_file;
 pub(crate) mod follow;
 pub(crate) mod gather;
 pub(crate) mod ground;
@@ -16,6 +17,8 @@ pub(crate) mod operation;
 pub(crate) mod prepare;
 pub(crate) mod records;
 pub(crate) mod recreate;
+pub(crate) mod releases;
 pub(crate) mod run;
+pub(crate) mod status;
 pub(crate) mod wait;
 pub(crate) mod workloads;

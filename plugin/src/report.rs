@@ -4,12 +4,14 @@
 //! each reporter shows them its way: a live view on a terminal, plain lines in a pipe, JSON lines for machines.
 
 pub(crate) mod checks;
+pub(crate) mod env;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod live;
 pub(crate) mod panic;
 pub(crate) mod plan;
 pub(crate) mod prompt;
+pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
 
@@ -67,6 +69,18 @@ pub(crate) fn data(text: &str) -> Result<(), Failure> {
             Err(Failure::new(Kind::Failed, format!("cannot write the result: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Tells the terminal how to show what follows.
+fn control(sequence: &str) -> Result<(), Failure> {
+    data(sequence)
+}
+
+/// Passes on what the server said besides its answers.
+pub(crate) fn warnings(messages: Vec<String>) {
+    for message in messages {
+        note(&format!("{}warning:{:#} {message}", style::WARN, style::WARN));
     }
 }
 

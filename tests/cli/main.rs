@@ -13,6 +13,7 @@ mod exit_codes;
 mod pages;
 mod plain_output;
 mod program;
+mod reader_role;
 mod usage;
 mod values;
 mod values_files;

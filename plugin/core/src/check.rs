@@ -36,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 pub use baseline::{Baseline, BaselineError, Comparison, Finding};
 pub use catalog::CHECKS;
+pub(crate) use cluster::other_networks;
 pub use document::{Heading, REPORT_API_VERSION, REPORT_KIND};
 pub use home::release_namespace;
 pub use reference::reference_markdown;

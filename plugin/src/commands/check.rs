@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use mizar_core::check::{Baseline, Comparison, Filters, Heading, Phase, Report, Selection, Severity};
+use mizar_core::facts::Facts;
 
 use crate::cli::wait::parse_duration;
 use crate::cluster::{Access, Cluster};
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::flow::examine::{self, Examined, Question, Wait, Waited};
+use crate::flow::facts_file;
 use crate::flow::prepare;
 use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::report::checks::table::{Detail, table};
@@ -44,6 +46,10 @@ use crate::report::{self, Output, Verbosity};
   kubectl mizar check --save yesterday.json
   kubectl mizar check --baseline yesterday.json
 
+  # Keep what was read, and judge it elsewhere
+  kubectl mizar check --save-facts facts.json
+  kubectl mizar check --facts facts.json
+
   # For machines
   kubectl mizar check -o junit > checks.xml
   kubectl mizar check -o json | jq '.checks[] | select(.status != \"pass\")'")]
@@ -75,6 +81,14 @@ pub(crate) struct CheckArgs {
     /// Only what concerns this node; what is about the whole cluster does
     #[arg(long, value_name = "NAME", help_heading = "Which checks")]
     node: Option<String>,
+
+    /// Write what was read to this file, for somebody else to look at; it holds no secret
+    #[arg(long, value_name = "FILE", conflicts_with = "facts")]
+    save_facts: Option<PathBuf>,
+
+    /// Judge facts that were saved, as of then, without any cluster; - reads stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "wait")]
+    facts: Option<PathBuf>,
 
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
@@ -153,18 +167,14 @@ impl CheckArgs {
 pub(crate) async fn run(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> {
     let question = args.question(context)?;
     let baseline = args.baseline.as_deref().map(|file| read_baseline(file, args.phase())).transpose()?;
-    let cluster = context.connect("check", Access::ReadOnly).await?;
-    cluster.ledger().enter(if args.pre { "preflight" } else { "health" });
     let compare = |report: &Report| baseline.as_ref().map(|earlier| earlier.compare(report, args.node.as_deref()));
     let is_clear = |report: &Report| is_clear(report, compare(report).as_ref());
-    let waited = if args.wait {
-        wait(context, &cluster, &question, args.timeout, &is_clear).await?
+    let waited = if let Some(file) = &args.facts {
+        Waited::Enough(examine::recorded(&question, &facts_file::read(file)?)?)
     } else {
-        Waited::Enough(examine::once(&cluster, &question).await?)
+        let cluster = context.connect("check", Access::ReadOnly).await?;
+        ask(context, &cluster, &question, &args, &is_clear).await?
     };
-    for message in cluster.ledger().take_messages() {
-        report::note(&format!("Warning: {message}"));
-    }
     let (Waited::Enough(examined) | Waited::TimedOut(examined)) = &waited;
     let comparison = compare(&examined.report);
     show(&args, &question, examined, comparison.as_ref())?;
@@ -178,13 +188,38 @@ pub(crate) async fn run(context: &Context, args: CheckArgs) -> Result<ExitCode, 
     })
 }
 
+/// Asks the cluster, once or until it is well, and keeps what was read if that was asked for.
+async fn ask(
+    context: &Context,
+    cluster: &Cluster,
+    question: &Question,
+    args: &CheckArgs,
+    enough: &dyn Fn(&Report) -> bool,
+) -> Result<Waited, Failure> {
+    cluster.ledger().enter(if args.pre { "preflight" } else { "health" });
+    let (waited, facts) = if args.wait {
+        wait(context, cluster, question, args.timeout, enough).await?
+    } else {
+        let (examined, facts) =
+            examine::once(cluster, question, &*report::reporter(Output::Text, context.verbosity)).await?;
+        (Waited::Enough(examined), facts)
+    };
+    for message in cluster.ledger().take_messages() {
+        report::note(&format!("Warning: {message}"));
+    }
+    if let Some(file) = &args.save_facts {
+        facts_file::write(file, &facts)?;
+    }
+    Ok(waited)
+}
+
 async fn wait(
     context: &Context,
     cluster: &Cluster,
     question: &Question,
     limit: Duration,
     enough: &dyn Fn(&Report) -> bool,
-) -> Result<Waited, Failure> {
+) -> Result<(Waited, Facts), Failure> {
     let quiet = context.verbosity == Verbosity::Quiet;
     let tell = |what: &str, elapsed: Duration| {
         if !quiet {

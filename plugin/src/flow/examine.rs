@@ -14,6 +14,7 @@ use super::judge;
 use super::records::DEFAULT_NAMESPACE;
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
+use crate::report::Reporter;
 
 /// What is asked.
 pub(crate) struct Question {
@@ -55,29 +56,46 @@ pub(crate) enum Waited {
     TimedOut(Examined),
 }
 
-/// Reads and judges once.
-pub(crate) async fn once(cluster: &Cluster, question: &Question) -> Result<Examined, Failure> {
+/// Reads and judges once; returns what was read, too.
+pub(crate) async fn once(
+    cluster: &Cluster,
+    question: &Question,
+    reporter: &dyn Reporter,
+) -> Result<(Examined, Facts), Failure> {
     let Fixed { namespaces, plan, client, .. } = fixed(question).await;
     let sources = question.selection.sources();
-    let wanted = Wanted { sources: &sources, namespaces, plan, client, ..Wanted::default() };
+    let wanted = Wanted {
+        sources: &sources,
+        namespaces,
+        plan,
+        client,
+        release_namespace: question.namespace.as_deref(),
+        reporter: Some(reporter),
+        ..Wanted::default()
+    };
     let facts = gather(cluster, wanted, Timestamp::now()).await?.facts;
-    examine(question, &facts)
+    Ok((examine(question, &facts, Timestamp::now())?, facts))
+}
+
+/// Judges what was recorded, as of the time when it was read.
+pub(crate) fn recorded(question: &Question, facts: &Facts) -> Result<Examined, Failure> {
+    examine(question, facts, facts.gathered_at)
 }
 
 /// Judges after every change, and after every pause, since some verdicts depend on how long something lasts.
-pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_>) -> Result<Waited, Failure> {
+pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_>) -> Result<(Waited, Facts), Failure> {
     let begun = Instant::now();
     let deadline = begun + wait.limit;
     let mut followed = Followed::start(cluster, &question.selection.sources(), fixed(question).await).await?;
     let mut next_word = begun + wait.timing.progress;
     loop {
         let unlisted = followed.unlisted();
-        let examined = examine(question, followed.facts())?;
+        let examined = examine(question, followed.facts(), Timestamp::now())?;
         if unlisted.is_empty() {
             let stale = followed.unwatched_age() >= wait.timing.progress;
             let enough = (wait.enough)(&examined.report);
             if enough && followed.trouble().is_none() && !stale {
-                return Ok(Waited::Enough(examined));
+                return Ok((Waited::Enough(examined), followed.into_facts()));
             }
             // What no watch tells is read again once all else is well, or slowly while it is what is waited for.
             let in_the_way = question.selection.waits_for(&examined.report, followed.unwatched());
@@ -87,7 +105,7 @@ pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_
             }
         }
         if Instant::now() >= deadline {
-            return Ok(Waited::TimedOut(examined));
+            return Ok((Waited::TimedOut(examined), followed.into_facts()));
         }
         if Instant::now() >= next_word {
             (wait.tell)(&waited_for(&followed, &unlisted, &examined.report), begun.elapsed());
@@ -110,8 +128,7 @@ async fn fixed(question: &Question) -> Fixed {
 }
 
 /// Judges what was read.
-pub(crate) fn examine(question: &Question, facts: &Facts) -> Result<Examined, Failure> {
-    let at = Timestamp::now();
+fn examine(question: &Question, facts: &Facts, at: Timestamp) -> Result<Examined, Failure> {
     let found = question.namespace.as_deref().or_else(|| release_namespace(facts));
     let namespace = found.unwrap_or(DEFAULT_NAMESPACE).to_owned();
     let options = Options { namespace: namespace.clone(), ..Options::at(at) };

@@ -47,6 +47,11 @@ impl Followed {
         Ok(Self { facts, fixed, fixed_read: Instant::now(), watches })
     }
 
+    /// Ends to follow.
+    pub(crate) fn into_facts(self) -> Facts {
+        self.facts
+    }
+
     /// The facts as of now.
     pub(crate) fn facts(&self) -> &Facts {
         &self.facts
@@ -148,6 +153,10 @@ async fn read(cluster: &Cluster, fixed: &Fixed) -> Result<Facts, ApiFailure> {
 
 /// Starts to follow a source; nothing if it is no list, or of a kind that is not in our table.
 fn watch(cluster: &Cluster, source: Source) -> Option<Watched> {
+    // Whether all secrets may be listed, or those of one namespace only, is asked before: see `releases`.
+    if source == Source::Releases {
+        return None;
+    }
     let Request::List { path, label_selector, field_selector, .. } = source.request() else { return None };
     let kind = kind::lookup_path(path)?;
     let given = |selector: &'static str| Some(selector).filter(|selector| !selector.is_empty());

@@ -83,16 +83,19 @@ fn removal(evidence: &[Evidence]) -> String {
     format!("`kubectl delete daemonset {name} -n {namespace}`")
 }
 
+/// Returns the DaemonSets of other pod networks that have pods or are about to, with the name of the network.
+pub(crate) fn other_networks(sets: &[DaemonSetFact]) -> impl Iterator<Item = (&'static str, &DaemonSetFact)> {
+    sets.iter().filter(|set| is_alive(set)).filter_map(|set| Some((other_network(set)?, set)))
+}
+
 /// Returns the other networks in one line, and the DaemonSets that tell of them.
 fn others(facts: &Facts) -> Option<(String, Vec<Evidence>)> {
-    let alive = facts.daemon_sets.items().iter().filter(|set| is_alive(set));
-    let (names, evidence): (Vec<String>, Vec<Evidence>) = alive
-        .filter_map(|set| {
-            let network = other_network(set)?;
+    let (names, evidence): (Vec<String>, Vec<Evidence>) = other_networks(facts.daemon_sets.items())
+        .map(|(network, set)| {
             let object = format!("DaemonSet {}/{}", set.namespace, set.name);
             let name = format!("{network} ({object}, {} nodes)", set.desired);
             let field = "status.desiredNumberScheduled";
-            Some((name, Evidence::new(object, field, set.desired.to_string(), "no DaemonSet of another pod network")))
+            (name, Evidence::new(object, field, set.desired.to_string(), "no DaemonSet of another pod network"))
         })
         .unzip();
     (!names.is_empty()).then(|| (some_of(&names.iter().map(String::as_str).collect::<Vec<_>>()), evidence))
