@@ -2,6 +2,7 @@
 
 mod around;
 mod healing;
+mod mutations;
 
 use std::collections::BTreeSet;
 
