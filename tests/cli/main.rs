@@ -5,12 +5,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod charts;
+mod checks;
+mod checks_page;
 mod commands_page;
 mod connection;
 mod exit_codes;
 mod pages;
 mod plain_output;
 mod program;
+mod reader_role;
 mod usage;
 mod values;
 mod values_files;

@@ -3,16 +3,28 @@
 //! never silently fine. The same table feeds preflight, `check`, the waits of a rollout, JSON and `docs/checks.md`.
 
 pub mod access;
+mod addresses;
+mod arktos;
+mod baseline;
 mod catalog;
 mod cluster;
 mod components;
+mod document;
+mod home;
 mod installation;
+mod leftovers;
 mod nodes;
 mod parts;
+mod placement;
+mod plan;
 mod pods;
 mod progress;
 mod reference;
+mod selection;
+mod services;
+mod startup;
 mod verdict;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -21,10 +33,14 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
+pub use baseline::{Baseline, BaselineError, Comparison, Finding};
 pub use catalog::CHECKS;
+pub(crate) use cluster::other_networks;
+pub use document::{Heading, REPORT_API_VERSION, REPORT_KIND};
+pub use home::release_namespace;
 pub use reference::reference_markdown;
+pub use selection::{Filters, Selection, SelectionError, categories, lookup, node_of, word};
 pub use verdict::{Evidence, Status, Verdict};
 
 use crate::facts::{Facts, Gap, Source};
@@ -43,8 +59,12 @@ pub enum Category {
     Components,
     /// Mizar's objects: the network as the operator builds it.
     Network,
+    /// Names and virtual addresses.
+    Services,
     /// The pods that use it.
     Pods,
+    /// What only Arktos has.
+    Arktos,
 }
 
 /// How much depends on a check.
@@ -59,9 +79,8 @@ pub enum Severity {
     Note,
 }
 
-/// What to do where a check could not be decided.
-const UNKNOWN_HINT: &str =
-    "ask for the right that is named, or run this as somebody who has it: `kubectl auth can-i --list`";
+/// What to do where a check could not be decided although everything could be read.
+const UNDECIDED: &str = "run this again in a moment; `kubectl mizar check -o json` shows what was seen";
 
 /// When a check is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,7 +93,7 @@ pub enum Phase {
 }
 
 /// One row of the table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Check {
     /// Its stable name.
     pub id: &'static str,
@@ -88,7 +107,7 @@ pub struct Check {
     pub title: &'static str,
     /// When it passes, in a sentence or two.
     pub about: &'static str,
-    /// What to type when it does not.
+    /// What to type when it does not; a verdict that knows the names of what is wrong brings its own.
     pub hint: &'static str,
     /// What it looks at; any of these that could not be read makes it Unknown.
     pub sources: &'static [Source],
@@ -117,8 +136,8 @@ impl Check {
             hint: match verdict.status {
                 Status::Pass | Status::Skipped => None,
                 // What heals a failure may harm where nobody knows whether there is one.
-                Status::Unknown => Some(UNKNOWN_HINT.to_owned()),
-                Status::Warn | Status::Fail => Some(self.hint.to_owned()),
+                Status::Unknown => Some(verdict.hint.unwrap_or_else(|| UNDECIDED.to_owned())),
+                Status::Warn | Status::Fail => Some(verdict.hint.unwrap_or_else(|| self.hint.to_owned())),
             },
             doc: self.doc(),
             evidence: verdict.evidence,
@@ -126,6 +145,9 @@ impl Check {
     }
 
     fn without_sources(&self, facts: &Facts) -> Option<Verdict> {
+        if self.category == Category::Arktos && facts.is_arktos() == Some(false) {
+            return Some(Verdict::skipped("this cluster is not Arktos"));
+        }
         let gaps = || self.sources.iter().filter_map(|source| Some((*source, facts.gap(*source)?)));
         let unreadable: Vec<_> =
             gaps().filter(|(source, gap)| !source.may_be_absent() || *gap != Gap::Absent).collect();
@@ -159,6 +181,11 @@ impl Options {
         Self { now, take_over_cni: false, namespace: "mizar-system".to_owned(), thresholds: Thresholds::default() }
     }
 
+    /// Whether something happened less than this ago; what has no time did not.
+    fn is_recent(&self, at: Option<Timestamp>) -> bool {
+        at.is_some_and(|at| self.now.duration_since(at) < self.thresholds.recent)
+    }
+
     /// Whether something is at least this old; what has no time is.
     fn is_older(&self, since: Option<Timestamp>, age: SignedDuration) -> bool {
         since.is_none_or(|since| self.now.duration_since(since) >= age)
@@ -178,6 +205,12 @@ pub struct Thresholds {
     pub settling: SignedDuration,
     /// A daemon that restarted this often cuts its node again and again.
     pub daemon_restarts: u32,
+    /// A pod that is on its node for this long and has no network yet will not get one by itself.
+    pub starting: SignedDuration,
+    /// What happened within this time still goes on: sandbox failures, restarts.
+    pub recent: SignedDuration,
+    /// What is being deleted for this long is held by something.
+    pub deletion: SignedDuration,
 }
 
 impl Default for Thresholds {
@@ -188,6 +221,9 @@ impl Default for Thresholds {
             unfinished_handler: SignedDuration::from_mins(1),
             settling: SignedDuration::from_mins(1),
             daemon_restarts: 3,
+            starting: SignedDuration::from_mins(5),
+            recent: SignedDuration::from_mins(10),
+            deletion: SignedDuration::from_mins(2),
         }
     }
 }
@@ -299,23 +335,12 @@ impl Report {
     pub fn result(&self, id: &str) -> Option<&CheckResult> {
         self.results.iter().find(|result| result.id == id)
     }
-
-    /// Returns the public JSON form.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        json!({
-            "apiVersion": "mizar.dev/v1",
-            "kind": "CheckReport",
-            "summary": self.summary(),
-            "checks": self.results,
-        })
-    }
 }
 
 /// Judges the facts by every check of a phase.
 #[must_use]
 pub fn evaluate(phase: Phase, facts: &Facts, options: &Options) -> Report {
-    Report { results: checks_of(phase).map(|check| check.run(facts, options)).collect() }
+    selection::judge(checks_of(phase), facts, options)
 }
 
 /// Returns the checks of a phase, in the order of the table.

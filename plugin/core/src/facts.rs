@@ -3,11 +3,15 @@
 //! [`Facts::absorb_page`], source by source, and [`Facts::mark`]s what could not be read. Nothing here judges.
 
 mod access;
+mod arktos;
 mod cluster;
 mod mizar;
+mod page;
 mod placement;
+mod plan;
 mod reading;
 mod source;
+mod unread;
 mod workload;
 
 #[cfg(test)]
@@ -19,19 +23,22 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use access::{AccessAnswer, Decision, Need, Permissions, Plan, PolicyRule, Right, RuleSet};
+pub use access::{AccessAnswer, Decision, Need, Permissions, PolicyRule, Right, RuleSet};
+pub use arktos::{ApiGroupsFact, ArktosNetworkFact, CoreApiFact, GrpcServiceFact, SystemSourceFact};
 pub use cluster::{
-    ApiGroupsFact, ApiServerFact, ArktosNetworkFact, CORDON_ANNOTATION, ClientFact, CoreApiFact, DnsFact,
-    GrpcServiceFact, NamespaceFact, NetworkPolicyFact, NodeFact, Readiness, SandboxFailureFact, ServiceFact,
-    SystemSourceFact, VersionFact,
+    ApiServerFact, CORDON_ANNOTATION, ClientFact, DnsFact, NamespaceFact, NetworkPolicyFact, NodeFact, Readiness,
+    SandboxFailureFact, ServiceFact, VersionFact,
 };
 pub use mizar::{
     BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, HOLD_LABEL, MizarObject, Retry, SubnetFact,
     VpcFact,
 };
+pub use page::{PageVisitor, read_page};
 pub use placement::{Placement, Requirement, Taint, Term, Toleration};
+pub use plan::{Plan, PriorityUse};
 pub use reading::FINALIZERS;
 pub use source::{CLUSTER_RULES_NAMESPACE, Request, Source};
+pub use unread::Unread;
 /// A text that is kept once however often it occurs, for the names and addresses that tens of thousands of objects share;
 /// it reads like a `&str` and costs a pointer.
 pub use ustr::Ustr as Text;
@@ -182,6 +189,11 @@ impl Facts {
             _ if source.is_list() => {}
             _ => slot.absorb(page),
         }
+    }
+
+    /// Notes that a source was asked and answered; what it holds comes item by item.
+    pub fn begin(&mut self, source: Source) {
+        self.slot_mut(source).begin();
     }
 
     /// Takes one object of a source, from a list or a watch.

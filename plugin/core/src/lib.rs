@@ -2,8 +2,10 @@
 pub mod address;
 pub mod chart;
 pub mod check;
+pub mod environment;
 pub mod event;
 pub mod facts;
+pub mod facts_file;
 pub mod health;
 pub mod image;
 pub mod kind;
@@ -14,6 +16,7 @@ pub mod plan;
 pub mod release;
 pub mod restart;
 pub mod site;
+pub mod status;
 pub mod template;
 pub mod timing;
 pub mod yaml;

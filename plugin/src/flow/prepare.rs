@@ -411,11 +411,12 @@ impl Prepared {
     /// What an install would bring, for the preflight.
     pub(crate) fn bring(&self, namespace: &str) -> facts::Plan {
         let objects = self.releases.iter().flat_map(|release| release.objects.iter().chain(&release.hooks));
-        let objects = objects.map(|staged| staged.object.value());
+        let objects: Vec<&Value> = objects.map(|staged| staged.object.value()).collect();
         facts::Plan {
             pod_network: self.pod_network(),
             placement: self.placement(),
-            needs: access::needs_of(objects, namespace),
+            needs: access::needs_of(objects.iter().copied(), namespace),
+            ..facts::Plan::of_objects(objects, namespace)
         }
     }
 

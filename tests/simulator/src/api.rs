@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use kube::{
     Api, Client,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions},
     runtime::{WatchStreamExt, utils::Backoff, watcher},
 };
 use serde_json::Value;
@@ -102,6 +102,18 @@ impl Objects {
         within("delete", key.to_string(), || api.delete(&key.name, &parameters)).await.map(drop)
     }
 
+    /// Removes an object at once, without the time that its deletion may take; not one of the same name that came later.
+    pub(crate) async fn remove(&self, key: &Key, uid: &str) -> Result<(), RequestError> {
+        let api = self.api(key.kind, key.namespace.as_deref());
+        let preconditions = Preconditions { uid: Some(uid.to_owned()), ..Preconditions::default() };
+        let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }.grace_period(0);
+        match within("remove", key.to_string(), || api.delete(&key.name, &parameters)).await {
+            // Another one has its name: this one is gone.
+            Err(error) if error.code() == Some(409) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Watches all objects of a kind, for ever: a broken or refused watch is reported and tried again after `pause`.
     pub(crate) fn watch(&self, kind: Kind, pause: Duration) -> BoxStream<'static, Watched> {
         let events = watcher(self.api(kind, None), watcher::Config::default()).backoff(Steady(pause));
@@ -124,6 +136,12 @@ pub(crate) enum Watched {
         code: Option<u16>,
         message: String,
     },
+}
+
+impl Watched {
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed { .. })
+    }
 }
 
 fn to_watched(

@@ -1,6 +1,7 @@
 //! The node daemons: whom the operator can reach, and what it has programmed on each node.
 //!
-//! A daemon answers only while the kubelet says that its pod is Ready. What was programmed goes with the pod.
+//! A daemon answers only while the kubelet says that its pod is Ready. What was programmed goes with its container, and
+//! otherwise only if somebody takes it away: nobody does so where a bouncer or divider was before it moved.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -48,6 +49,21 @@ struct Daemon {
     host_endpoints: BTreeMap<String, Wiring>,
     bouncers: BTreeSet<String>,
     dividers: BTreeSet<String>,
+    /// Which address each wired endpoint holds here.
+    addresses: BTreeMap<String, Address>,
+    /// Whom each bouncer finds at an address.
+    tables: BTreeMap<String, BTreeMap<Address, String>>,
+}
+
+/// An address with the network identifier within which it is unique, as in `1/10.20.0.2`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Address(String);
+
+impl Address {
+    pub(crate) fn new(vni: &str, ip: &str) -> Self {
+        Self(format!("{vni}/{ip}"))
+    }
 }
 
 impl Daemon {
@@ -56,6 +72,8 @@ impl Daemon {
         self.host_endpoints.clear();
         self.bouncers.clear();
         self.dividers.clear();
+        self.addresses.clear();
+        self.tables.clear();
     }
 }
 
@@ -113,6 +131,16 @@ impl Daemons {
         serde_json::to_value(&*self.nodes()).unwrap_or_default()
     }
 
+    /// Returns who holds each address: one endpoint, unless something is wrong.
+    pub(crate) fn addresses(&self) -> serde_json::Value {
+        let nodes = self.nodes();
+        let mut holders: BTreeMap<&Address, BTreeSet<&str>> = BTreeMap::new();
+        for (endpoint, address) in nodes.values().flat_map(|daemon| &daemon.addresses) {
+            holders.entry(address).or_default().insert(endpoint);
+        }
+        serde_json::to_value(holders).unwrap_or_default()
+    }
+
     fn call<T>(&self, address: &str, act: impl FnOnce(&str, &mut Daemon) -> T) -> Result<T, Unreachable> {
         let unreachable = || Unreachable { address: address.to_owned() };
         let wanted: Ipv4Addr = address.parse().map_err(|_| unreachable())?;
@@ -151,21 +179,24 @@ impl Daemons {
         })
     }
 
-    pub(crate) fn produce(&self, address: &str, endpoint: &str) -> Result<(), Unreachable> {
+    pub(crate) fn produce(&self, address: &str, endpoint: &str, at: Address) -> Result<(), Unreachable> {
         self.call(address, |_, daemon| {
             daemon.interfaces.insert(endpoint.to_owned(), Wiring::Produced);
+            daemon.addresses.insert(endpoint.to_owned(), at);
         })
     }
 
-    pub(crate) fn activate_host(&self, address: &str, endpoint: &str) -> Result<(), Unreachable> {
+    pub(crate) fn activate_host(&self, address: &str, endpoint: &str, at: Address) -> Result<(), Unreachable> {
         self.call(address, |_, daemon| {
             daemon.host_endpoints.insert(endpoint.to_owned(), Wiring::Activated);
+            daemon.addresses.insert(endpoint.to_owned(), at);
         })
     }
 
     pub(crate) fn delete(&self, address: &str, endpoint: &str) -> Result<(), Unreachable> {
         self.call(address, |_, daemon| {
             daemon.interfaces.remove(endpoint);
+            daemon.addresses.remove(endpoint);
         })
     }
 
@@ -177,6 +208,40 @@ impl Daemons {
     pub(crate) fn place_bouncer(&self, address: &str, bouncer: &str) -> Result<(), Unreachable> {
         self.call(address, |_, daemon| {
             daemon.bouncers.insert(bouncer.to_owned());
+            daemon.tables.entry(bouncer.to_owned()).or_default();
+        })
+    }
+
+    /// Tells a bouncer who is at an address. One that is not placed on that node does not take it in.
+    pub(crate) fn enter(&self, address: &str, bouncer: &str, at: Address, endpoint: &str) -> Result<(), Unreachable> {
+        self.call(address, |_, daemon| {
+            if let Some(table) = daemon.tables.get_mut(bouncer) {
+                table.insert(at, endpoint.to_owned());
+            }
+        })
+    }
+
+    /// Tells a bouncer who is at an address, unless it knows somebody there.
+    pub(crate) fn enter_if_free(
+        &self,
+        address: &str,
+        bouncer: &str,
+        at: Address,
+        endpoint: &str,
+    ) -> Result<(), Unreachable> {
+        self.call(address, |_, daemon| {
+            if let Some(table) = daemon.tables.get_mut(bouncer) {
+                table.entry(at).or_insert_with(|| endpoint.to_owned());
+            }
+        })
+    }
+
+    /// Tells a bouncer that nobody is at an address, whoever was there.
+    pub(crate) fn strike(&self, address: &str, bouncer: &str, at: &Address) -> Result<(), Unreachable> {
+        self.call(address, |_, daemon| {
+            if let Some(table) = daemon.tables.get_mut(bouncer) {
+                table.remove(at);
+            }
         })
     }
 
@@ -184,11 +249,6 @@ impl Daemons {
         self.call(address, |_, daemon| {
             daemon.dividers.insert(divider.to_owned());
         })
-    }
-
-    /// Sends a transit command that changes nothing that is kept here.
-    pub(crate) fn transit(&self, address: &str) -> Result<(), Unreachable> {
-        self.call(address, |_, _| ())
     }
 }
 
@@ -222,9 +282,25 @@ mod tests {
         let daemons = one_ready_daemon();
         daemons.initialize("127.1.0.1", "web").unwrap();
         daemons.place_bouncer("127.1.0.1", "net0-b-1").unwrap();
+        daemons.produce("127.1.0.1", "web", Address::new("1", "10.20.0.2")).unwrap();
+        assert_eq!(daemons.addresses(), serde_json::json!({"1/10.20.0.2": ["web"]}));
         daemons.wipe("n1");
         let state = daemons.state();
         assert_eq!(state["n1"]["interfaces"], serde_json::json!({}));
         assert_eq!(state["n1"]["bouncers"], serde_json::json!([]));
+        assert_eq!(daemons.addresses(), serde_json::json!({}));
+    }
+
+    #[test]
+    fn a_bouncer_knows_only_whom_it_was_told_of_where_it_is() {
+        let daemons = one_ready_daemon();
+        let at = || Address::new("1", "10.20.0.2");
+        daemons.enter("127.1.0.1", "net0-b-1", at(), "web").unwrap();
+        assert_eq!(daemons.state()["n1"]["tables"], serde_json::json!({}), "it is not here");
+        daemons.place_bouncer("127.1.0.1", "net0-b-1").unwrap();
+        daemons.enter("127.1.0.1", "net0-b-1", at(), "web").unwrap();
+        assert_eq!(daemons.state()["n1"]["tables"]["net0-b-1"], serde_json::json!({"1/10.20.0.2": "web"}));
+        daemons.strike("127.1.0.1", "net0-b-1", &at()).unwrap();
+        assert_eq!(daemons.state()["n1"]["tables"]["net0-b-1"], serde_json::json!({}));
     }
 }

@@ -1,12 +1,13 @@
 //! The kubelet of the pods that matter: Mizar's own, and all on the pod network.
 //!
 //! This is the shell: it watches, asks `lifecycle` what happens next, writes what `status` makes of it, and tells
-//! operator and daemons whether their containers run. Nodes, other pods on the host network, the completion of Jobs
-//! and the removal of deleted pods are KWOK's.
+//! operator and daemons whether their containers run. It removes the operator's deleted pods when their process has
+//! ended; nodes, other pods on the host network, the completion of Jobs and the removal of other pods are KWOK's.
 
 mod lifecycle;
 mod pod;
 mod status;
+mod wiring;
 mod writing;
 
 use std::{
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot},
+    task::JoinSet,
     time::{Instant, sleep_until},
 };
 
@@ -35,9 +37,10 @@ use self::{
 use crate::{
     api::{Objects, Watched},
     daemon::Daemons,
-    fault::FaultOrder,
+    fault::{Fault, FaultOrder, Faults},
     object::{Key, Kind, Object},
     operator::{Operator, ProcessEnded, endpoint_name},
+    tampering,
 };
 
 const WATCHED: [Kind; 3] = [Kind::Node, Kind::Pod, Kind::Endpoint];
@@ -45,6 +48,7 @@ const WATCHED: [Kind; 3] = [Kind::Node, Kind::Pod, Kind::Endpoint];
 /// What the simulator asks of its kubelet.
 #[derive(Debug)]
 pub(crate) enum Order {
+    /// The faults in force are others, and these are new.
     Faults(Vec<FaultOrder>),
     Wipe(oneshot::Sender<()>),
 }
@@ -73,6 +77,8 @@ struct Pod {
     exited: Option<i64>,
     /// When the containers are killed although they have not ended yet.
     kill_at: Option<Timestamp>,
+    /// A fault starts the containers anew.
+    restart: bool,
 }
 
 pub(crate) struct Kubelet {
@@ -83,7 +89,8 @@ pub(crate) struct Kubelet {
     orders: mpsc::UnboundedReceiver<Order>,
     round: Duration,
     pace: Pace,
-    faults: Vec<FaultOrder>,
+    faults: Faults,
+    tampering: JoinSet<()>,
     nodes: BTreeMap<String, Node>,
     endpoints: BTreeMap<String, Wired>,
     pods: BTreeMap<Key, Pod>,
@@ -106,6 +113,7 @@ impl Kubelet {
         daemons: Daemons,
         operator: Operator,
         channels: Channels,
+        faults: Faults,
         round: Duration,
         longest_back_off: Duration,
     ) -> Self {
@@ -125,7 +133,8 @@ impl Kubelet {
             orders: channels.orders,
             round,
             pace,
-            faults: Vec::new(),
+            faults,
+            tampering: JoinSet::new(),
             nodes: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             pods: BTreeMap::new(),
@@ -149,10 +158,7 @@ impl Kubelet {
                 Some(ended) = self.processes.recv() => self.process_ended(&ended),
                 () = sleep_until(next_look.unwrap_or_else(Instant::now)), if next_look.is_some() => self.look_at_due(),
                 order = self.orders.recv() => match order {
-                    Some(Order::Faults(faults)) => {
-                        self.faults = faults;
-                        self.look_at_all();
-                    }
+                    Some(Order::Faults(news)) => self.begin_faults(news),
                     Some(Order::Wipe(done)) => {
                         self.wipe();
                         // Whoever asked may have given up waiting.
@@ -164,10 +170,31 @@ impl Kubelet {
         }
     }
 
+    /// Lets new faults act at once. Those that happen once hit the pods and objects that are there now.
+    fn begin_faults(&mut self, news: Vec<FaultOrder>) {
+        for pod in self.pods.values_mut().filter(|pod| pod.life.is_running()) {
+            let fault = match pod.role {
+                Role::Daemon => Fault::DaemonRestart,
+                Role::Operator => Fault::OperatorRestart,
+                Role::Networked | Role::Foreign => continue,
+            };
+            let node = pod.object.text("/spec/nodeName").unwrap_or_default();
+            pod.restart |= news.iter().any(|order| order.fault == fault && order.holds_on(node));
+        }
+        // Those that are done need no memory.
+        while self.tampering.try_join_next().is_some() {}
+        let tampering: Vec<_> = news.into_iter().filter(tampering::is_wanted).collect();
+        if !tampering.is_empty() {
+            self.tampering.spawn(tampering::carry_out(self.objects.clone(), tampering));
+        }
+        self.look_at_all();
+    }
+
     fn wipe(&mut self) {
         self.operator.kill_all();
+        self.operator.forget();
         self.daemons.forget_all();
-        self.faults.clear();
+        self.tampering.abort_all();
         self.events.forget();
         self.foreign_addresses.clear();
         for (name, node) in &self.nodes {
@@ -179,6 +206,7 @@ impl Kubelet {
             pod.written = None;
             pod.run = None;
             pod.exited = None;
+            pod.restart = false;
         }
         self.look_at_all();
     }
@@ -265,8 +293,8 @@ impl Kubelet {
         } else {
             self.gone(&key);
             let life = pod::take_up(&object, Timestamp::now());
-            let (run, exited, kill_at) = (None, None, None);
-            let pod = Pod { object, role, life, written: None, busy: false, due: None, run, exited, kill_at };
+            let (run, exited, kill_at, restart) = (None, None, None, false);
+            let pod = Pod { object, role, life, written: None, busy: false, due: None, run, exited, kill_at, restart };
             self.pods.insert(key.clone(), pod);
         }
         self.schedule(&key, Instant::now());
@@ -369,12 +397,14 @@ impl Kubelet {
         let host_ip = self.nodes.get(&node_name)?.address.clone()?;
         let ended = self.ending(pod, now);
         let network_address = self.network_address(pod, &node_name);
+        let orders = self.faults.orders();
         let around = Surroundings {
-            orders: &self.faults,
+            orders: &orders,
             host_ip: &host_ip,
             network_address,
             exited: pod.exited.take(),
             ended,
+            restart: std::mem::take(&mut pod.restart),
             scale: self.round.as_secs_f64() / 15.0,
         };
         let situation = pod::situation(&pod.object, pod.role, &around);
@@ -406,72 +436,23 @@ impl Kubelet {
         (now >= kill_at).then_some(137)
     }
 
-    /// Returns the address of a pod on the pod network, once the node's network has one for it.
-    fn network_address(&mut self, pod: &Pod, node: &str) -> Option<String> {
-        if pod.role != Role::Networked || pod.life.address.is_some() {
-            return None;
-        }
-        if !self.daemons.is_present(node) {
-            return self.foreign_address(node);
-        }
-        let name = endpoint_name(pod.object.namespace(), pod.object.name());
-        let wired = self.endpoints.get(&name).filter(|wired| wired.provisioned && !wired.address.is_empty());
-        wired.filter(|_| self.daemons.is_ready(node)).map(|wired| wired.address.clone())
-    }
-
-    /// Returns a new address of the kind that another network would give.
-    fn foreign_address(&mut self, node: &str) -> Option<String> {
-        let index = self.nodes.get(node)?.index;
-        let [high, low] = index.to_be_bytes();
-        let in_use: BTreeSet<&str> = self.pods.values().filter_map(|pod| pod.life.address.as_deref()).collect();
-        let last = self.foreign_addresses.get(node).copied().unwrap_or(1);
-        let candidates = (1..=253).map(|step| (last - 1 + step) % 253 + 2);
-        let (number, address) = candidates
-            .map(|number| (number, format!("10.{}.{low}.{number}", 244 + u16::from(high) % 12)))
-            .find(|(_, address)| !in_use.contains(address.as_str()))?;
-        self.foreign_addresses.insert(node.to_owned(), number);
-        Some(address)
-    }
-
-    /// Tells operator and daemons what has become of their containers.
-    fn tell_others(&mut self, pod: &mut Pod, before: &Lifecycle, node: &str) {
-        let restarted = pod.life.is_running() && pod.life.started != before.started;
-        match pod.role {
-            Role::Operator if !pod.life.is_running() => {
-                if pod.run.take().is_some() {
-                    self.operator.kill(pod.object.uid());
-                }
-            }
-            // An adopted container has no process yet either: it ended with the simulator before this one.
-            Role::Operator if restarted || pod.run.is_none() => pod.run = Some(self.operator.start(&pod.object)),
-            Role::Daemon => {
-                let was_present = self.daemons.is_present(node);
-                if restarted || (before.is_running() && !pod.life.is_running()) {
-                    self.daemons.wipe(node);
-                }
-                self.daemons.set_running(node, pod.life.has_started(), pod.life.is_ready());
-                if pod.life.is_ready() != before.is_ready() || was_present != pod.life.has_started() {
-                    self.look_at_pods_on(node);
-                }
-            }
-            Role::Operator | Role::Networked | Role::Foreign => {}
-        }
-    }
-
     fn write(&mut self, key: &Key, pod: &mut Pod, host_ip: &str, posts: Vec<Post>) {
         let status = status::of(&pod.object, &pod.life, host_ip);
         // A pod that nothing holds is being removed at this moment.
         let leaving = pod.object.is_deleting() && pod.object.finalizers().is_empty();
         let news = !pod.busy && !leaving && pod.written.as_ref() != Some(&status);
-        if !news && posts.is_empty() {
+        let remove = leaving && !pod.busy && pod.role == Role::Operator && pod.life.is_at_its_end();
+        if !news && !remove && posts.is_empty() {
             return;
         }
+        pod.busy |= remove;
         let status = news.then(|| {
             pod.busy = true;
             pod.written = Some(status.clone());
             status
         });
-        let update = Update { key: key.clone(), status, posts };
+        let remove = remove.then(|| pod.object.uid().to_owned());
+        let update = Update { key: key.clone(), status, posts, remove };
         let objects = self.objects.clone();
         self.writes.push(Box::pin(update.carry_out(objects)));
     }

@@ -6,18 +6,21 @@
 //! | `kubelet` | the life of Mizar's own pods and of pods on the pod network, with faults on demand |
 //! | `daemon` | what a node's daemon answers and keeps, while its pod is Ready |
 //! | `operator` | Mizar's operator, in the operator's pod, under the pod's service account |
-//! | `fault` | what can be made to go wrong |
+//! | `arktos` | Arktos' controller manager, which calls the operator where Mizar serves Arktos |
+//! | `fault`, `tampering` | what can be made to go wrong |
 //!
 //! It acts only on what was installed: without a DaemonSet there are no daemons, without a role the operator is
 //! refused. All durations follow from the round, Mizar's pause of 15 s between two tries.
 
 mod address;
 mod api;
+mod arktos;
 mod daemon;
 mod fault;
 mod kubelet;
 mod object;
 mod operator;
+mod tampering;
 
 use std::time::Duration;
 
@@ -32,9 +35,11 @@ use tokio::{
 pub use self::fault::{Fault, FaultError, FaultOrder};
 use self::{
     api::Objects,
+    arktos::Controllers,
     daemon::Daemons,
+    fault::Faults,
     kubelet::{Channels, Kubelet, Order},
-    operator::{Access, Operator, Status},
+    operator::{Access, Operator, Setting, Status},
 };
 
 /// How many rounds a clean start takes: the real operator's races give one to three.
@@ -109,7 +114,7 @@ pub struct Simulator {
     daemons: Daemons,
     status: Status,
     orders: mpsc::UnboundedSender<Order>,
-    faults: std::sync::Mutex<Vec<FaultOrder>>,
+    faults: Faults,
     kubelet: JoinHandle<()>,
 }
 
@@ -134,44 +139,53 @@ impl Simulator {
         // Only the first call of a program counts, whoever makes it.
         rustls::crypto::ring::default_provider().install_default().ok();
 
-        let (daemons, status) = (Daemons::default(), Status::default());
+        let (daemons, status, faults) = (Daemons::default(), Status::default(), Faults::default());
         let (ended, processes) = mpsc::unbounded_channel();
         let (orders, incoming) = mpsc::unbounded_channel();
         let access = Access { admin: config.admin.clone(), server, authorities };
-        let pace = operator::Pace { round: config.round, rounds: config.rounds };
-        let operator = Operator::new(access, daemons.clone(), pace, status.clone(), ended);
+        let objects = Objects::new(config.admin);
+        let setting = Setting {
+            daemons: daemons.clone(),
+            controllers: Controllers::new(objects.clone()),
+            pace: operator::Pace { round: config.round, rounds: config.rounds },
+            faults: faults.clone(),
+            status: status.clone(),
+        };
         let kubelet = Kubelet::new(
-            Objects::new(config.admin),
+            objects,
             daemons.clone(),
-            operator,
+            Operator::new(access, setting, ended),
             Channels { processes, orders: incoming },
+            faults.clone(),
             config.round,
             config.longest_back_off,
         );
         let kubelet = tokio::spawn(kubelet.run());
-        Ok(Self { daemons, status, orders, faults: std::sync::Mutex::default(), kubelet })
+        Ok(Self { daemons, status, orders, faults, kubelet })
     }
 
-    /// Replaces all fault orders. Pods that run already feel it, and recover when a fault is lifted.
+    /// Replaces all fault orders. What runs already feels it, and recovers when a fault is lifted; a fault that
+    /// happens once is over by then, and comes again only when it is ordered anew.
     pub fn set_faults(&self, faults: Vec<FaultOrder>) {
-        self.faults_in_force().clone_from(&faults);
-        self.send(Order::Faults(faults));
+        let news = self.faults.replace(faults);
+        self.send(Order::Faults(news));
     }
 
-    /// Returns what is going on: per node and in the operator.
+    /// Returns what is going on: what is programmed on each node, who holds which address, and the operator's doings.
     #[must_use]
     pub fn state(&self) -> Value {
         json!({
             "nodes": self.daemons.state(),
+            "addresses": self.daemons.addresses(),
             "operator": self.status.state(),
-            "faults": *self.faults_in_force(),
+            "faults": self.faults.orders(),
         })
     }
 
     /// Forgets all: programmed state, faults, the operator's process and log. Pods that are still there are taken up
     /// again as they stand.
     pub async fn wipe(&self) {
-        self.faults_in_force().clear();
+        self.faults.replace(Vec::new());
         let (done, wiped) = oneshot::channel();
         self.send(Order::Wipe(done));
         // It fails only when the kubelet has ended, and then there is nothing left to forget.
@@ -189,10 +203,6 @@ impl Simulator {
     fn send(&self, order: Order) {
         // It fails only when the kubelet has ended, which happens with this simulator.
         self.orders.send(order).ok();
-    }
-
-    fn faults_in_force(&self) -> std::sync::MutexGuard<'_, Vec<FaultOrder>> {
-        self.faults.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

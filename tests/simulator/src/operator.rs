@@ -1,7 +1,7 @@
 //! Mizar's operator: a process per operator container, under the pod's own service account.
 //!
-//! This file starts and ends processes. `process` is the shell that watches and writes, `bookkeeping` is kopf's part,
-//! `handling` names the handlers, and there is one file per kind of object that says what Mizar does with it.
+//! This file starts and ends processes. `start_up` is what a process does first, `process` is the shell that watches
+//! and schedules, `writer` writes, `bookkeeping` is kopf's part, `handling` names the handlers, and there is one file per kind of object that says what Mizar does with it.
 //! When to start and stop is decided by the kubelet.
 
 mod bookkeeping;
@@ -15,6 +15,7 @@ mod node;
 mod pod;
 mod process;
 mod service;
+mod start_up;
 mod status;
 mod subnet;
 #[cfg(test)]
@@ -40,7 +41,7 @@ use tokio::{
 
 pub(crate) use self::{pod::endpoint_name, process::Pace, status::Status};
 use self::{process::Process, writer::Writer};
-use crate::{api::Objects, daemon::Daemons, object::Object};
+use crate::{api::Objects, arktos::Controllers, daemon::Daemons, fault::Faults, object::Object};
 
 /// The two names under which Mizar's operator speaks: its framework's, and its own client's.
 pub(crate) const KOPF_AGENT: &str = "kopf/1.35.6";
@@ -65,7 +66,7 @@ pub(crate) struct Access {
 
 impl Access {
     /// Returns a client that is the pod's service account, for as long as the pod lives.
-    async fn as_pod(&self, pod: &PodIdentity) -> Result<Writer, kube::Error> {
+    async fn as_pod(&self, pod: &PodIdentity, faults: Faults) -> Result<Writer, kube::Error> {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.admin.clone(), &pod.namespace);
         let request = TokenRequest {
             spec: TokenRequestSpec {
@@ -82,7 +83,7 @@ impl Access {
         };
         let answer = accounts.create_token_request(&pod.service_account, &PostParams::default(), &request).await?;
         let token = answer.status.map(|status| status.token).unwrap_or_default();
-        Ok(Writer { kopf: self.client(&token, KOPF_AGENT)?, mizar: self.client(&token, MIZAR_AGENT)? })
+        Ok(Writer { kopf: self.client(&token, KOPF_AGENT)?, mizar: self.client(&token, MIZAR_AGENT)?, faults })
     }
 
     fn client(&self, token: &str, user_agent: &'static str) -> Result<Objects, kube::Error> {
@@ -95,6 +96,16 @@ impl Access {
         config.default_retry = false;
         Client::try_from(config).map(Objects::new)
     }
+}
+
+/// What all processes of the operator have in common.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    pub(crate) daemons: Daemons,
+    pub(crate) controllers: Controllers,
+    pub(crate) pace: Pace,
+    pub(crate) faults: Faults,
+    pub(crate) status: Status,
 }
 
 #[derive(Clone, Debug)]
@@ -125,38 +136,30 @@ struct Running {
 /// All operator processes: normally none or one.
 pub(crate) struct Operator {
     access: Access,
-    daemons: Daemons,
-    pace: Pace,
-    status: Status,
+    setting: Setting,
     ended: mpsc::UnboundedSender<ProcessEnded>,
     runs: u64,
     processes: BTreeMap<String, Running>,
 }
 
 impl Operator {
-    pub(crate) fn new(
-        access: Access,
-        daemons: Daemons,
-        pace: Pace,
-        status: Status,
-        ended: mpsc::UnboundedSender<ProcessEnded>,
-    ) -> Self {
-        Self { access, daemons, pace, status, ended, runs: 0, processes: BTreeMap::new() }
+    pub(crate) fn new(access: Access, setting: Setting, ended: mpsc::UnboundedSender<ProcessEnded>) -> Self {
+        Self { access, setting, ended, runs: 0, processes: BTreeMap::new() }
     }
 
-    /// Starts a process in a pod's container. Returns its run number.
-    pub(crate) fn start(&mut self, pod: &Object) -> u64 {
+    /// Starts a process in a pod's container; `host` is the address of the pod's node. Returns its run number.
+    pub(crate) fn start(&mut self, pod: &Object, host: &str) -> u64 {
         self.runs += 1;
         let run = self.runs;
-        let identity = PodIdentity::of(pod);
+        let (identity, host) = (PodIdentity::of(pod), host.to_owned());
         let (terminate, terminated) = oneshot::channel();
-        let (access, daemons, pace) = (self.access.clone(), self.daemons.clone(), self.pace);
-        let (status, ended) = (self.status.clone(), self.ended.clone());
+        let (access, setting, ended) = (self.access.clone(), self.setting.clone(), self.ended.clone());
+        let status = setting.status.clone();
         let uid = identity.uid.clone();
         let task = tokio::spawn(async move {
             status.started(run, &identity.name);
-            let exit_code = match access.as_pod(&identity).await {
-                Ok(writer) => Process::new(writer, daemons, pace, status.clone()).run(terminated).await,
+            let exit_code = match access.as_pod(&identity, setting.faults.clone()).await {
+                Ok(writer) => Process::new(writer, setting, host).run(terminated).await,
                 Err(error) => {
                     status.log(format!("service account {} gives no token: {error}", identity.service_account));
                     1
@@ -185,7 +188,7 @@ impl Operator {
     pub(crate) fn kill(&mut self, pod: &str) {
         if let Some(process) = self.processes.remove(pod) {
             process.task.abort();
-            self.status.stopped(process.run, 137);
+            self.setting.status.stopped(process.run, 137);
         }
     }
 
@@ -194,6 +197,11 @@ impl Operator {
         for pod in pods {
             self.kill(&pod);
         }
+    }
+
+    /// Forgets what Arktos' controllers have told any process.
+    pub(crate) fn forget(&self) {
+        self.setting.controllers.forget();
     }
 
     /// Takes note of a process that ended. Returns whether it is the pod's present one.

@@ -1,221 +1,65 @@
-//! The table of all checks. A row is added here and nowhere else; see `docs/adding-a-check.md`.
+//! The table of all checks, one file a category. A row is added there and nowhere else; see `docs/adding-a-check.md`.
 
-use super::Category::{Access, Components, Installation, Network, Nodes, Pods};
-use super::Phase::{Health, Preflight};
+mod access;
+mod arktos;
+mod components;
+mod installation;
+mod network;
+mod nodes;
+mod services;
+mod startup;
+
+use super::Category::{Network, Pods};
+use super::Phase::Health;
 use super::Severity::{Blocker, Warning};
-use super::{Check, access, cluster, components, installation, nodes, parts, pods, progress};
+use super::{Check, cluster, parts, pods, progress};
 use crate::facts::Source;
 
 const LOGS: &str = "`kubectl logs -n mizar-system deployment/mizar-operator` tells what the operator waits for";
 
 /// All checks, in the order in which they are shown.
-pub const CHECKS: &[Check] = &[
-    Check {
-        id: "kubectl",
-        category: Access,
-        severity: Warning,
-        phases: &[Preflight],
-        title: "kubectl is installed",
-        about: "The program itself does not need it; the commands that hints name do.",
-        hint: "install kubectl: https://kubernetes.io/docs/tasks/tools/",
-        sources: &[Source::Client],
-        evaluate: access::kubectl,
-    },
-    Check {
-        id: "cluster-version",
-        category: Access,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "The cluster answers and is new enough",
-        about: "Kubernetes 1.16 or newer, or Arktos, which leaves major and minor blank.",
-        hint: "`kubectl version` must show a server; `kubectl config current-context` shows which one is asked",
-        sources: &[Source::Version],
-        evaluate: access::reachable,
-    },
-    Check {
-        id: "access",
-        category: Access,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "You may do what the install does",
-        about: "The rights to write every object, to hold what its roles grant (or to escalate and bind), to keep \
-                records and to wait, as the server's self-reviews tell.",
-        hint: "ask for the rights, or for cluster-admin; `kubectl auth can-i VERB RESOURCE` asks for one of them",
-        sources: &[Source::Permissions],
-        evaluate: access::rights,
-    },
-    Check {
-        id: "eligible-nodes",
-        category: Nodes,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "There are nodes that can run Mizar",
-        about: "Linux nodes whose kubelet reports, without Kubemark's hollow ones. A node that is not ready counts: \
-                before an install it has no network.",
-        hint: "`kubectl get nodes -o wide` shows all nodes; bring lost ones back or remove them",
-        sources: &[Source::Nodes],
-        evaluate: nodes::eligible,
-    },
-    Check {
-        id: "node-addresses",
-        category: Nodes,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "Every node has an InternalIP",
-        about: "The operator finds a node's daemon by this address and looks only once.",
-        hint: "`kubectl get nodes -o wide` shows the addresses; `--node-ip` of the kubelet sets it",
-        sources: &[Source::Nodes],
-        evaluate: nodes::addresses,
-    },
-    Check {
-        id: "node-kernel",
-        category: Nodes,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "Every node has a new enough kernel",
-        about: "5.6 or newer: below it TCP breaks under Mizar's packet programs.",
-        hint: "upgrade the kernel, on Ubuntu 20.04 with `sudo apt install linux-generic-hwe-20.04`, and reboot",
-        sources: &[Source::Nodes],
-        evaluate: nodes::kernels,
-    },
-    Check {
-        id: "node-system",
-        category: Nodes,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "Every node runs Ubuntu or Debian",
-        about: "The daemon's init container installs packages on the host with apt.",
-        hint: "use Ubuntu 20.04 or newer, or Debian; `kubectl get nodes -o wide` shows the systems",
-        sources: &[Source::Nodes],
-        evaluate: nodes::systems,
-    },
-    Check {
-        id: "node-runtime",
-        category: Nodes,
-        severity: Warning,
-        phases: &[Preflight],
-        title: "Every node has a container runtime that Mizar was tried with",
-        about: "containerd or docker. Others that speak CNI may do.",
-        hint: "`kubectl get nodes -o wide` shows the runtimes",
-        sources: &[Source::Nodes],
-        evaluate: nodes::runtimes,
-    },
-    Check {
-        id: "node-architecture",
-        category: Nodes,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "Every node has an architecture that Mizar has images for",
-        about: "amd64 or arm64.",
-        hint: "`kubectl get nodes -L kubernetes.io/arch` shows the architectures",
-        sources: &[Source::Nodes],
-        evaluate: nodes::architectures,
-    },
-    Check {
-        id: "foreign-cni",
-        category: Installation,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "No other pod network is in use",
-        about: "Looks for the DaemonSets of other networks. Mizar's daemon erases their files on every node and cuts \
-                their pods. kube-proxy is no network and stays.",
-        hint: "remove the other network first, or run `kubectl mizar install --take-over-cni`",
-        sources: &[Source::DaemonSets],
-        evaluate: cluster::network_to_replace,
-    },
-    Check {
-        id: "pod-network-range",
-        category: Installation,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "The pod network's range is free",
-        about: "No node, service or API server has an address in the range of the pod network.",
-        hint: "choose another range: `kubectl mizar values` shows the present one and its name",
-        sources: &[Source::Nodes, Source::Services, Source::ApiServer],
-        evaluate: cluster::overlap,
-    },
-    Check {
-        id: "release-namespace",
-        category: Installation,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "The release's namespace can be used",
-        about: "It does not exist, or exists and is not being deleted.",
-        hint: "`kubectl get namespace mizar-system -o yaml` shows what its deletion waits for",
-        sources: &[Source::Namespaces],
-        evaluate: cluster::namespace,
-    },
-    Check {
-        id: "existing-mizar",
-        category: Installation,
-        severity: Blocker,
-        phases: &[Preflight],
-        title: "No Mizar is here that somebody else installed",
-        about: "Definitions, daemon and operator belong to the releases mizar-crds and mizar of one namespace, or do \
-                not exist.",
-        hint: "`helm list -A` and `kubectl get daemonsets,deployments -A` show whose it is; use its namespace with \
-               `-n`, or remove it the way it was installed",
-        sources: &[Source::Releases, Source::Definitions, Source::DaemonSets, Source::Deployments],
-        evaluate: installation::existing,
-    },
-    Check {
-        id: "system-source",
-        category: Installation,
-        severity: Blocker,
-        phases: &[Preflight, Health],
-        title: "The operator can tell what kind of cluster this is",
-        about: "ConfigMap kube-system/system-source has a key name, or does not exist. With the ConfigMap and without \
-                the key the operator starts and does nothing.",
-        hint: "`kubectl get configmap system-source -n kube-system -o yaml` shows it; add `name: arktos`, or delete it",
-        sources: &[Source::SystemSource],
-        evaluate: cluster::mode,
-    },
-    Check {
-        id: "nodes-ready",
-        category: Nodes,
-        severity: Blocker,
-        phases: &[Health],
-        title: "Every node is ready",
-        about: "Ready is True and NetworkUnavailable is not.",
-        hint: "`kubectl describe node NAME` tells why",
-        sources: &[Source::Nodes],
-        evaluate: nodes::ready,
-    },
-    Check {
-        id: "definitions",
-        category: Installation,
-        severity: Blocker,
-        phases: &[Health],
-        title: "Mizar's six definitions are served",
-        about: "Established, names accepted, version v1 served, none being deleted.",
-        hint: "`kubectl mizar install` brings them; `kubectl get customresourcedefinitions` shows them",
-        sources: &[Source::Definitions],
-        evaluate: installation::definitions,
-    },
-    Check {
-        id: "daemon",
-        category: Components,
-        severity: Blocker,
-        phases: &[Health],
-        title: "A daemon is ready on every node",
-        about: "One ready pod of DaemonSet mizar-daemon on every eligible node, with the image of the DaemonSet and \
-                few restarts: each cuts the pods of its node.",
-        hint: "`kubectl get pods -n mizar-system -l job=mizar-daemon -o wide` shows them, `kubectl describe pod NAME \
-               -n mizar-system` tells why one is not ready",
-        sources: &[Source::Nodes, Source::DaemonSets, Source::Pods],
-        evaluate: components::daemon,
-    },
-    Check {
-        id: "operator",
-        category: Components,
-        severity: Blocker,
-        phases: &[Health],
-        title: "Exactly one operator is ready",
-        about: "One replica, one ready pod; of the daemon's version and with the same bandwidth gate.",
-        hint: "`kubectl describe pod -n mizar-system -l app=mizar-operator` tells why it is not ready",
-        sources: &[Source::Deployments, Source::DaemonSets, Source::Pods],
-        evaluate: components::operator,
-    },
+pub const CHECKS: &[Check] = &joined::<{ count(TABLES) }>(TABLES);
+
+const TABLES: &[&[Check]] = &[
+    access::ROWS,
+    nodes::ROWS,
+    installation::ROWS,
+    components::ROWS,
+    NETWORK,
+    network::ROWS,
+    services::ROWS,
+    PODS,
+    startup::ROWS,
+    arktos::ROWS,
+];
+
+/// How many rows the tables have together.
+const fn count(tables: &[&[Check]]) -> usize {
+    let (mut rows, mut table) = (0, 0);
+    while table < tables.len() {
+        rows += tables[table].len();
+        table += 1;
+    }
+    rows
+}
+
+/// Puts the tables into one, while the program is compiled.
+const fn joined<const ROWS: usize>(tables: &[&[Check]]) -> [Check; ROWS] {
+    let mut rows = [tables[0][0]; ROWS];
+    let (mut next, mut table) = (0, 0);
+    while table < tables.len() {
+        let mut row = 0;
+        while row < tables[table].len() {
+            rows[next] = tables[table][row];
+            next += 1;
+            row += 1;
+        }
+        table += 1;
+    }
+    rows
+}
+
+const NETWORK: &[Check] = &[
     Check {
         id: "droplets",
         category: Network,
@@ -346,6 +190,9 @@ pub const CHECKS: &[Check] = &[
         sources: &[Source::DaemonSets],
         evaluate: cluster::network_beside,
     },
+];
+
+const PODS: &[Check] = &[
     Check {
         id: "pod-endpoints",
         category: Pods,

@@ -1,9 +1,8 @@
-//! What the cluster brings along: other pod networks, ranges that are taken, and the switch to Arktos.
+//! What the cluster brings along: other pod networks, the switch to Arktos, and the namespace of the release.
 
 use super::Options;
 use super::verdict::{Evidence, Verdict, some_of};
-use crate::address::Cidr;
-use crate::facts::{DaemonSetFact, Facts, Fetched, Plan};
+use crate::facts::{DaemonSetFact, Facts, Fetched, NamespaceFact};
 use crate::network::daemon_set;
 
 /// DaemonSets of other pod networks, by name; a star at the end stands for anything.
@@ -28,9 +27,6 @@ const OTHER_NETWORKS: &[(&str, &str)] = &[
 
 /// The labels by which the same networks are known when somebody renamed them.
 const NETWORK_LABELS: &[&str] = &["k8s-app", "app", "name", "app.kubernetes.io/name", "component"];
-
-/// The ranges that Mizar's operator takes when it is not told, by version.
-const BUILT_IN_RANGES: &[(&str, &str)] = &[("10.20.0.0/16", "newer operators"), ("20.0.0.0/8", "v0.6 to v0.91")];
 
 fn other_network(set: &DaemonSetFact) -> Option<&'static str> {
     let matches = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
@@ -80,68 +76,22 @@ fn judged(found: Option<(String, Vec<Evidence>)>, facts: &Facts, options: &Optio
     }
 }
 
+/// Returns the DaemonSets of other pod networks that have pods or are about to, with the name of the network.
+pub(crate) fn other_networks(sets: &[DaemonSetFact]) -> impl Iterator<Item = (&'static str, &DaemonSetFact)> {
+    sets.iter().filter(|set| is_alive(set)).filter_map(|set| Some((other_network(set)?, set)))
+}
+
 /// Returns the other networks in one line, and the DaemonSets that tell of them.
 fn others(facts: &Facts) -> Option<(String, Vec<Evidence>)> {
-    let alive = facts.daemon_sets.items().iter().filter(|set| is_alive(set));
-    let (names, evidence): (Vec<String>, Vec<Evidence>) = alive
-        .filter_map(|set| {
-            let network = other_network(set)?;
+    let (names, evidence): (Vec<String>, Vec<Evidence>) = other_networks(facts.daemon_sets.items())
+        .map(|(network, set)| {
             let object = format!("DaemonSet {}/{}", set.namespace, set.name);
             let name = format!("{network} ({object}, {} nodes)", set.desired);
             let field = "status.desiredNumberScheduled";
-            Some((name, Evidence::new(object, field, set.desired.to_string(), "no DaemonSet of another pod network")))
+            (name, Evidence::new(object, field, set.desired.to_string(), "no DaemonSet of another pod network"))
         })
         .unzip();
     (!names.is_empty()).then(|| (some_of(&names.iter().map(String::as_str).collect::<Vec<_>>()), evidence))
-}
-
-pub(super) fn overlap(facts: &Facts, _: &Options) -> Verdict {
-    let planned = facts.plan.as_ref().and_then(|plan: &Plan| plan.pod_network.as_deref());
-    if let Some(text) = planned {
-        return match text.parse::<Cidr>() {
-            Err(error) => Verdict::fail(format!("the pod network cannot be used: {error}")),
-            Ok(range) => match taken(facts, &range) {
-                evidence if evidence.is_empty() => Verdict::pass(format!("pod network {range} is free")),
-                evidence => Verdict::fail(format!("pod network {range} holds {}", addresses(&evidence))).with(evidence),
-            },
-        };
-    }
-    for (text, versions) in BUILT_IN_RANGES {
-        let evidence = text.parse::<Cidr>().map(|range| taken(facts, &range)).unwrap_or_default();
-        if !evidence.is_empty() {
-            let message = format!(
-                "no pod network is chosen, and {text}, which {versions} take by themselves, holds {}",
-                addresses(&evidence)
-            );
-            return Verdict::warn(message).with(evidence);
-        }
-    }
-    Verdict::pass("no pod network is chosen; the ranges that operators take by themselves are free")
-}
-
-/// Returns the addresses of nodes, services and API servers that lie in the range.
-fn taken(facts: &Facts, range: &Cidr) -> Vec<Evidence> {
-    let nodes = facts.nodes.items().iter().flat_map(|node| {
-        node.internal_ips.iter().map(move |ip| (format!("Node {}", node.name), "status.addresses[InternalIP]", ip))
-    });
-    let services = facts.services.items().iter().flat_map(|service| {
-        let object = format!("Service {}/{}", service.namespace, service.name);
-        service.cluster_ips.iter().map(move |ip| (object.clone(), "spec.clusterIPs", ip))
-    });
-    let servers = facts.api_server.known().into_iter().flat_map(|server| {
-        server.addresses.iter().map(|ip| ("Endpoints default/kubernetes".to_owned(), "subsets.addresses", ip))
-    });
-    nodes
-        .chain(services)
-        .chain(servers)
-        .filter(|(_, _, ip)| range.contains_text(ip))
-        .map(|(object, field, ip)| Evidence::new(object, field, ip, format!("outside {range}")))
-        .collect()
-}
-
-fn addresses(evidence: &[Evidence]) -> String {
-    let told: Vec<String> = evidence.iter().map(|entry| format!("{} of {}", entry.seen, entry.object)).collect();
-    some_of(&told.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 pub(super) fn mode(facts: &Facts, _: &Options) -> Verdict {
@@ -150,6 +100,11 @@ pub(super) fn mode(facts: &Facts, _: &Options) -> Verdict {
         return Verdict::pass("the operator works for Kubernetes");
     };
     match source.name.as_deref() {
+        Some("arktos") if facts.is_arktos() == Some(false) => {
+            let evidence = Evidence::new(OBJECT, "data.name", "arktos", "no ConfigMap, or an Arktos server");
+            Verdict::warn("the operator works for Arktos, which this server is not: it is told of no node and no pod")
+                .with(vec![evidence.since(source.created)])
+        }
         Some("arktos") => Verdict::pass("the operator works for Arktos"),
         Some(other) => Verdict::pass(format!("the operator works for Kubernetes (system-source says {other:?})")),
         None => Verdict::fail(format!("{OBJECT} has no key name: the operator starts and does nothing"))
@@ -161,10 +116,21 @@ pub(super) fn namespace(facts: &Facts, options: &Options) -> Verdict {
     let name = &options.namespace;
     match facts.namespaces.items().iter().find(|namespace| namespace.name == *name) {
         Some(found) if found.deleting.is_some() => {
-            let evidence = Evidence::new(format!("Namespace {name}"), "metadata.deletionTimestamp", "set", "not set");
-            Verdict::fail(format!("namespace {name} is being deleted")).with(vec![evidence.since(found.deleting)])
+            let message = match found.held_by.as_slice() {
+                [] => format!("namespace {name} is being deleted"),
+                reasons => format!("namespace {name} is being deleted: {}", reasons.join("; ")),
+            };
+            Verdict::fail(message).with(terminating(found))
         }
         Some(_) => Verdict::pass(format!("namespace {name} exists")),
         None => Verdict::pass(format!("namespace {name} is free")),
     }
+}
+
+/// Returns what is seen of a namespace that is being deleted: that it is, and what the server says it waits for.
+pub(super) fn terminating(namespace: &NamespaceFact) -> Vec<Evidence> {
+    let object = format!("Namespace {}", namespace.name);
+    let deleting = Evidence::new(&object, "metadata.deletionTimestamp", "set", "not set").since(namespace.deleting);
+    let held = namespace.held_by.iter().map(|reason| Evidence::new(&object, "status.conditions", reason, "none"));
+    std::iter::once(deleting).chain(held).collect()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Options;
 use super::nodes::served;
+use super::placement::OPERATOR;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
 use crate::facts::{ContainerFact, DaemonSetFact, DeploymentFact, Facts, NodeFact, PodFact, PodRole};
 use crate::network::daemon_set;
@@ -38,8 +39,11 @@ pub(super) fn daemon(facts: &Facts, options: &Options) -> Verdict {
     if !failing.is_empty() {
         return grouped("daemons", nodes.len(), failing, Status::Fail);
     }
-    let odd = nodes.iter().filter_map(|node| odd_daemon(facts, set, node, options));
-    grouped("daemons", nodes.len(), odd.collect(), Status::Warn)
+    let odd = nodes.iter().filter_map(|node| restarted_daemon(facts, set, node, options));
+    match grouped("daemons", nodes.len(), odd.collect(), Status::Warn) {
+        verdict if verdict.status == Status::Pass => outdated(set).unwrap_or(verdict),
+        verdict => verdict,
+    }
 }
 
 fn daemons_on<'a>(facts: &'a Facts, set: &DaemonSetFact, node: &NodeFact) -> Vec<&'a PodFact> {
@@ -52,20 +56,21 @@ fn failing_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact) -> Option
     let pods = daemons_on(facts, set, node);
     let Some(pod) = pods.first() else {
         let evidence = Evidence::new(format!("Node {}", node.name), "pods of mizar-daemon", "none", "one");
-        return Some(Problem::new(&node.name, "no daemon pod", evidence));
+        return Some(Problem::new(&node.name, "no daemon pod", evidence.on(&node.name)));
     };
     if let [_, _, ..] = pods.as_slice() {
         let evidence =
             Evidence::new(format!("Node {}", node.name), "pods of mizar-daemon", pods.len().to_string(), "one");
-        return Some(Problem::new(&node.name, "several daemon pods", evidence));
+        return Some(Problem::new(&node.name, "several daemon pods", evidence.on(&node.name)));
     }
     (!pod.ready).then(|| {
         let reason = not_ready(pod);
-        Problem::new(&node.name, &reason, Evidence::new(pod_object(pod), "status", &reason, "ready").since(pod.created))
+        let evidence = Evidence::new(pod_object(pod), "status", &reason, "ready").on(&node.name).since(pod.created);
+        Problem::new(&node.name, &reason, evidence)
     })
 }
 
-fn odd_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact, options: &Options) -> Option<Problem> {
+fn restarted_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact, options: &Options) -> Option<Problem> {
     let pod = *daemons_on(facts, set, node).first()?;
     let main: Vec<&ContainerFact> = pod.containers.iter().filter(|container| !container.init).collect();
     let restarts: u32 = main.iter().map(|container| container.restarts).sum();
@@ -75,14 +80,20 @@ fn odd_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact, options: &Opt
         return Some(Problem::new(
             &node.name,
             format!("restarted {restarts} times, each time cutting its pods"),
-            evidence,
+            evidence.on(&node.name).since(pod.restarted.or(pod.started())),
         ));
     }
-    let images: Vec<&str> = main.iter().map(|container| container.image.as_str()).collect();
-    (!images.is_empty() && images != set.images).then(|| {
-        let evidence =
-            Evidence::new(pod_object(pod), "spec.containers.image", images.join(", "), set.images.join(", "));
-        Problem::new(&node.name, "runs another image than the DaemonSet names", evidence)
+    None
+}
+
+/// A DaemonSet whose pods are only replaced by hand runs the old template until somebody does.
+fn outdated(set: &DaemonSetFact) -> Option<Verdict> {
+    (set.updated < set.desired).then(|| {
+        let (updated, desired) = (set.updated, set.desired);
+        let object = workload("DaemonSet", &set.namespace, &set.name);
+        let evidence = Evidence::new(object, "status.updatedNumberScheduled", updated.to_string(), desired.to_string());
+        Verdict::warn(format!("{updated} of {desired} daemons run the present template; the others must be replaced"))
+            .with(vec![evidence])
     })
 }
 
@@ -108,7 +119,7 @@ fn not_ready(pod: &PodFact) -> String {
 
 pub(super) fn operator(facts: &Facts, _: &Options) -> Verdict {
     let operators: Vec<&DeploymentFact> =
-        facts.deployments.items().iter().filter(|deployment| deployment.name == "mizar-operator").collect();
+        facts.deployments.items().iter().filter(|deployment| deployment.name == OPERATOR).collect();
     let operator = match operators.as_slice() {
         [] => return Verdict::fail("Mizar's operator is not installed: there is no Deployment mizar-operator"),
         [operator] => *operator,
@@ -134,9 +145,9 @@ pub(super) fn operator(facts: &Facts, _: &Options) -> Verdict {
     match ready.as_slice() {
         [pod] => alike(facts, operator, pod),
         [] => {
-            let evidence = pods
-                .iter()
-                .map(|pod| Evidence::new(pod_object(pod), "status", not_ready(pod), "ready").since(pod.created));
+            let evidence = pods.iter().map(|pod| {
+                Evidence::new(pod_object(pod), "status", not_ready(pod), "ready").on(&pod.node).since(pod.created)
+            });
             let reason = pods.first().map_or_else(|| "it has no pod".to_owned(), |pod| not_ready(pod));
             Verdict::fail(format!("the operator is not ready: {reason}")).with(evidence.collect())
         }
@@ -147,47 +158,55 @@ pub(super) fn operator(facts: &Facts, _: &Options) -> Verdict {
     }
 }
 
+/// Two operators at once hand out the same addresses, so that the old one must be gone before the new one starts.
+pub(super) fn strategy(facts: &Facts, _: &Options) -> Verdict {
+    let Some(operator) = facts.deployments.items().iter().find(|deployment| deployment.name == OPERATOR) else {
+        return Verdict::skipped("no operator is installed");
+    };
+    if operator.strategy == "Recreate" {
+        return Verdict::pass("the old operator goes before the new one starts");
+    }
+    let object = workload("Deployment", &operator.namespace, &operator.name);
+    let evidence = Evidence::new(object, "spec.strategy.type", &operator.strategy, "Recreate");
+    let message = format!("with strategy {} two operators run at once at every change", operator.strategy);
+    Verdict::warn(message).with(vec![evidence]).hinting(|_| {
+        format!(
+            "`kubectl patch deployment {} -n {} --type merge -p \
+             '{{\"spec\":{{\"strategy\":{{\"type\":\"Recreate\",\"rollingUpdate\":null}}}}}}'`; it restarts nothing",
+            operator.name, operator.namespace
+        )
+    })
+}
+
 /// Whether the pod has ended; an evicted one stays in the list.
 fn is_over(pod: &PodFact) -> bool {
     matches!(pod.phase.as_str(), "Failed" | "Succeeded")
 }
 
-/// Compares the operator with the daemon: they must be of one version and agree on the shared gate.
+/// Looks closer at an operator that is ready: it must agree with the daemon on the shared gate, and use its node's
+/// network, since the pods' is what it makes.
 fn alike(facts: &Facts, operator: &DeploymentFact, pod: &PodFact) -> Verdict {
     let fine = format!("ready on node {}", pod.node);
-    let Some(daemon) = daemon_set(facts.daemon_sets.items()) else {
-        return Verdict::pass(fine);
-    };
     let object = workload("Deployment", &operator.namespace, &operator.name);
-    let (here, there) = (is_on(&operator.gates, SHARED_GATE), is_on(&daemon.gates, SHARED_GATE));
+    let here = is_on(&operator.gates, SHARED_GATE);
+    let there = daemon_set(facts.daemon_sets.items()).map_or(here, |daemon| is_on(&daemon.gates, SHARED_GATE));
     if here != there {
         let evidence = Evidence::new(object, SHARED_GATE, here.to_string(), there.to_string());
         let message = format!("{SHARED_GATE} is {here} for the operator and {there} for the daemon");
         return Verdict::fail(message).with(vec![evidence]);
     }
-    let tags =
-        (operator.images.first().and_then(|image| tag(image)), daemon.images.first().and_then(|image| tag(image)));
-    match tags {
-        (Some(here), Some(there)) if here != there => {
-            let evidence = Evidence::new(object, "image", here, there);
-            Verdict::warn(format!("the operator is of version {here}, the daemon of {there}")).with(vec![evidence])
-        }
-        _ => Verdict::pass(fine),
+    if !pod.host_network {
+        let evidence = Evidence::new(pod_object(pod), "spec.hostNetwork", "false", "true").on(&pod.node);
+        let message =
+            "the operator does not use the network of its node, and reaches no daemon where there is no other";
+        return Verdict::fail(message).with(vec![evidence]);
     }
+    Verdict::pass(fine)
 }
 
 /// The daemon's own reading of a gate.
 fn is_on(gates: &BTreeMap<String, String>, gate: &str) -> bool {
     gates.get(gate).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
-}
-
-/// Returns the tag of an image; none when it is pinned by digest, which compares to nothing.
-fn tag(image: &str) -> Option<&str> {
-    if image.contains('@') {
-        return None;
-    }
-    let (_, tag) = image.rsplit_once('/').map_or(image, |(_, last)| last).rsplit_once(':')?;
-    Some(tag)
 }
 
 fn workload(kind: &str, namespace: &str, name: &str) -> String {

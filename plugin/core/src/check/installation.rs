@@ -1,7 +1,9 @@
 //! What of Mizar is there already, and whose it is.
 
 use super::Options;
+use super::placement::OPERATOR;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
+use super::versions::tag;
 use crate::facts::{Facts, HelmMark, ReleaseFact};
 
 /// The definitions that make up Mizar.
@@ -44,7 +46,11 @@ pub(super) fn existing(facts: &Facts, options: &Options) -> Verdict {
     }
     let told: Vec<String> = RELEASES.iter().filter_map(|name| latest(releases, name)).map(describe).collect();
     if !told.is_empty() {
-        return Verdict::pass(format!("installed by releases of namespace {home}: {}", told.join(", ")));
+        return Verdict::pass(format!(
+            "installed by releases of namespace {home}: {}{}",
+            told.join(", "),
+            running(facts)
+        ));
     }
     if facts.definitions.items().is_empty() {
         return Verdict::pass("Mizar is not installed yet");
@@ -60,10 +66,20 @@ fn parts(facts: &Facts) -> impl Iterator<Item = (String, Option<&HelmMark>)> {
         .map(|definition| (format!("CustomResourceDefinition {}", definition.name), definition.helm.as_ref()));
     let sets = facts.daemon_sets.items().iter().filter(|set| set.name == "mizar-daemon");
     let sets = sets.map(|set| (format!("DaemonSet {}/{}", set.namespace, set.name), set.helm.as_ref()));
-    let operators = facts.deployments.items().iter().filter(|deployment| deployment.name == "mizar-operator");
+    let operators = facts.deployments.items().iter().filter(|deployment| deployment.name == OPERATOR);
     let operators = operators
         .map(|operator| (format!("Deployment {}/{}", operator.namespace, operator.name), operator.helm.as_ref()));
     definitions.chain(sets).chain(operators)
+}
+
+/// Returns which version runs, by the images of daemon and operator.
+fn running(facts: &Facts) -> String {
+    let operators = facts.deployments.items().iter().filter(|deployment| deployment.name == OPERATOR);
+    let sets = facts.daemon_sets.items().iter().filter(|set| set.name == "mizar-daemon");
+    let images = sets.flat_map(|set| &set.images).chain(operators.flat_map(|operator| &operator.images));
+    let mut tags: Vec<String> = images.filter_map(|image| tag(image)).collect();
+    tags.dedup();
+    if tags.is_empty() { String::new() } else { format!("; Mizar {} is at work", tags.join(" and ")) }
 }
 
 fn is_ours(mark: Option<&HelmMark>, home: &str) -> bool {

@@ -1,7 +1,9 @@
 //! Whether the machines can run Mizar, and whether they do well. Kubemark's hollow nodes are left out everywhere.
 
+use std::collections::HashSet;
+
 use super::Options;
-use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons};
+use super::verdict::{Evidence, Problem, Status, Verdict, grouped, nodes_of, reasons};
 use crate::facts::{Facts, NodeFact, Readiness};
 use crate::network::eligible_nodes;
 
@@ -27,7 +29,12 @@ pub(super) fn served(facts: &Facts) -> Vec<&NodeFact> {
 }
 
 fn found(node: &NodeFact, field: &str, seen: impl Into<String>, wanted: &str) -> Evidence {
-    Evidence::new(format!("Node {}", node.name), field, seen, wanted)
+    Evidence::new(format!("Node {}", node.name), field, seen, wanted).on(&node.name)
+}
+
+/// Returns the names of the nodes that Kubemark pretends: what runs there is no process.
+pub(super) fn hollow(facts: &Facts) -> HashSet<&str> {
+    facts.nodes.items().iter().filter(|node| node.is_hollow()).map(|node| node.name.as_str()).collect()
 }
 
 pub(super) fn ready(facts: &Facts, _: &Options) -> Verdict {
@@ -50,6 +57,7 @@ pub(super) fn ready(facts: &Facts, _: &Options) -> Verdict {
         Some(Problem::new(&node.name, reason, evidence))
     });
     grouped("nodes", machines.len(), problems.collect(), Status::Fail)
+        .hinting(|evidence| format!("`kubectl describe node {}` tells why", nodes_of(evidence)))
 }
 
 pub(super) fn eligible(facts: &Facts, _: &Options) -> Verdict {

@@ -19,8 +19,9 @@ anything: the program reads lists and asks the server what you may do. Every che
 | fail | it is not well | 1 |
 
 An install runs the preflight checks first and is refused (exit code 3) by the same results that make `check` end with 1.
-The ids are stable. This page is made from the table in `plugin/core/src/check/catalog.rs`; how to add a row is told in
-[adding-a-check.md](adding-a-check.md).
+Where a finding is about objects that are known, the hint names them instead of NAME. The ids are stable. This page is
+made from the table in `plugin/core/src/check/catalog.rs` by `MIZAR_BLESS=1 cargo test --test cli`; how to add a row is
+told in [adding-a-check.md](adding-a-check.md).
 ";
 
 /// Returns the text of `docs/checks.md`.
@@ -58,7 +59,7 @@ fn section(check: &Check) -> String {
         category(check.category),
         severity(check.severity),
         phases.join(" and "),
-        sources.join(", "),
+        if sources.is_empty() { "nothing of the cluster".to_owned() } else { sources.join(", ") },
         check.hint,
     )
 }
@@ -89,6 +90,8 @@ const fn category(category: Category) -> &'static str {
         Category::Installation => "installation",
         Category::Components => "components",
         Category::Network => "network",
+        Category::Services => "services",
         Category::Pods => "pods",
+        Category::Arktos => "arktos",
     }
 }

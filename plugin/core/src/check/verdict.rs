@@ -49,6 +49,9 @@ impl fmt::Display for Status {
 pub struct Evidence {
     /// The object, `Node node-7`.
     pub object: String,
+    /// The node that it is about, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub node: Option<String>,
     /// The field that was looked at.
     pub field: String,
     /// What it holds.
@@ -68,7 +71,20 @@ impl Evidence {
         seen: impl Into<String>,
         wanted: impl Into<String>,
     ) -> Self {
-        Self { object: object.into(), field: field.into(), seen: seen.into(), wanted: wanted.into(), since: None }
+        Self {
+            object: object.into(),
+            node: None,
+            field: field.into(),
+            seen: seen.into(),
+            wanted: wanted.into(),
+            since: None,
+        }
+    }
+
+    /// Returns the same finding about a node; a blank name means none.
+    pub(super) fn on(mut self, node: &str) -> Self {
+        self.node = (!node.is_empty()).then(|| node.to_owned());
+        self
     }
 
     /// Returns the same finding with the time since which it holds.
@@ -87,11 +103,13 @@ pub struct Verdict {
     pub message: String,
     /// What was seen.
     pub evidence: Vec<Evidence>,
+    /// What to type, with the names of what was found; without it the hint of the table is told.
+    pub hint: Option<String>,
 }
 
 impl Verdict {
     fn of(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), evidence: Vec::new() }
+        Self { status, message: message.into(), evidence: Vec::new(), hint: None }
     }
 
     pub(super) fn pass(message: impl Into<String>) -> Self {
@@ -128,7 +146,16 @@ impl Verdict {
             Gap::Absent => Some(format!("the server does not have {}", source.noun())),
             Gap::NotAsked => Some(format!("nobody read {}", source.noun())),
         }));
-        Self::unknown(reasons.join("; "))
+        let denied = gaps.iter().filter(|(_, gap)| *gap == Gap::Denied).map(|(source, _)| *source);
+        Self { hint: Some(how_to_read(&denied.collect::<Vec<_>>())), ..Self::unknown(reasons.join("; ")) }
+    }
+
+    /// Returns the same verdict with what to type, where something is to be done.
+    pub(super) fn hinting(mut self, hint: impl FnOnce(&[Evidence]) -> String) -> Self {
+        if self.status.asks_for_action() {
+            self.hint = Some(hint(&self.evidence));
+        }
+        self
     }
 
     pub(super) fn with(mut self, evidence: Vec<Evidence>) -> Self {
@@ -171,11 +198,38 @@ pub(super) fn grouped(noun: &str, total: usize, problems: Vec<Problem>, otherwis
     names.sort_unstable();
     names.dedup();
     let fine = total.saturating_sub(names.len());
-    Verdict {
-        status: otherwise,
-        message: format!("{fine} of {total} {noun} fine; {}", reasons(&problems)),
-        evidence: problems.into_iter().map(|problem| problem.evidence).collect(),
+    let message = format!("{fine} of {total} {noun} fine; {}", reasons(&problems));
+    Verdict::of(otherwise, message).with(problems.into_iter().map(|problem| problem.evidence).collect())
+}
+
+/// What to do where something could not be read: how the missing rights are granted, else to try again.
+fn how_to_read(denied: &[Source]) -> String {
+    if denied.is_empty() {
+        return "run this again; `kubectl get --raw /readyz?verbose` tells how the server is".to_owned();
     }
+    let mut lists: Vec<&str> = Vec::new();
+    let mut single = Vec::new();
+    for source in denied {
+        match source.named_object() {
+            Some((resource, namespace, name)) => single.push(format!(
+                "`kubectl create role kubectl-mizar-{name} -n {namespace} --verb=get --resource={resource} \
+                 --resource-name={name}`"
+            )),
+            None if source.is_list() => lists.push(source.resource()),
+            None => {}
+        }
+    }
+    let mut commands = Vec::new();
+    if !lists.is_empty() {
+        let resources = lists.join(",");
+        commands.push(format!("`kubectl create clusterrole kubectl-mizar-read --verb=list --resource={resources}`"));
+    }
+    commands.extend(single);
+    if commands.is_empty() {
+        return "every authenticated user may ask this by default; `kubectl auth can-i --list` shows what you may"
+            .to_owned();
+    }
+    format!("have it granted: {}, bound to you; or run this as somebody who has it", commands.join(" and "))
 }
 
 /// Returns what is wrong, with things of the same reason together: "node-7, node-9: not ready; node-12: cordoned".
@@ -200,6 +254,14 @@ pub(super) fn some_of(names: &[&str]) -> String {
         return names.join(", ");
     }
     format!("{} and {} more", names[..NAMES_SHOWN].join(", "), names.len() - NAMES_SHOWN)
+}
+
+/// Returns the names of the first nodes that the findings are about, as kubectl takes them.
+pub(super) fn nodes_of(evidence: &[Evidence]) -> String {
+    let mut names: Vec<&str> = evidence.iter().filter_map(|entry| entry.node.as_deref()).collect();
+    names.dedup();
+    names.truncate(NAMES_SHOWN);
+    names.join(" ")
 }
 
 fn singular(noun: &str) -> &str {

@@ -9,20 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Absorb;
-use super::placement::Placement;
 use super::reading::{flag, list, text, text_or_blank, texts};
-
-/// What an install would bring, as far as checks need to know.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Plan {
-    /// The range of the pod network, `10.20.0.0/16`, when it is known.
-    pub pod_network: Option<String>,
-    /// Where its daemon goes.
-    pub placement: Placement,
-    /// The rights that it needs.
-    pub needs: Vec<Need>,
-}
 
 /// One right.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

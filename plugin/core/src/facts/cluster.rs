@@ -79,6 +79,8 @@ pub struct NodeFact {
     pub name: String,
     /// When it was registered.
     pub created: Option<Timestamp>,
+    /// Since when it is being deleted, if it is.
+    pub deleting: Option<Timestamp>,
     /// Whether it is ready.
     pub readiness: Readiness,
     /// Since when that is so.
@@ -130,6 +132,7 @@ impl NodeFact {
         Self {
             name: text_or_blank(object, "/metadata/name"),
             created: time(object, "/metadata/creationTimestamp"),
+            deleting: time(object, "/metadata/deletionTimestamp"),
             readiness,
             readiness_since,
             network_unavailable: condition(object, "NetworkUnavailable").map(|(status, _)| status == "True"),
@@ -190,16 +193,28 @@ pub struct NamespaceFact {
     pub deleting: Option<Timestamp>,
     /// Whether the operator's finalizer is on it.
     pub finalizer: bool,
+    /// What its deletion waits for, as the server tells.
+    pub held_by: Vec<String>,
 }
 
+/// The conditions of a namespace that tell why it does not go.
+const HOLDS: &[&str] =
+    &["NamespaceContentRemaining", "NamespaceFinalizersRemaining", "NamespaceDeletionContentFailure"];
+
 impl NamespaceFact {
-    /// Reads a Namespace; its metadata is enough.
+    /// Reads a Namespace.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         Self {
             name: text_or_blank(object, "/metadata/name"),
             deleting: time(object, "/metadata/deletionTimestamp"),
             finalizer: has_finalizer(object),
+            held_by: list(object, "/status/conditions")
+                .iter()
+                .filter(|condition| text(condition, "/status").is_some_and(|status| status == "True"))
+                .filter(|condition| text(condition, "/type").is_some_and(|kind| HOLDS.contains(&kind.as_str())))
+                .filter_map(|condition| text(condition, "/message"))
+                .collect(),
         }
     }
 }
@@ -287,6 +302,8 @@ pub struct NetworkPolicyFact {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// Since when it is being deleted, if it is.
+    pub deleting: Option<Timestamp>,
     /// Whether the operator's finalizer is on it.
     pub finalizer: bool,
 }
@@ -298,6 +315,7 @@ impl NetworkPolicyFact {
         Self {
             namespace: text_or_blank(object, "/metadata/namespace"),
             name: text_or_blank(object, "/metadata/name"),
+            deleting: time(object, "/metadata/deletionTimestamp"),
             finalizer: has_finalizer(object),
         }
     }
@@ -337,92 +355,4 @@ impl SandboxFailureFact {
     }
 }
 
-/// ConfigMap default/mizar-grpc-service, by which Arktos finds the operator.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct GrpcServiceFact {
-    /// Its key `host`, the address of the operator's node.
-    pub host: String,
-    /// When it was created; the operator writes it once and never again.
-    pub created: Option<Timestamp>,
-}
-
-impl Absorb for GrpcServiceFact {
-    fn absorb(&mut self, object: &Value) {
-        self.host = text_or_blank(object, "/data/host");
-        self.created = time(object, "/metadata/creationTimestamp");
-    }
-}
-
-/// One network of an Arktos tenant.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ArktosNetworkFact {
-    /// Its tenant.
-    pub tenant: String,
-    /// Its name.
-    pub name: String,
-    /// `mizar` or `flat`.
-    pub kind: String,
-    /// `Ready`, `Pending`, `Failed`, `Unknown`, `Terminating`.
-    pub phase: String,
-}
-
-impl ArktosNetworkFact {
-    /// Reads a Network of group arktos.futurewei.com.
-    #[must_use]
-    pub fn from_object(object: &Value) -> Self {
-        Self {
-            tenant: text_or_blank(object, "/metadata/tenant"),
-            name: text_or_blank(object, "/metadata/name"),
-            kind: text_or_blank(object, "/spec/type"),
-            phase: text_or_blank(object, "/status/phase"),
-        }
-    }
-}
-
-/// What the server's core API holds: the surest sign of Arktos, which leaves its version blank.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct CoreApiFact {
-    /// The names of its resources, without subresources.
-    pub resources: Vec<String>,
-}
-
-impl Absorb for CoreApiFact {
-    fn absorb(&mut self, object: &Value) {
-        let names = list(object, "/resources").iter().filter_map(|resource| text(resource, "/name"));
-        self.resources = names.filter(|name| !name.contains('/')).collect();
-    }
-}
-
-/// The API groups that the server serves.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ApiGroupsFact {
-    /// Group and version, `apps/v1`.
-    pub versions: Vec<String>,
-}
-
-impl Absorb for ApiGroupsFact {
-    fn absorb(&mut self, object: &Value) {
-        let versions = |group| list(group, "/versions").iter().filter_map(|version| text(version, "/groupVersion"));
-        self.versions = list(object, "/groups").iter().flat_map(versions).collect();
-    }
-}
-
-/// ConfigMap kube-system/system-source, which switches Mizar to Arktos.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SystemSourceFact {
-    /// Its key `name`; an operator that finds the ConfigMap without this key does nothing at all.
-    pub name: Option<String>,
-}
-
-impl Absorb for SystemSourceFact {
-    fn absorb(&mut self, object: &Value) {
-        self.name = text(object, "/data/name");
-    }
-}
-
-facts_from_objects!(NodeFact, NamespaceFact, ServiceFact, NetworkPolicyFact, SandboxFailureFact, ArktosNetworkFact);
+facts_from_objects!(NodeFact, NamespaceFact, ServiceFact, NetworkPolicyFact, SandboxFailureFact);

@@ -1,4 +1,4 @@
-//! Where a DaemonSet's pods go, as its controller decides it: node selector, required node affinity, taints and
+//! Where the pods of a DaemonSet or a Deployment go, as the cluster decides it: node selector, required node affinity, taints and
 //! tolerations. What only prefers is left out.
 
 use std::collections::BTreeMap;
@@ -47,6 +47,10 @@ const TOLERATED_ANYHOW: &[&str] = &[
     "node.kubernetes.io/network-unavailable",
 ];
 
+/// Taints that the server lets every pod tolerate for some minutes. They come and go with the node's state, and only
+/// with the effect NoExecute.
+const TOLERATED_FOR_A_WHILE: &[&str] = &["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+
 /// What a node must have.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -57,6 +61,8 @@ pub struct Placement {
     pub terms: Option<Vec<Term>>,
     /// What the pods tolerate; nothing where it is not known, which tolerates everything.
     pub tolerations: Option<Vec<Toleration>>,
+    /// The only node they go to, without asking the scheduler; blank for any.
+    pub node: String,
 }
 
 /// One alternative: all of its requirements.
@@ -102,36 +108,55 @@ pub(super) fn tolerates_cordon(pod: &Value) -> bool {
 }
 
 impl Placement {
-    /// Reads a DaemonSet.
+    /// Reads a DaemonSet or a Deployment.
     #[must_use]
-    pub fn from_object(daemon_set: &Value) -> Self {
+    pub fn from_object(workload: &Value) -> Self {
         const POD: &str = "/spec/template/spec";
         let required =
-            daemon_set.pointer(&format!("{POD}/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution"));
-        let tolerations = list(daemon_set, &format!("{POD}/tolerations")).iter().map(Toleration::read);
+            workload.pointer(&format!("{POD}/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution"));
+        let tolerations = list(workload, &format!("{POD}/tolerations")).iter().map(Toleration::read);
         Self {
-            selector: map(daemon_set, &format!("{POD}/nodeSelector")),
+            selector: map(workload, &format!("{POD}/nodeSelector")),
             terms: required.map(|required| list(required, "/nodeSelectorTerms").iter().map(Term::read).collect()),
             tolerations: Some(tolerations.collect()),
+            node: text_or_blank(workload, &format!("{POD}/nodeName")),
         }
     }
 
-    /// Says why a node gets no pod; nothing if it gets one.
+    /// Says why a node gets no pod of the daemon; nothing if it gets one.
     #[must_use]
     pub fn refuses(&self, node: &NodeFact) -> Option<String> {
+        self.refusal(node, "daemon", |taint| TOLERATED_ANYHOW.contains(&taint.key.as_str()))
+    }
+
+    /// Says why a node does not take the operator, whose Deployment gets no tolerations of its own as a DaemonSet does;
+    /// nothing if it may take it.
+    #[must_use]
+    pub fn refuses_operator(&self, node: &NodeFact) -> Option<String> {
+        self.refusal(node, "operator", |taint| {
+            // Who names a node passes by the scheduler, and by what only the scheduler looks at.
+            taint.effect == "NoSchedule" && !self.node.is_empty()
+                || taint.effect == "NoExecute" && TOLERATED_FOR_A_WHILE.contains(&taint.key.as_str())
+        })
+    }
+
+    fn refusal(&self, node: &NodeFact, whose: &str, passes: impl Fn(&Taint) -> bool) -> Option<String> {
+        if !self.node.is_empty() && self.node != node.name {
+            return Some(format!("is not {}, which the {whose}'s nodeName asks for", self.node));
+        }
         if let Some((key, value)) = self.selector.iter().find(|(key, value)| node.labels.get(*key) != Some(*value)) {
-            return Some(format!("has no label {key}={value}, which the daemon's nodeSelector asks for"));
+            return Some(format!("has no label {key}={value}, which the {whose}'s nodeSelector asks for"));
         }
         if self.terms.as_ref().is_some_and(|terms| !terms.iter().any(|term| term.accepts(node))) {
-            return Some("does not fit the daemon's node affinity".to_owned());
+            return Some(format!("does not fit the {whose}'s node affinity"));
         }
         let tolerations = self.tolerations.as_ref()?;
         let kept_off = node.taints.iter().find(|taint| {
             taint.effect != "PreferNoSchedule"
-                && !TOLERATED_ANYHOW.contains(&taint.key.as_str())
+                && !passes(taint)
                 && !tolerations.iter().any(|toleration| toleration.covers(taint))
         })?;
-        Some(format!("has the taint {}:{}, which the daemon does not tolerate", kept_off.key, kept_off.effect))
+        Some(format!("has the taint {}:{}, which the {whose} does not tolerate", kept_off.key, kept_off.effect))
     }
 }
 

@@ -89,6 +89,7 @@ pub(crate) fn a_daemon_set() -> DaemonSetFact {
         ready: 3,
         updated: 3,
         images: vec!["mizarnet/dropletd:0.91".into()],
+        init_images: vec!["mizarnet/mizar:0.91".into()],
         ..DaemonSetFact::default()
     }
 }
@@ -107,6 +108,20 @@ pub(crate) fn an_operator() -> DeploymentFact {
         replicas: 1,
         ready: 1,
         images: vec!["mizarnet/endpointopr:0.91".into()],
+        strategy: "Recreate".into(),
+        ..DeploymentFact::default()
+    }
+}
+
+/// A name server of kube-system with two ready pods.
+pub(crate) fn a_name_server(name: &str) -> DeploymentFact {
+    DeploymentFact {
+        namespace: "kube-system".into(),
+        name: name.into(),
+        labels: [("k8s-app".to_owned(), "kube-dns".to_owned())].into(),
+        replicas: 2,
+        ready: 2,
+        strategy: "RollingUpdate".into(),
         ..DeploymentFact::default()
     }
 }
@@ -176,6 +191,11 @@ fn an_endpoint(kind: &str, name: &str, ip: &str, droplet: u8) -> EndpointFact {
 
 pub(crate) fn a_host_endpoint(number: u8) -> EndpointFact {
     an_endpoint("host", &format!("host-{number}-default--hostep-1"), &format!("192.168.0.{number}"), number)
+}
+
+/// The Endpoint of [`a_service`] with this name.
+pub(crate) fn a_service_endpoint(service: &str, ip: &str) -> EndpointFact {
+    EndpointFact { droplet: Text::default(), ..an_endpoint("scaled", &format!("{service}-default"), ip, 1) }
 }
 
 /// The Endpoint of [`a_pod`] with this name.
@@ -263,11 +283,22 @@ pub(crate) fn a_cluster_before() -> Facts {
         grpc_service: Fetched::Absent,
         arktos_networks: Fetched::Absent,
         core_api: Fetched::Known(CoreApiFact { resources: vec!["pods".into(), "nodes".into()] }),
-        api_groups: Fetched::Known(ApiGroupsFact { versions: vec!["apps/v1".into()] }),
+        api_groups: Fetched::Known(ApiGroupsFact {
+            versions: vec!["apps/v1".into(), "apiextensions.k8s.io/v1".into(), "apiextensions.k8s.io/v1beta1".into()],
+        }),
         permissions: Fetched::Known(everything_allowed()),
         plan: Some(Plan {
             pod_network: Some("10.20.0.0/16".into()),
             needs: crate::check::access::needs_of([], "mizar-system"),
+            operator: Some(Placement::default()),
+            images: vec!["mizarnet/dropletd:0.91".into(), "mizarnet/endpointopr:0.91".into()],
+            operator_image: "mizarnet/endpointopr:0.91".into(),
+            api_versions: vec!["v1".into(), "apps/v1".into(), "apiextensions.k8s.io/v1".into()],
+            priorities: vec![PriorityUse {
+                object: "DaemonSet mizar-daemon".into(),
+                namespace: "mizar-system".into(),
+                class: "system-node-critical".into(),
+            }],
             ..Plan::default()
         }),
     }
@@ -281,9 +312,10 @@ pub(crate) fn a_healthy_cluster() -> Facts {
     pods.extend([an_operator_pod(), a_pod("web", "10.20.0.2")]);
     let mut endpoints: Vec<EndpointFact> = (1..=3).map(a_host_endpoint).collect();
     endpoints.push(a_pod_endpoint("web", "10.20.0.2"));
+    endpoints.push(a_service_endpoint("kubernetes", "10.96.0.1"));
     facts.pods = Fetched::Known(pods);
     facts.daemon_sets = Fetched::Known(vec![a_daemon_set(), a_foreign_daemon_set("kube-proxy")]);
-    facts.deployments = Fetched::Known(vec![an_operator()]);
+    facts.deployments = Fetched::Known(vec![an_operator(), a_name_server("coredns")]);
     facts.definitions = Fetched::Known(plurals.into_iter().map(a_definition).collect());
     facts.releases = Fetched::Known(vec![a_release("mizar-crds"), a_release("mizar")]);
     facts.droplets = Fetched::Known((1..=3).map(a_droplet).collect());
@@ -293,6 +325,37 @@ pub(crate) fn a_healthy_cluster() -> Facts {
     facts.bouncers = Fetched::Known(vec![a_bouncer("net0-b-1")]);
     facts.endpoints = Fetched::Known(endpoints);
     facts
+}
+
+/// The same cluster as Arktos, with the network of its own tenant.
+pub(crate) fn a_healthy_arktos() -> Facts {
+    let mut facts = a_healthy_cluster();
+    facts.version = Fetched::Known(VersionFact { git_version: "v1.0.0".into(), ..VersionFact::default() });
+    facts.core_api = Fetched::Known(CoreApiFact { resources: vec!["pods".into(), "tenants".into()] });
+    facts.api_groups = Fetched::Known(ApiGroupsFact { versions: vec!["arktos.futurewei.com/v1".into()] });
+    facts.system_source = Fetched::Known(SystemSourceFact { name: Some("arktos".into()), created: minutes_ago(60) });
+    facts.grpc_service = Fetched::Known(GrpcServiceFact { host: "192.168.0.1".into(), created: minutes_ago(30) });
+    facts.arktos_networks = Fetched::Known(vec![an_arktos_network("default")]);
+    facts.nodes.edit().iter_mut().for_each(|node| node.container_runtime = "containerd://1.4.2".into());
+    facts.deployments.edit().push(a_name_server("coredns-default"));
+    let of_network = ServiceFact { namespace: "kube-system".into(), ..a_service("kube-dns-default", "10.96.0.10") };
+    facts.services.edit().push(of_network);
+    let endpoint = EndpointFact {
+        object: provisioned("kube-dns-default-kube-system-system"),
+        ..a_service_endpoint("kube-dns-default", "10.96.0.10")
+    };
+    facts.endpoints.edit().push(endpoint);
+    facts
+}
+
+pub(crate) fn an_arktos_network(name: &str) -> ArktosNetworkFact {
+    ArktosNetworkFact {
+        tenant: "system".into(),
+        name: name.into(),
+        kind: "mizar".into(),
+        phase: "Ready".into(),
+        vpc: "vpc0".into(),
+    }
 }
 
 impl<T> Fetched<T> {

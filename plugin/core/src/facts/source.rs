@@ -121,7 +121,8 @@ impl Source {
             Self::Services => whole("/api/v1/services", 500),
             Self::DaemonSets => whole("/apis/apps/v1/daemonsets", 500),
             Self::Deployments => whole("/apis/apps/v1/deployments", 500),
-            Self::Namespaces => metadata("/api/v1/namespaces"),
+            // Whole: the conditions of one that is being deleted tell what holds it.
+            Self::Namespaces => whole("/api/v1/namespaces", 500),
             Self::NetworkPolicies => metadata("/apis/networking.k8s.io/v1/networkpolicies"),
             Self::SandboxFailures => Request::List {
                 path: "/api/v1/events",
@@ -211,6 +212,24 @@ impl Source {
             Self::CoreApi => "the resources of the core API",
             Self::ApiGroups => "the API groups",
         }
+    }
+
+    /// Names the resource as a rule or `kubectl` does, `endpoints.mizar.com`.
+    #[must_use]
+    pub const fn resource(self) -> &'static str {
+        match self {
+            Self::Releases => "secrets",
+            other => other.noun(),
+        }
+    }
+
+    /// Returns resource, namespace and name of the object that it is, when it is a single one.
+    #[must_use]
+    pub fn named_object(self) -> Option<(&'static str, &'static str, &'static str)> {
+        let Request::Get { .. } = self.request() else { return None };
+        let (resource, path) = self.noun().split_once(' ')?;
+        let (namespace, name) = path.split_once('/')?;
+        Some((resource, namespace, name))
     }
 
     /// Names the right that reading needs, `list pods`.

@@ -101,6 +101,8 @@ pub struct PodFact {
     pub deleting: Option<Timestamp>,
     /// Its node; blank before it is placed.
     pub node: Text,
+    /// When it was placed there.
+    pub placed: Option<Timestamp>,
     /// `Pending`, `Running`, `Succeeded`, `Failed`.
     pub phase: Text,
     /// Whether all its containers are ready.
@@ -113,6 +115,8 @@ pub struct PodFact {
     pub host_ip: Text,
     /// How often its containers were restarted, all together.
     pub restarts: u32,
+    /// When a container of it ended last and was started again.
+    pub restarted: Option<Timestamp>,
     /// Why its first container that waits does not run, `CrashLoopBackOff`.
     pub waiting: Option<Text>,
     /// Whether a cordon does not keep it from a node: pods of DaemonSets, and those that tolerate the taint of a cordon.
@@ -140,12 +144,14 @@ impl PodFact {
             created: time(object, "/metadata/creationTimestamp"),
             deleting: time(object, "/metadata/deletionTimestamp"),
             node: symbol_or_blank(object, "/spec/nodeName"),
+            placed: condition(object, "PodScheduled").and_then(|(_, since)| since),
             phase: symbol_or_blank(object, "/status/phase"),
             ready: condition(object, "Ready").is_some_and(|(status, _)| status == "True"),
             host_network: flag(object, "/spec/hostNetwork"),
             ip: symbol_or_blank(object, "/status/podIP"),
             host_ip: symbol_or_blank(object, "/status/hostIP"),
             restarts: statuses(object).filter_map(|status| count(status, "/restartCount")).sum(),
+            restarted: statuses(object).filter_map(|status| time(status, "/lastState/terminated/finishedAt")).max(),
             waiting: statuses(object).find_map(|status| symbol(status, "/state/waiting/reason")),
             tolerates_cordon: tolerates_cordon(object),
             finalizer: has_finalizer(object),
@@ -233,17 +239,20 @@ fn containers(pod: &Value) -> Vec<ContainerFact> {
     all
 }
 
-/// Returns the images and feature gates of a pod template.
-fn template(object: &Value) -> (Vec<String>, BTreeMap<String, String>) {
+/// Returns the images of the containers of a pod template, `containers` or `initContainers`.
+fn images(object: &Value, containers: &str) -> Vec<String> {
+    let containers = list(object, &format!("/spec/template/spec/{containers}"));
+    containers.iter().filter_map(|container| text(container, "/image")).collect()
+}
+
+/// Returns the feature gates of a pod template.
+fn gates(object: &Value) -> BTreeMap<String, String> {
     let containers = list(object, "/spec/template/spec/containers");
-    let images = containers.iter().filter_map(|container| text(container, "/image")).collect();
-    let gates = containers
-        .iter()
-        .flat_map(|container| list(container, "/env"))
+    let variables = containers.iter().flat_map(|container| list(container, "/env"));
+    variables
         .filter_map(|variable| Some((text(variable, "/name")?, text_or_blank(variable, "/value"))))
         .filter(|(name, _)| name.starts_with("FEATUREGATE_"))
-        .collect();
-    (images, gates)
+        .collect()
 }
 
 /// One DaemonSet.
@@ -272,6 +281,8 @@ pub struct DaemonSetFact {
     pub updated: u32,
     /// The images of its template, without those of init containers.
     pub images: Vec<String>,
+    /// The images of its init containers.
+    pub init_images: Vec<String>,
     /// Its `FEATUREGATE_…` variables.
     pub gates: BTreeMap<String, String>,
     /// Which nodes its pods go to.
@@ -282,7 +293,6 @@ impl DaemonSetFact {
     /// Reads a DaemonSet.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
-        let (images, gates) = template(object);
         let number = |field: &str| count(object, &format!("/status/{field}")).unwrap_or_default();
         Self {
             namespace: text_or_blank(object, "/metadata/namespace"),
@@ -295,8 +305,9 @@ impl DaemonSetFact {
             current: number("currentNumberScheduled"),
             ready: number("numberReady"),
             updated: number("updatedNumberScheduled"),
-            images,
-            gates,
+            images: images(object, "containers"),
+            init_images: images(object, "initContainers"),
+            gates: gates(object),
             placement: Placement::from_object(object),
         }
     }
@@ -326,13 +337,16 @@ pub struct DeploymentFact {
     pub images: Vec<String>,
     /// Its `FEATUREGATE_…` variables.
     pub gates: BTreeMap<String, String>,
+    /// Which nodes its pods may go to.
+    pub placement: Placement,
+    /// `Recreate` or `RollingUpdate`.
+    pub strategy: String,
 }
 
 impl DeploymentFact {
     /// Reads a Deployment.
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
-        let (images, gates) = template(object);
         Self {
             namespace: text_or_blank(object, "/metadata/namespace"),
             name: text_or_blank(object, "/metadata/name"),
@@ -342,8 +356,11 @@ impl DeploymentFact {
             observed_generation: generation(object, "/status/observedGeneration"),
             replicas: count(object, "/spec/replicas").unwrap_or(1),
             ready: count(object, "/status/readyReplicas").unwrap_or_default(),
-            images,
-            gates,
+            images: images(object, "containers"),
+            gates: gates(object),
+            placement: Placement::from_object(object),
+            // What the server fills in where nothing is said.
+            strategy: text(object, "/spec/strategy/type").unwrap_or_else(|| "RollingUpdate".to_owned()),
         }
     }
 }

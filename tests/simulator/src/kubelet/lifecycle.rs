@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+/// The exit code of a process that was ended by SIGKILL.
+const KILLED: i64 = 137;
+
 /// How long things take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
@@ -39,6 +42,8 @@ pub(crate) struct Situation {
     pub(crate) exited: Option<i64>,
     /// The pod is being deleted and its containers are to be gone.
     pub(crate) ended: Option<i64>,
+    /// The containers are killed now, and started anew in their pod.
+    pub(crate) restart: bool,
 }
 
 /// Where the containers are.
@@ -133,7 +138,12 @@ impl Lifecycle {
 
     /// Whether the containers have ever started, and the pod is not at its end.
     pub(crate) fn has_started(&self) -> bool {
-        self.started.is_some() && !matches!(self.phase, Phase::Ended { .. })
+        self.started.is_some() && !self.is_at_its_end()
+    }
+
+    /// Whether the pod was deleted and its containers are gone.
+    pub(crate) fn is_at_its_end(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. })
     }
 
     fn enter(&mut self, phase: Phase, now: Timestamp) {
@@ -168,7 +178,7 @@ impl Lifecycle {
         let failing = matches!(self.phase, Phase::PullFailing { .. });
         if situation.pull_fails && !failing {
             self.restarting |= self.is_running();
-            self.note_exit(137, now);
+            self.note_exit(KILLED, now);
             self.enter(Phase::PullFailing { backing_off: false }, now);
             notices.push(Notice::PullFailed);
             return;
@@ -245,9 +255,9 @@ impl Lifecycle {
             self.enter(Phase::Crashed, now);
             return;
         }
-        // Another image in the same pod: the container is started anew, the pod stays.
-        if self.images != situation.images {
-            self.note_exit(0, now);
+        // Killed, or another image in the same pod: the container is started anew, the pod stays.
+        if situation.restart || self.images != situation.images {
+            self.note_exit(if situation.restart { KILLED } else { 0 }, now);
             self.restarting = true;
             self.enter(Phase::Creating, now);
             return;
@@ -434,6 +444,17 @@ mod tests {
         let newer = Situation { images: vec!["daemon:2".to_owned()], ..healthy() };
         pass(&mut life, 4..=6, &newer);
         assert_eq!((life.is_ready(), life.restarts), (true, 1));
+    }
+
+    #[test]
+    fn a_killed_container_starts_anew_in_its_pod_without_a_pause() {
+        let mut life = a_running_pod();
+        let before = life.started;
+        life.advance(at(4), &Situation { restart: true, ..healthy() }, &PACE);
+        assert_eq!((life.is_running(), life.last_exit.map(|exit| exit.code)), (false, Some(KILLED)));
+        pass(&mut life, 5..=6, &healthy());
+        assert_eq!((life.is_ready(), life.restarts), (true, 1));
+        assert!(life.started > before);
     }
 
     #[test]

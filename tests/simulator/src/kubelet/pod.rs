@@ -51,6 +51,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) network_address: Option<String>,
     pub(crate) exited: Option<i64>,
     pub(crate) ended: Option<i64>,
+    pub(crate) restart: bool,
     /// How much shorter than a real second a second is here.
     pub(crate) scale: f64,
 }
@@ -76,6 +77,7 @@ pub(crate) fn situation(pod: &Object, role: Role, around: &Surroundings<'_>) -> 
         address,
         exited: around.exited,
         ended: around.ended,
+        restart: around.restart,
     }
 }
 
@@ -116,7 +118,8 @@ mod tests {
     }
 
     fn around(orders: &[FaultOrder]) -> Surroundings<'_> {
-        Surroundings { orders, host_ip: "127.1.0.1", network_address: None, exited: None, ended: None, scale: 0.1 }
+        let (network_address, exited, ended, restart) = (None, None, None, false);
+        Surroundings { orders, host_ip: "127.1.0.1", network_address, exited, ended, restart, scale: 0.1 }
     }
 
     #[test]

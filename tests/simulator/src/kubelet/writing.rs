@@ -21,7 +21,12 @@ pub(crate) struct Update {
     pub(crate) key: Key,
     pub(crate) status: Option<Value>,
     pub(crate) posts: Vec<Post>,
+    /// The identifier of a pod that is to be removed, because its containers are gone.
+    pub(crate) remove: Option<String>,
 }
+
+/// Enough to outlast a busy server.
+const REMOVAL_TRIES: u32 = 5;
 
 impl Update {
     /// Writes it. A pod that has gone meanwhile takes its news with it.
@@ -41,7 +46,20 @@ impl Update {
                 tracing::debug!("simulated kubelet: {error}");
             }
         }
+        if let Some(uid) = &self.remove {
+            remove(&objects, &self.key, uid).await;
+        }
         Written { key: self.key, status: self.status.is_some() }
+    }
+}
+
+async fn remove(objects: &Objects, key: &Key, uid: &str) {
+    for _ in 0..REMOVAL_TRIES {
+        match objects.remove(key, uid).await {
+            Ok(()) => return,
+            Err(error) if error.code() == Some(404) => return,
+            Err(error) => tracing::warn!("simulated kubelet: {error}"),
+        }
     }
 }
 

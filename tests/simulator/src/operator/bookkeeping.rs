@@ -40,6 +40,16 @@ pub(crate) fn cause(object: &Object, handled: Option<&Value>, first_sight: bool)
     }
 }
 
+/// Returns what an object needs that the operator is called about, as in Arktos: no mark is put on it, and it is held by
+/// nothing.
+pub(crate) fn cause_of_call(object: &Object, handled: Option<&Value>) -> Cause {
+    match handled {
+        None => Cause::Handle(Purpose::Create),
+        Some(before) if *before != essence(object) => Cause::Handle(Purpose::Update),
+        Some(_) => Cause::Nothing,
+    }
+}
+
 /// There is no delete handler for core Endpoints, so kopf does not hold them.
 fn takes_finalizer(kind: Kind) -> bool {
     kind != Kind::CoreEndpoints

@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::{
+    endpoint,
     handling::{Call, Handled, World, provision},
     memory::Bouncer,
 };
+use crate::daemon::Unreachable;
 
 pub(crate) fn init(world: &mut World<'_>, call: &Call<'_>) -> Handled {
     let name = call.object.name();
@@ -42,12 +44,20 @@ pub(crate) fn provisioned(world: &mut World<'_>, call: &Call<'_>) -> Handled {
     }
     let droplet = call.object.spec("droplet");
     if let Some(address) = world.memory.droplets.get(&droplet).map(|droplet| droplet.ip.clone())
-        && let Err(error) = world.daemons.place_bouncer(&address, call.object.name())
+        && let Err(error) = send_endpoints(world, call.object.name(), &net, &address)
     {
-        return Handled::retry(error.to_string());
+        return Handled::retry(format!("error: {error}"));
     }
     world.memory.bouncers.insert(call.object.name().to_owned(), Bouncer { net, droplet });
     Handled::nothing()
+}
+
+/// Tells a bouncer of all endpoints that it serves.
+fn send_endpoints(world: &World<'_>, name: &str, net: &str, address: &str) -> Result<(), Unreachable> {
+    for (endpoint, known) in world.memory.endpoints.iter().filter(|(_, endpoint)| endpoint.net == net) {
+        endpoint::enter(world.daemons, address, name, endpoint, known)?;
+    }
+    Ok(())
 }
 
 /// The object goes all the same; the process keeps the bouncer in mind and the data plane is not cleaned.

@@ -14,9 +14,7 @@ pub(crate) fn init(world: &mut World<'_>, call: &Call<'_>) -> Handled {
 }
 
 pub(crate) fn provisioned(world: &mut World<'_>, call: &Call<'_>) -> Handled {
-    if !world.memory.droplets.contains_key(call.object.name()) {
-        world.memory.store_droplet(call.object);
-    }
+    world.memory.store_droplet(call.object);
     let vpcs: Vec<String> = world.memory.vpcs.keys().cloned().collect();
     let mut actions = Vec::new();
     for vpc in vpcs.iter().filter(|vpc| !world.memory.is_wired(vpc, call.object.name())).cloned().collect::<Vec<_>>() {

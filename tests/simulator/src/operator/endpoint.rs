@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     handling::{Action, Call, Handled, World, create_time, provision},
-    memory::{Droplet, Endpoint, EndpointType, Subnet},
+    memory::{Droplet, Endpoint, EndpointType, Memory, Subnet},
 };
-use crate::object::{Kind, fields};
+use crate::{
+    daemon::{Address, Daemons, Unreachable},
+    object::{Kind, fields},
+};
 
 /// The texts that differ between the endpoints at their creation; all else is blank.
 #[derive(Default)]
@@ -93,6 +96,7 @@ pub(crate) fn connect_host(
     let endpoint = Endpoint {
         kind: EndpointType::Host,
         net: net.to_owned(),
+        vni,
         ip: droplet.ip.clone(),
         resolved: true,
         pod: None,
@@ -117,16 +121,20 @@ pub(crate) fn init(world: &mut World<'_>, call: &Call<'_>) -> Handled {
         return Handled::retry("Droplet Object not ready");
     }
     let mut values = vec![];
-    if object.spec("ip").is_empty() {
+    let mut ip = object.spec("ip");
+    if ip.is_empty() {
         let pool = world.memory.subnets.get_mut(&net).and_then(|subnet| subnet.pool.as_mut());
-        let Some(ip) = pool.and_then(crate::address::AddressPool::allocate) else {
+        let Some(free) = pool.and_then(crate::address::AddressPool::allocate) else {
             return Handled::retry(format!("Net {net} has no free address."));
         };
-        values.push(("ip", json!(ip.to_string())));
+        ip = free.to_string();
+        values.push(("ip", json!(ip)));
     }
+    let vni = if object.spec("vni").is_empty() { subnet.vni.clone() } else { object.spec("vni") };
+    let at = Address::new(&vni, &ip);
     let wired = droplet.as_ref().map_or(Ok(()), |droplet| match kind {
-        EndpointType::Simple => world.daemons.produce(&droplet.ip, name),
-        EndpointType::Host => world.daemons.activate_host(&droplet.ip, name),
+        EndpointType::Simple => world.daemons.produce(&droplet.ip, name, at),
+        EndpointType::Host => world.daemons.activate_host(&droplet.ip, name, at),
         EndpointType::Scaled | EndpointType::Other => Ok(()),
     });
     if let Err(error) = wired {
@@ -164,8 +172,7 @@ pub(crate) fn provisioned(world: &mut World<'_>, call: &Call<'_>) -> Handled {
     if !world.memory.endpoints.contains_key(name) {
         world.memory.store_endpoint(call.object);
     }
-    let placed_on: Vec<String> = world.memory.bouncers_of(&net).map(|(_, bouncer)| bouncer.droplet.clone()).collect();
-    if placed_on.is_empty() {
+    if world.memory.bouncers_of(&net).next().is_none() {
         return Handled::retry("Bouncers not yet ready!");
     }
     let own_droplet = call.object.spec("droplet");
@@ -176,22 +183,50 @@ pub(crate) fn provisioned(world: &mut World<'_>, call: &Call<'_>) -> Handled {
     if let Some(endpoint) = world.memory.endpoints.get_mut(name) {
         endpoint.resolved = true;
     }
-    for droplet in placed_on {
-        // A bouncer on a droplet that is gone is not programmed, and nobody is told.
-        let Some(droplet) = world.memory.droplets.get(&droplet) else {
-            continue;
-        };
-        if let Err(error) = world.daemons.transit(&droplet.ip) {
-            return Handled::retry(format!("error: {error}"));
+    if let Some(endpoint) = world.memory.endpoints.get(name) {
+        let bouncers: Vec<_> = placed_bouncers(world.memory, &net).collect();
+        for (bouncer, droplet_ip) in bouncers {
+            if let Err(error) = enter(world.daemons, droplet_ip, bouncer, name, endpoint) {
+                return Handled::retry(format!("error: {error}"));
+            }
         }
     }
     Handled::nothing()
 }
 
+/// Returns the bouncers of a subnet with the addresses of their droplets. One on a droplet that is gone is not
+/// programmed, and nobody is told.
+fn placed_bouncers<'a>(memory: &'a Memory, net: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    memory.bouncers_of(net).filter_map(|(name, bouncer)| {
+        let droplet = memory.droplets.get(&bouncer.droplet)?;
+        Some((name.as_str(), droplet.ip.as_str()))
+    })
+}
+
+/// Tells a bouncer of an endpoint. The place of a pod or node is not taken by a service or placeholder.
+pub(crate) fn enter(
+    daemons: &Daemons,
+    droplet_ip: &str,
+    bouncer: &str,
+    name: &str,
+    endpoint: &Endpoint,
+) -> Result<(), Unreachable> {
+    if endpoint.kind.needs_droplet() {
+        daemons.enter(droplet_ip, bouncer, endpoint.address(), name)
+    } else {
+        daemons.enter_if_free(droplet_ip, bouncer, endpoint.address(), name)
+    }
+}
+
+/// Bouncers forget the address, even if another endpoint is there too.
 pub(crate) fn deleted(world: &mut World<'_>, call: &Call<'_>) -> Handled {
     let Some(endpoint) = world.memory.endpoints.remove(call.object.name()) else {
         return Handled::nothing();
     };
+    for (bouncer, droplet_ip) in placed_bouncers(world.memory, &endpoint.net) {
+        // A daemon that is down has nothing to strike out: it starts with nothing.
+        world.daemons.strike(droplet_ip, bouncer, &endpoint.address()).ok();
+    }
     let pool = world.memory.subnets.get_mut(&endpoint.net).and_then(|subnet| subnet.pool.as_mut());
     if let (Some(pool), Ok(address)) = (pool, endpoint.ip.parse::<Ipv4Addr>()) {
         pool.release(address);

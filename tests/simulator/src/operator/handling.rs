@@ -13,6 +13,7 @@ use super::{
 use crate::{
     address::Chance,
     daemon::Daemons,
+    fault::{Fault, Faults},
     object::{Kind, Object},
 };
 
@@ -20,6 +21,7 @@ use crate::{
 pub(crate) struct World<'a> {
     pub(crate) memory: &'a mut Memory,
     pub(crate) daemons: &'a Daemons,
+    pub(crate) faults: &'a Faults,
     pub(crate) chance: &'a mut Chance,
     pub(crate) now: Timestamp,
 }
@@ -108,12 +110,17 @@ impl Call<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Handler {
     pub(crate) name: &'static str,
-    pub(crate) run: fn(&mut World<'_>, &Call<'_>) -> Handled,
+    run: fn(&mut World<'_>, &Call<'_>) -> Handled,
 }
 
 impl Handler {
     const fn new(name: &'static str, run: fn(&mut World<'_>, &Call<'_>) -> Handled) -> Self {
         Self { name, run }
+    }
+
+    /// Lets the handler look at an object, unless a fault puts that off.
+    pub(crate) fn answer(self, world: &mut World<'_>, call: &Call<'_>) -> Handled {
+        put_off_by_fault(world.faults, call.object).unwrap_or_else(|| (self.run)(world, call))
     }
 
     /// Returns the handler that looks at an object for this purpose; `None` if none does.
@@ -178,6 +185,21 @@ impl Handler {
             Kind::CoreEndpoints | Kind::ConfigMap | Kind::CustomResourceDefinition | Kind::Event => None,
         }
     }
+}
+
+fn put_off_by_fault(faults: &Faults, object: &Object) -> Option<Handled> {
+    let is_new = Kind::MIZAR.contains(&object.kind()) && !object.is_deleting() && object.spec("status") == INIT;
+    if !is_new || !faults.hit(Fault::StuckInit, &node_of(object.kind(), object.name(), &object.spec("droplet"))) {
+        return None;
+    }
+    let kind = object.kind().name();
+    Some(Handled::retry(format!("Task: {kind}Create {kind}: {} Droplet operator not ready.", object.name())))
+}
+
+/// Returns the node that one of Mizar's objects is on: droplets have the names of their nodes. Blank for those that are
+/// on none, or not yet.
+pub(crate) fn node_of(kind: Kind, name: &str, droplet: &str) -> String {
+    if kind == Kind::Droplet { name.to_owned() } else { droplet.to_owned() }
 }
 
 fn nothing_to_do(_: &mut World<'_>, _: &Call<'_>) -> Handled {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     address::{AddressPool, Range},
+    daemon::Address,
     object::{Kind, Object},
 };
 
@@ -104,12 +105,19 @@ impl EndpointType {
 pub(crate) struct Endpoint {
     pub(crate) kind: EndpointType,
     pub(crate) net: String,
+    pub(crate) vni: String,
     pub(crate) ip: String,
     /// Whether the droplet has been looked up: not yet after a restart. This is what deadlocks the operator.
     pub(crate) resolved: bool,
     /// The pod that this process has wired it for.
     pub(crate) pod: Option<(String, String)>,
     pub(crate) droplet_ip: String,
+}
+
+impl Endpoint {
+    pub(crate) fn address(&self) -> Address {
+        Address::new(&self.vni, &self.ip)
+    }
 }
 
 /// All that one run of the operator remembers.
@@ -170,6 +178,7 @@ impl Memory {
         let endpoint = Endpoint {
             kind: EndpointType::parse(&object.spec("type")),
             net: object.spec("net"),
+            vni: object.spec("vni"),
             ip: object.spec("ip"),
             resolved: false,
             pod: None,

@@ -3,12 +3,21 @@
 use serde_json::json;
 
 use super::handling::{Action, Call, Handled, World, create_time};
-use crate::object::{Kind, fields};
+use crate::{
+    fault::Fault,
+    object::{Kind, fields},
+};
+
+/// What becomes of a node that was made without addresses: it is not looked at again before it changes.
+const NO_ADDRESS: &str = "KeyError: 'addresses'";
 
 pub(crate) fn seen(world: &mut World<'_>, call: &Call<'_>) -> Handled {
     let Some(address) = call.object.address("InternalIP") else {
-        return Handled::fail("KeyError: 'addresses'");
+        return Handled::fail(NO_ADDRESS);
     };
+    if world.faults.hit(Fault::DropletMissing, call.object.name()) {
+        return Handled::fail(NO_ADDRESS);
+    }
     let Ok(info) = world.daemons.droplet_info(address) else {
         return Handled::retry("Daemon not ready.");
     };

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     address::{AddressPool, link_digits},
+    fault::Fault,
     object::Kind,
 };
 
@@ -35,7 +36,7 @@ pub(crate) fn seen(world: &mut World<'_>, call: &Call<'_>) -> Handled {
         return Handled::retry(format!("VPC {vpc} not ready."));
     };
     let pool = world.memory.subnets.get_mut(net).and_then(|subnet| subnet.pool.as_mut());
-    let Some(ip) = pool.and_then(AddressPool::allocate).map(|ip| ip.to_string()) else {
+    let Some(mut ip) = pool.and_then(AddressPool::allocate).map(|ip| ip.to_string()) else {
         return Handled::retry(format!("Net {net} has no free address."));
     };
     // From here on every failed try has burnt an address, as in Mizar.
@@ -47,6 +48,9 @@ pub(crate) fn seen(world: &mut World<'_>, call: &Call<'_>) -> Handled {
         Ok(mac) => mac,
         Err(error) => return Handled::retry(format!("Daemon not ready {error}")),
     };
+    if let Some(used) = address_to_give_out_twice(world, net, &droplet.name) {
+        ip = used;
+    }
     let digits = link_digits(pod.name(), pod.namespace(), INTERFACE);
     let spec = NewEndpoint {
         kind: "simple",
@@ -65,6 +69,7 @@ pub(crate) fn seen(world: &mut World<'_>, call: &Call<'_>) -> Handled {
     let endpoint = Endpoint {
         kind: EndpointType::Simple,
         net: net.to_owned(),
+        vni,
         ip,
         resolved: true,
         pod: Some((pod.namespace().to_owned(), pod.name().to_owned())),
@@ -72,6 +77,17 @@ pub(crate) fn seen(world: &mut World<'_>, call: &Call<'_>) -> Handled {
     };
     world.memory.endpoints.insert(name.clone(), endpoint);
     Handled::done(vec![Action::Create { kind: Kind::Endpoint, name, spec }])
+}
+
+/// Returns the address of another pod, if a fault wants it given out again and there is one.
+fn address_to_give_out_twice(world: &World<'_>, net: &str, node: &str) -> Option<String> {
+    if !world.faults.is_due(Fault::DuplicateAddress, node) {
+        return None;
+    }
+    let mut of_pods = world.memory.endpoints.values().filter(|known| known.net == net);
+    let used = of_pods.find(|known| known.kind == EndpointType::Simple)?.ip.clone();
+    world.faults.spend(Fault::DuplicateAddress, node);
+    Some(used)
 }
 
 /// The Endpoint of a pod that an earlier run of the operator wired stays behind.

@@ -1,4 +1,4 @@
-//! One run of the operator: start-up, watches, and the schedule of who is looked at when.
+//! One run of the operator: watches, and the schedule of who is looked at when.
 //!
 //! Each object is looked at by one handler at a time; different objects at the same time. What a look means is
 //! decided by `bookkeeping` and the handlers, what it writes is carried out by `writer`.
@@ -10,31 +10,29 @@ use std::{
 
 use futures::{
     StreamExt,
-    future::BoxFuture,
+    future::{BoxFuture, ready},
     stream::{self, BoxStream, FuturesUnordered},
 };
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use thiserror::Error;
+use serde_json::Value;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
-    SYSTEM_SOURCE, Source,
+    Setting, Source,
     bookkeeping::{self, Cause, Tries},
-    handling::{Call, Handled, Handler, Outcome, Purpose, World, create_time},
-    memory::{DEFAULT_IP, DEFAULT_PREFIX, DEFAULT_SUBNET, DEFAULT_VNI, DEFAULT_VPC, Memory},
-    status::Status,
+    handling::{Action, Call, Handled, Handler, Outcome, Purpose, World},
+    memory::{Memory, PROVISIONED},
+    start_up::{self, StartError, Started},
     writer::{Request, Writer},
 };
 use crate::{
     Rounds,
     address::Chance,
-    api::{Objects, RequestError, Watched},
-    daemon::Daemons,
-    object::{Key, Kind, Object, fields},
+    api::Watched,
+    object::{Key, Kind, Object},
 };
 
 /// After so many tries a handler is given up for good.
@@ -74,20 +72,16 @@ impl Pace {
         self.round / 15
     }
 
+    /// From the first look at a divider that was there before to the moment when its droplet is found again. A
+    /// bouncer that is placed meanwhile fails.
+    fn divider_resumes(self) -> Duration {
+        self.round / 5
+    }
+
     /// From SIGTERM to the end of an idle process.
     fn stop(self) -> Duration {
         self.round / 5
     }
-}
-
-#[derive(Debug, Error)]
-enum StartError {
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    #[error("custom resource definition {0} is missing")]
-    DefinitionMissing(String),
-    #[error("the cluster is Arktos, which this simulator does not play")]
-    Arktos,
 }
 
 /// Whether somebody is at work on an object.
@@ -111,17 +105,17 @@ struct Tracked {
     handled: Option<Value>,
     /// Its finalizer has been taken off.
     released: bool,
+    /// Arktos' controllers tell of it: kopf's marks are not needed.
+    told: bool,
 }
 
 impl Tracked {
-    fn new(object: Object, first_sight: bool) -> Self {
-        let handled = bookkeeping::last_handled(&object);
-        Self { object, first_sight, due: None, work: Work::Idle, tries: None, handled, released: false }
-    }
-
     fn cause(&self) -> Cause {
         if self.released {
             return Cause::Nothing;
+        }
+        if self.told {
+            return bookkeeping::cause_of_call(&self.object, self.handled.as_ref());
         }
         bookkeeping::cause(&self.object, self.handled.as_ref(), self.first_sight)
     }
@@ -136,9 +130,10 @@ enum Next {
 
 pub(crate) struct Process {
     writer: Writer,
-    daemons: Daemons,
+    setting: Setting,
+    host: String,
     pace: Pace,
-    status: Status,
+    source: Source,
     memory: Memory,
     chance: Chance,
     tracked: BTreeMap<Key, Tracked>,
@@ -147,16 +142,21 @@ pub(crate) struct Process {
     kinds_seen: BTreeSet<Kind>,
     busy: FuturesUnordered<BoxFuture<'static, (Key, Next)>>,
     spurious_failure_due: bool,
-    stuck: bool,
+    began: Instant,
+    /// A handler hangs, or a thread of its own does not end.
+    ignores_sigterm: bool,
 }
 
 impl Process {
-    pub(crate) fn new(writer: Writer, daemons: Daemons, pace: Pace, status: Status) -> Self {
+    pub(crate) fn new(writer: Writer, setting: Setting, host: String) -> Self {
+        let rounds = setting.faults.rounds().unwrap_or(setting.pace.rounds);
+        let pace = Pace { rounds, ..setting.pace };
         Self {
             writer,
-            daemons,
+            setting,
+            host,
             pace,
-            status,
+            source: Source::Kubernetes,
             memory: Memory::default(),
             chance: Chance::fresh(),
             tracked: BTreeMap::new(),
@@ -165,68 +165,46 @@ impl Process {
             kinds_seen: BTreeSet::new(),
             busy: FuturesUnordered::new(),
             spurious_failure_due: pace.rounds == Rounds::Three,
-            stuck: false,
+            began: Instant::now(),
+            ignores_sigterm: false,
         }
     }
 
     /// Runs until it is told to end or fails. Returns the exit code.
     pub(crate) async fn run(mut self, mut terminated: oneshot::Receiver<()>) -> i64 {
         let started = tokio::select! {
-            started = self.start() => started,
+            started = async {
+                sleep(self.pace.start_up()).await;
+                start_up::start(&self.writer, &self.setting.status, &self.host).await
+            } => started,
             _ = &mut terminated => return 0,
         };
         match started {
-            Ok(Source::Unreadable) => {
-                self.status.log("start-up handler failed: KeyError: 'name' in ConfigMap system-source");
+            Ok(Started { source: Source::Unreadable, .. }) => {
+                self.setting.status.log("start-up handler failed: KeyError: 'name' in ConfigMap system-source");
                 // The end of the channel without a word means that the simulator itself ends.
                 terminated.await.ok();
                 0
             }
-            Ok(_) => self.watch(terminated).await,
+            Ok(Started { source, memory }) => {
+                self.memory = memory;
+                self.source = source;
+                // The thread that serves Arktos' controllers never ends.
+                self.ignores_sigterm = source == Source::Arktos;
+                self.watch(terminated).await
+            }
             Err(error) => {
                 if let StartError::Request(error) = &error {
-                    self.status.failed(error);
+                    self.setting.status.failed(error);
                 }
-                self.status.log(format!("start-up failed: {error}"));
+                self.setting.status.log(format!("start-up failed: {error}"));
                 1
             }
         }
     }
 
-    async fn start(&mut self) -> Result<Source, StartError> {
-        sleep(self.pace.start_up()).await;
-        let (namespace, name) = SYSTEM_SOURCE;
-        let config_map = self.writer.mizar.get(&Key::namespaced(Kind::ConfigMap, namespace, name)).await?;
-        match Source::of(config_map.as_ref()) {
-            Source::Kubernetes => {}
-            Source::Unreadable => return Ok(Source::Unreadable),
-            Source::Arktos => return Err(StartError::Arktos),
-        }
-        // In the order of Mizar's loader, which lists droplets where it means bouncers.
-        let mut objects = Vec::new();
-        for kind in [Kind::Droplet, Kind::Divider, Kind::Vpc, Kind::Droplet, Kind::Subnet, Kind::Endpoint] {
-            objects.extend(list(&self.writer.mizar, kind).await?);
-        }
-        let definitions = self.writer.kopf.list(Kind::CustomResourceDefinition).await?;
-        for kind in Kind::MIZAR {
-            let name = kind.definition_name();
-            if !definitions.iter().any(|definition| definition.name() == name) {
-                return Err(StartError::DefinitionMissing(name));
-            }
-        }
-        self.memory = Memory::load(&objects);
-        for kind in self.memory.add_built_in_network() {
-            let (name, spec) = built_in(kind);
-            self.writer.create(kind, name, &spec).await?;
-        }
-        self.status.log("started; watching");
-        Ok(Source::Kubernetes)
-    }
-
     async fn watch(mut self, terminated: oneshot::Receiver<()>) -> i64 {
-        let pause = self.pace.round / 10;
-        let mut events: stream::SelectAll<BoxStream<'static, Watched>> =
-            stream::select_all(WATCHED.map(|kind| self.writer.kopf.watch(kind, pause)));
+        let mut events = self.events();
         let mut terminated = Some(terminated);
         let mut end: Option<Instant> = None;
         loop {
@@ -235,14 +213,30 @@ impl Process {
                 Some(event) = events.next() => self.observe(event),
                 Some((key, next)) = self.busy.next() => self.rest(&key, &next),
                 () = sleep_until(next_look.unwrap_or_else(Instant::now)), if next_look.is_some() => self.look_at_due(),
-                () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() && !self.stuck => return 0,
+                () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() && !self.ignores_sigterm => return 0,
                 () = told(&mut terminated), if terminated.is_some() => {
                     terminated = None;
-                    self.status.log("SIGTERM");
+                    self.setting.status.log("SIGTERM");
                     end = Some(Instant::now() + self.pace.stop());
                 }
             }
         }
+    }
+
+    /// Returns what the process learns of the cluster: all from its own watches, or in Arktos what is not Mizar's own
+    /// from Arktos' controllers. The watches are opened even if nobody looks at them.
+    fn events(&self) -> stream::SelectAll<BoxStream<'static, Watched>> {
+        let pause = self.pace.round / 10;
+        let source = self.source;
+        let watches = WATCHED.map(|kind| {
+            let events = self.writer.kopf.watch(kind, pause);
+            events.filter(move |event| ready(!is_told_by_arktos(source, kind) || event.is_failure())).boxed()
+        });
+        let mut events = stream::select_all(watches);
+        if source == Source::Arktos {
+            events.push(self.setting.controllers.calls(pause));
+        }
+        events
     }
 
     fn observe(&mut self, event: Watched) {
@@ -267,17 +261,31 @@ impl Process {
             Watched::Changed(object) => self.seen(object, false),
             Watched::Gone(object) => self.gone(&object.key()),
             Watched::Failed { kind, code, message } => {
-                self.status.watch_failed(&kind.resource().plural, code, &message);
+                self.setting.status.watch_failed(&kind.resource().plural, code, &message);
             }
         }
     }
 
     fn gone(&mut self, key: &Key) {
-        if let Some(tracked) = self.tracked.remove(key)
-            && let Some(due) = tracked.due
-        {
+        let Some(mut tracked) = self.tracked.remove(key) else {
+            return;
+        };
+        if let Some(due) = tracked.due {
             self.schedule.remove(&(due, key.clone()));
         }
+        // Arktos' controllers call once more when the object is gone; nothing holds it till then.
+        if tracked.told
+            && let Some(handler) = Handler::of(&tracked.object, Purpose::Delete)
+        {
+            self.handle(key, &mut tracked, Purpose::Delete, handler);
+        }
+    }
+
+    fn track(&self, object: Object, first_sight: bool) -> Tracked {
+        let told = is_told_by_arktos(self.source, object.kind());
+        let handled =
+            if told { self.setting.controllers.last_told(&object) } else { bookkeeping::last_handled(&object) };
+        Tracked { object, first_sight, due: None, work: Work::Idle, tries: None, handled, released: false, told }
     }
 
     fn seen(&mut self, object: Object, first_sight: bool) {
@@ -286,14 +294,14 @@ impl Process {
         }
         let key = object.key();
         let mut due = Instant::now() + self.pace.reaction();
-        // Droplets first: then the network is there one round earlier.
-        if first_sight && self.pace.rounds == Rounds::One && matches!(key.kind, Kind::Vpc | Kind::Subnet) {
-            due += self.pace.reaction() * 12;
+        if first_sight && key.kind == Kind::Divider && object.spec("status") == PROVISIONED {
+            due += self.pace.divider_resumes();
         }
         let same = self.tracked.get_mut(&key).filter(|tracked| tracked.object.uid() == object.uid());
         let Some(tracked) = same else {
             self.gone(&key);
-            self.tracked.insert(key.clone(), Tracked::new(object, first_sight));
+            let tracked = self.track(object, first_sight);
+            self.tracked.insert(key.clone(), tracked);
             self.schedule(&key, due);
             return;
         };
@@ -318,12 +326,24 @@ impl Process {
         let now = Instant::now();
         while let Some((due, key)) = self.schedule.first().cloned().filter(|(due, _)| *due <= now) {
             self.schedule.remove(&(due, key.clone()));
+            if self.waits_for_droplets(&key) {
+                self.schedule(&key, now + self.pace.reaction());
+                continue;
+            }
             if let Some(mut tracked) = self.tracked.remove(&key) {
                 tracked.due = None;
                 self.look_at(&key, &mut tracked);
                 self.tracked.insert(key, tracked);
             }
         }
+    }
+
+    /// Whether the network is to be looked at after the first Droplet, which saves it a round.
+    fn waits_for_droplets(&self, key: &Key) -> bool {
+        self.pace.rounds == Rounds::One
+            && matches!(key.kind, Kind::Vpc | Kind::Subnet)
+            && self.memory.droplets.is_empty()
+            && self.began.elapsed() < self.pace.round
     }
 
     fn look_at(&mut self, key: &Key, tracked: &mut Tracked) {
@@ -361,8 +381,8 @@ impl Process {
             Outcome::Done => (format!("Handler '{}' succeeded.", handler.name), Next::Rest),
             Outcome::Fail(message) => (format!("Handler '{}' failed permanently: {message}", handler.name), Next::Rest),
             Outcome::Hang => {
-                self.stuck = true;
-                self.status.log(format!("{key}: handler '{}' hangs", handler.name));
+                self.ignores_sigterm = true;
+                self.setting.status.log(format!("{key}: handler '{}' hangs", handler.name));
                 self.begin(key, tracked, requests, Next::Never);
                 return;
             }
@@ -383,10 +403,16 @@ impl Process {
             tracked.released = purpose == Purpose::Delete;
             tracked.handled = Some(bookkeeping::essence(&tracked.object));
             requests.extend(settle(&tracked.object, purpose, before.as_ref()));
+            if let (true, Some(essence)) = (tracked.told, &tracked.handled) {
+                self.setting.controllers.note(&tracked.object, essence.clone());
+            }
         }
         let event_type = if went_well { "Normal" } else { "Error" };
         requests.push(Request::PostEvent(bookkeeping::event(&tracked.object, event_type, &message, now)));
-        self.status.log(format!("{key}: {message}"));
+        self.setting.status.log(format!("{key}: {message}"));
+        if tracked.told {
+            requests.retain(is_written_in_arktos);
+        }
         self.begin(key, tracked, requests, next);
     }
 
@@ -395,13 +421,14 @@ impl Process {
             self.spurious_failure_due = false;
             return Handled::retry("error: spurious output of transit");
         }
-        let mut world = World { memory: &mut self.memory, daemons: &self.daemons, chance: &mut self.chance, now };
-        (handler.run)(&mut world, &Call { object: &tracked.object, previous: tracked.handled.as_ref() })
+        let (daemons, faults) = (&self.setting.daemons, &self.setting.faults);
+        let mut world = World { memory: &mut self.memory, daemons, faults, chance: &mut self.chance, now };
+        handler.answer(&mut world, &Call { object: &tracked.object, previous: tracked.handled.as_ref() })
     }
 
     fn begin(&mut self, key: &Key, tracked: &mut Tracked, requests: Vec<Request>, next: Next) {
         tracked.work = Work::Busy;
-        let (writer, status, key) = (self.writer.clone(), self.status.clone(), key.clone());
+        let (writer, status, key) = (self.writer.clone(), self.setting.status.clone(), key.clone());
         self.busy.push(Box::pin(async move {
             writer.carry_out(&key, requests, &status).await;
             (key, next)
@@ -425,11 +452,14 @@ impl Process {
     }
 }
 
-async fn list(objects: &Objects, kind: Kind) -> Result<Vec<Object>, StartError> {
-    match objects.list(kind).await {
-        Err(error) if error.code() == Some(404) => Err(StartError::DefinitionMissing(kind.definition_name())),
-        other => Ok(other?),
-    }
+/// Whether the operator learns of a kind from Arktos' controllers instead of its own watches.
+fn is_told_by_arktos(source: Source, kind: Kind) -> bool {
+    source == Source::Arktos && !Kind::MIZAR.contains(&kind)
+}
+
+/// Whether a write about an object that is not Mizar's own is made in Arktos too: kopf's marks are not.
+fn is_written_in_arktos(request: &Request) -> bool {
+    matches!(request, Request::Act(action) if !matches!(action, Action::AnnotateCoreEndpoints { .. }))
 }
 
 /// Whether a retry is pending that a change of the object does not bring forward.
@@ -453,32 +483,6 @@ fn settle(object: &Object, purpose: Purpose, tries: Option<&Tries>) -> Vec<Reque
     let record = bookkeeping::finished(object, tries);
     let status = record.status.map(Request::MergeStatus);
     [Some(Request::Merge(record.object)), status].into_iter().flatten().collect()
-}
-
-/// Returns name and specification of the network that the operator makes by itself.
-fn built_in(kind: Kind) -> (&'static str, Value) {
-    let now = create_time(Timestamp::now());
-    if kind == Kind::Vpc {
-        let spec = fields([
-            ("createtime", now),
-            ("dividers", json!(1)),
-            ("ip", json!(DEFAULT_IP)),
-            ("prefix", json!(DEFAULT_PREFIX)),
-            ("status", json!("Init")),
-            ("vni", json!(DEFAULT_VNI)),
-        ]);
-        return (DEFAULT_VPC, spec);
-    }
-    let spec = fields([
-        ("bouncers", json!(1)),
-        ("createtime", now),
-        ("ip", json!(DEFAULT_IP)),
-        ("prefix", json!(DEFAULT_PREFIX)),
-        ("status", json!("Init")),
-        ("vni", json!(DEFAULT_VNI)),
-        ("vpc", json!(DEFAULT_VPC)),
-    ]);
-    (DEFAULT_SUBNET, spec)
 }
 
 /// Waits for the request to end; for ever if it was made before.

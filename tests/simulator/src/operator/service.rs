@@ -39,6 +39,7 @@ pub(crate) fn seen(world: &mut World<'_>, call: &Call<'_>) -> Handled {
     let endpoint = Endpoint {
         kind: EndpointType::Scaled,
         net: net.to_owned(),
+        vni,
         ip: address.to_owned(),
         resolved: true,
         pod: None,

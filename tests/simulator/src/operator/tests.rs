@@ -1,5 +1,8 @@
 //! What Mizar's operator does, row by row.
 
+mod faults;
+mod programming;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -332,6 +335,7 @@ fn a_host_endpoint_of_a_node_that_is_gone_keeps_the_bouncer_failing() {
     let stray = Endpoint {
         kind: EndpointType::Host,
         net: "net0".into(),
+        vni: "1".into(),
         ip: "127.1.0.9".into(),
         resolved: false,
         pod: None,

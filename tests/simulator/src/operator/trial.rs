@@ -12,6 +12,7 @@ use super::{
 use crate::{
     address::Chance,
     daemon::Daemons,
+    fault::Faults,
     object::{Kind, Object},
 };
 
@@ -33,13 +34,17 @@ pub(crate) fn a_pending_pod(name: &str, host: &str) -> Object {
 pub(crate) struct Trial {
     pub(crate) memory: Memory,
     pub(crate) daemons: Daemons,
+    pub(crate) faults: Faults,
+    /// The time at which handlers are called, in seconds.
+    pub(crate) now: i64,
     chance: Chance,
 }
 
 impl Trial {
     /// A process that remembers nothing, with a ready daemon on each of so many nodes.
     pub(crate) fn with_nodes(count: u8) -> Self {
-        let trial = Self { memory: Memory::default(), daemons: Daemons::default(), chance: Chance::seeded(7) };
+        let (memory, daemons, faults) = (Memory::default(), Daemons::default(), Faults::default());
+        let trial = Self { memory, daemons, faults, now: 1_000, chance: Chance::seeded(7) };
         for index in 1..=count {
             let node = format!("n{index}");
             trial.daemons.set_address(&node, Some(Ipv4Addr::new(127, 1, 0, index)));
@@ -56,9 +61,10 @@ impl Trial {
     /// Calls the handler that would look at the object, which was handled before as `previous`.
     pub(crate) fn look_after(&mut self, object: &Object, purpose: Purpose, previous: Option<&Value>) -> Handled {
         let handler = Handler::of(object, purpose).expect("a handler looks at it");
-        let now = Timestamp::from_second(1_000).expect("in range");
-        let mut world = World { memory: &mut self.memory, daemons: &self.daemons, chance: &mut self.chance, now };
-        (handler.run)(&mut world, &Call { object, previous })
+        let now = Timestamp::from_second(self.now).expect("in range");
+        let (daemons, faults) = (&self.daemons, &self.faults);
+        let mut world = World { memory: &mut self.memory, daemons, faults, chance: &mut self.chance, now };
+        handler.answer(&mut world, &Call { object, previous })
     }
 
     /// Calls handlers until the objects that they create or change need no more, as a cluster without races would.

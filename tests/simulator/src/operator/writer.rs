@@ -2,9 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{handling::Action, service::SCALED_ENDPOINT, status::Status};
+use super::{
+    handling::{Action, node_of},
+    service::SCALED_ENDPOINT,
+    status::Status,
+};
 use crate::{
     api::{Objects, RequestError},
+    arktos::GRPC_SERVICE,
+    fault::{Fault, Faults},
     object::{Key, Kind},
 };
 
@@ -13,6 +19,7 @@ use crate::{
 pub(crate) struct Writer {
     pub(crate) kopf: Objects,
     pub(crate) mizar: Objects,
+    pub(crate) faults: Faults,
 }
 
 /// One write, about one object.
@@ -67,13 +74,34 @@ impl Writer {
     /// Creates one of Mizar's objects. One that exists is left as it is.
     pub(crate) async fn create(&self, kind: Kind, name: &str, spec: &Value) -> Result<(), RequestError> {
         let key = Key::mizar(kind, name);
-        let body = json!({
+        let mut body = json!({
             "apiVersion": kind.api_version(),
             "kind": kind.name(),
             "metadata": {"name": name, "namespace": key.namespace},
             "spec": spec,
         });
-        match self.mizar.create(&key, &body).await {
+        let droplet = spec["droplet"].as_str().unwrap_or_default();
+        if self.faults.hit(Fault::CreateRefused, &node_of(kind, name, droplet)) {
+            // The server itself refuses it, with 422, as it does where a definition does not allow what Mizar writes.
+            body["metadata"]["labels"] = json!({"mizar.com/refused": "not a label value"});
+        }
+        self.create_unless_there(&key, &body).await
+    }
+
+    /// Publishes where the operator listens for Arktos' controllers. What an earlier run has published stays.
+    pub(crate) async fn publish(&self, host: &str) -> Result<(), RequestError> {
+        let (namespace, name) = GRPC_SERVICE;
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": namespace, "labels": {"service": "mizar"}},
+            "data": {"host": host},
+        });
+        self.create_unless_there(&Key::namespaced(Kind::ConfigMap, namespace, name), &body).await
+    }
+
+    async fn create_unless_there(&self, key: &Key, body: &Value) -> Result<(), RequestError> {
+        match self.mizar.create(key, body).await {
             Err(error) if error.code() == Some(409) => Ok(()),
             other => other,
         }
