@@ -5,8 +5,8 @@ pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod install;
 pub(crate) mod render;
-pub(crate) mod status;
 pub(crate) mod repair;
+pub(crate) mod status;
 pub(crate) mod values;
 
 use crate::cli::Command;

@@ -18,7 +18,7 @@ mod reader_role;
 mod readonly;
 mod refused;
 mod rerun;
-mod status;
 mod restart;
 mod restart_killed;
+mod status;
 mod unwell_server;
