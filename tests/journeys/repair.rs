@@ -109,7 +109,9 @@ async fn a_deadlock_after_a_restart_of_the_operator_is_found_at_once_and_ended_w
         address_of_new_pod(&bed, pod).await;
     }
     restart_operator(&bed).await;
-    check(&bed).await.exits(1).prints(&["unfinished-handlers", "kubectl mizar repair"]);
+    check(&bed).await.prints(&["unfinished-handlers", "kubectl mizar repair"]);
+    until("an object shows it", async || check(&bed).await.code == Some(1)).await;
+    check(&bed).await.prints(&["was restarted on the finished network net0"]);
     let mark = bed.mark().await.unwrap();
     let plan = Mizar::on(&bed).args("repair --plan").impatient(SCALE).run().await;
     plan.exits(0).prints(&["deadlock", "keep 3 addresses"]);
