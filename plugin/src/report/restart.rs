@@ -1,4 +1,4 @@
-//! The plan of a restart of the operator, for people and as JSON.
+//! The plan of a restart of the operator, for people.
 
 use std::fmt::Write as _;
 

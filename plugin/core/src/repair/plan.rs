@@ -218,7 +218,7 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
             // A restart ends it too.
             Remedy::Deadlock if restart.is_some() => Vec::new(),
             Remedy::Deadlock => unlocks(facts, &found),
-            Remedy::NodeProgramming => found.unprogrammed_nodes.iter().map(reprogram).collect(),
+            Remedy::NodeProgramming => programmings(&found),
             Remedy::DuplicateAddresses => other_addresses(facts, &found.duplicates, wish.resend),
             Remedy::Placeholders => deletions(&found, |cause| cause == LeakCause::HeldForNobody),
             Remedy::CutOffPods => recreations(&found),
@@ -276,16 +276,25 @@ fn deletions(found: &Diagnosis, is_asked: impl Fn(LeakCause) -> bool) -> Vec<Act
 }
 
 fn placements(found: &Diagnosis, restarts: bool) -> Vec<Act> {
-    let why = |displaced: &Displaced| match displaced.misplaced {
-        Misplaced::DropletGone => format!("Droplet {:?} is gone", displaced.droplet.as_str()),
-        Misplaced::ProgrammingLost { node, since } => {
-            format!("the daemon on {node} started at {since}, after it was programmed there")
-        }
-    };
     // A Bouncer that is set back ends a deadlock, which must wait until addresses are kept; a restart sets all back.
     let is_locked = |net: Text| restarts || found.deadlocks.iter().any(|deadlock| deadlock.net == net);
-    let displaced = found.displaced.iter().filter(|displaced| displaced.net.is_empty() || !is_locked(displaced.net));
-    displaced.map(|displaced| Act::PlaceAnew { object: displaced.object.clone(), reason: why(displaced) }).collect()
+    let gone = found.displaced.iter().filter(|displaced| displaced.misplaced == Misplaced::DropletGone);
+    let displaced = gone.filter(|displaced| displaced.net.is_empty() || !is_locked(displaced.net));
+    let reason = |displaced: &Displaced| format!("Droplet {:?} is gone", displaced.droplet.as_str());
+    displaced.map(|displaced| Act::PlaceAnew { object: displaced.object.clone(), reason: reason(displaced) }).collect()
+}
+
+/// Connects nodes anew, then places what their daemons have lost: it may be placed there again.
+fn programmings(found: &Diagnosis) -> Vec<Act> {
+    let mut acts: Vec<Act> = found.unprogrammed_nodes.iter().map(reprogram).collect();
+    acts.extend(found.displaced.iter().filter_map(|displaced| match displaced.misplaced {
+        Misplaced::DropletGone => None,
+        Misplaced::ProgrammingLost { node, since } => Some(Act::PlaceAnew {
+            object: displaced.object.clone(),
+            reason: format!("the daemon on {node} started at {since}, after it was programmed there"),
+        }),
+    }));
+    acts
 }
 
 fn stalled(found: &Diagnosis) -> Vec<Act> {
