@@ -5,6 +5,7 @@
 
 mod budget;
 mod check_output;
+mod checks;
 mod cli;
 mod cluster;
 mod facts;
