@@ -162,22 +162,15 @@ impl World {
         }
         for pod in self.pods.iter_mut().filter(|pod| pod.node.is_some() && !pod.running) {
             let name = format!("{}-default--eth0", pod.name);
-            match self.endpoints.get(&name) {
-                Some(endpoint) => pod.running = endpoint.provisioned,
-                None => {
-                    let ip = (2..).find(|ip| !memory.used.contains(ip)).unwrap();
-                    memory.used.insert(ip);
-                    memory.resolved.insert(name.clone());
-                    let endpoint = Endpoint {
-                        ip,
-                        pod: Some(pod.name.clone()),
-                        holds_for: None,
-                        provisioned: false,
-                        deleting: false,
-                    };
-                    self.endpoints.insert(name, endpoint);
-                }
+            if let Some(endpoint) = self.endpoints.get(&name) {
+                pod.running = endpoint.provisioned;
+                continue;
             }
+            let ip = (2..u8::MAX).find(|ip| !memory.used.contains(ip)).unwrap();
+            memory.used.insert(ip);
+            memory.resolved.insert(name.clone());
+            let pod = Some(pod.name.clone());
+            self.endpoints.insert(name, Endpoint { ip, pod, holds_for: None, provisioned: false, deleting: false });
         }
         self.memory = Some(memory);
     }
