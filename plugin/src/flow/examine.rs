@@ -68,7 +68,8 @@ pub(crate) async fn once(cluster: &Cluster, question: &Question) -> Result<(Exam
         ..Wanted::default()
     };
     let facts = gather(cluster, wanted, Timestamp::now()).await?.facts;
-    Ok((examine(question, &facts, Timestamp::now())?, facts))
+    // As of the reading, so that saved facts come to the same verdicts.
+    Ok((examine(question, &facts, facts.gathered_at)?, facts))
 }
 
 /// Judges what was recorded, as of the time when it was read.
