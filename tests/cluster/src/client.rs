@@ -124,6 +124,20 @@ pub(crate) async fn delete(client: &kube::Client, path: &str) -> Result<(), Clie
     send(client, "DELETE", path, None, Some(("application/json", &options))).await.map(drop)
 }
 
+/// Writes an object and does not look at the answer, as long as it is a good one.
+pub(crate) async fn write_unread(
+    client: &kube::Client,
+    method: &'static str,
+    path: &str,
+    body: &Value,
+) -> Result<(), ClientError> {
+    let content_type = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+    let bytes = serde_json::to_vec(body).expect("a JSON value is always serializable");
+    let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, content_type).body(bytes);
+    let request = request.expect("our paths are valid URIs");
+    within(method, path, client.request_text(request)).await.map(drop)
+}
+
 async fn send(
     client: &kube::Client,
     method: &'static str,
