@@ -2,6 +2,7 @@
 //!
 //! Only this folder and `commands/` know clap. Flag groups that several commands share are in the submodules.
 
+pub(crate) mod environment;
 pub(crate) mod name;
 pub(crate) mod target;
 pub(crate) mod values;
@@ -52,6 +53,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Install(commands::install::InstallArgs),
     Check(commands::check::CheckArgs),
+    Explain(commands::explain::ExplainArgs),
+    Status(commands::status::StatusArgs),
+    Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
     Render(commands::render::RenderArgs),
     Values(commands::values::ValuesCommand),

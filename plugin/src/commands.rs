@@ -1,9 +1,12 @@
 //! The commands, one file each: what may be typed, and what then happens, by way of flows.
 
 pub(crate) mod check;
+pub(crate) mod env;
+pub(crate) mod explain;
 pub(crate) mod install;
 pub(crate) mod render;
 pub(crate) mod repair;
+pub(crate) mod status;
 pub(crate) mod values;
 
 use crate::cli::Command;
@@ -15,8 +18,10 @@ impl Command {
         match self {
             Self::Install(args) => args.output(),
             Self::Check(args) => args.output(),
+            Self::Status(args) => args.output(),
+            Self::Env(args) => args.output(),
+            Self::Explain(_) | Self::Render(_) | Self::Values(_) => Output::Text,
             Self::Repair(args) => args.output(),
-            Self::Render(_) | Self::Values(_) => Output::Text,
         }
     }
 }

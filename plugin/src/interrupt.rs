@@ -29,7 +29,7 @@ impl Interrupt {
 }
 
 /// Ends at the next Ctrl-C or SIGTERM; never where the platform has no signals.
-async fn told_to_stop() {
+pub(crate) async fn told_to_stop() {
     let by_keyboard = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -4,6 +4,7 @@
 //! each reporter shows them its way: a live view on a terminal, plain lines in a pipe, JSON lines for machines.
 
 pub(crate) mod checks;
+pub(crate) mod env;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod live;
@@ -12,6 +13,7 @@ pub(crate) mod plan;
 pub(crate) mod prompt;
 pub(crate) mod repair;
 pub(crate) mod restart;
+pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
 
@@ -72,6 +74,18 @@ pub(crate) fn data(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Tells the terminal how to show what follows.
+fn control(sequence: &str) -> Result<(), Failure> {
+    data(sequence)
+}
+
+/// Passes on what the server said besides its answers.
+pub(crate) fn warnings(messages: Vec<String>) {
+    for message in messages {
+        note(&format!("{}warning:{:#} {message}", style::WARN, style::WARN));
+    }
+}
+
 /// Writes one line for people to stderr.
 pub(crate) fn note(line: &str) {
     let mut stderr = anstream::stderr().lock();
@@ -97,10 +111,16 @@ pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
     failure.kind.into()
 }
 
-/// Says that checks are asked again, and because of which.
-pub(crate) fn waiting_for_checks(report: &mizar_core::check::Report, elapsed: std::time::Duration) {
-    let names: Vec<String> = report.blocking().map(|result| result.id.clone()).collect();
-    note(&format!("waiting for {} ({})", names.join(", "), lines::clock(elapsed)));
+/// Says what a wait for checks is about, and since when.
+pub(crate) fn waiting_for_checks(what: &str, elapsed: std::time::Duration) {
+    note(&format!("waiting for {what} ({})", lines::clock(elapsed)));
+}
+
+/// Says that checks did not pass in time, and which.
+pub(crate) fn wait_timed_out(report: &mizar_core::check::Report, limit: std::time::Duration) {
+    let open: Vec<&str> = report.blocking().map(|result| result.id.as_str()).collect();
+    let error = style::ERROR;
+    note(&format!("{error}error:{error:#} time is up after {}; still open: {}", lines::clock(limit), open.join(", ")));
 }
 
 /// Tells what a report has to say: warnings, failures and what is unknown.

@@ -5,13 +5,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod charts;
+mod checks;
 mod checks_page;
 mod commands_page;
 mod connection;
 mod exit_codes;
+mod facts;
 mod pages;
 mod plain_output;
 mod program;
+mod reader_role;
 mod usage;
 mod values;
 mod values_files;

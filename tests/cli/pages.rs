@@ -20,11 +20,12 @@ fn is_page(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "md")
 }
 
-/// The lines `kubectl mizar …` of a page's blocks, without comments and what follows a pipe.
+/// The lines `kubectl mizar …` of a page's blocks, without comments and where the output goes.
 fn commands(page: &str) -> Vec<Vec<&str>> {
     let blocks = page.split("\n```").skip(1).step_by(2);
     let lines = blocks.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("kubectl mizar "));
-    let typed = lines.map(|line| line.split(" #").next().unwrap_or(line).split(" | ").next().unwrap_or(line));
+    let ends = [" #", " | ", " > "];
+    let typed = lines.map(|line| ends.iter().fold(line, |line, end| line.split(end).next().unwrap_or(line)));
     typed.map(|line| line.split_whitespace().collect()).collect()
 }
 

@@ -4,16 +4,22 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says how long it took")]
 
 mod budget;
+mod check_output;
 mod cli;
 mod cluster;
+mod facts;
 mod faults;
 mod helm;
 mod install;
 mod killed;
 mod old_server;
 mod proxy;
+mod reader_role;
 mod readonly;
 mod refused;
 mod repair;
 mod rerun;
+mod restart;
+mod restart_killed;
+mod status;
 mod unwell_server;

@@ -65,6 +65,12 @@ impl Cidr {
         address.parse().is_ok_and(|address| self.contains(address))
     }
 
+    /// Returns how many addresses it holds; of the one range that holds too many to count, as many as can be counted.
+    #[must_use]
+    pub fn size(&self) -> u128 {
+        1_u128.checked_shl(u32::from(width(self.base) - self.prefix)).unwrap_or(u128::MAX)
+    }
+
     /// Whether all of the other range lies in this one.
     #[must_use]
     pub fn encloses(&self, other: &Self) -> bool {
@@ -139,6 +145,14 @@ mod tests {
             assert_eq!(range(cidr).contains_text(address), inside, "{address} in {cidr}");
         }
         assert!(!range("10.0.0.0/8").contains_text("None"), "a text that is no address lies nowhere");
+    }
+
+    #[test]
+    fn a_range_knows_how_many_addresses_it_holds() {
+        for (cidr, size) in [("10.20.0.0/16", 65_536), ("10.0.0.7/32", 1), ("0.0.0.0/0", 1 << 32), ("::/0", u128::MAX)]
+        {
+            assert_eq!(range(cidr).size(), size, "{cidr}");
+        }
     }
 
     #[test]

@@ -5,9 +5,12 @@
 pub mod access;
 mod addresses;
 mod arktos;
+mod baseline;
 mod catalog;
 mod cluster;
 mod components;
+mod document;
+mod home;
 mod installation;
 mod leftovers;
 mod nodes;
@@ -17,6 +20,7 @@ mod plan;
 mod pods;
 mod progress;
 mod reference;
+mod selection;
 mod services;
 mod startup;
 mod verdict;
@@ -29,10 +33,14 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
+pub use baseline::{Baseline, BaselineError, Comparison, Finding};
 pub use catalog::CHECKS;
+pub(crate) use cluster::other_networks;
+pub use document::{Heading, REPORT_API_VERSION, REPORT_KIND};
+pub use home::release_namespace;
 pub use reference::reference_markdown;
+pub use selection::{Filters, Selection, SelectionError, categories, lookup, node_of, word};
 pub use verdict::{Evidence, Status, Verdict};
 
 use crate::diagnosis::Moment;
@@ -365,23 +373,12 @@ impl Report {
     pub fn result(&self, id: &str) -> Option<&CheckResult> {
         self.results.iter().find(|result| result.id == id)
     }
-
-    /// Returns the public JSON form.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        json!({
-            "apiVersion": "mizar.dev/v1",
-            "kind": "CheckReport",
-            "summary": self.summary(),
-            "checks": self.results,
-        })
-    }
 }
 
 /// Judges the facts by every check of a phase.
 #[must_use]
 pub fn evaluate(phase: Phase, facts: &Facts, options: &Options) -> Report {
-    Report { results: checks_of(phase).map(|check| check.run(facts, options)).collect() }
+    selection::judge(checks_of(phase), facts, options)
 }
 
 /// Returns the checks of a phase, in the order of the table.

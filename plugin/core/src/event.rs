@@ -64,6 +64,14 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
+    /// Reading the cluster takes longer and goes on.
+    ReadingProgressed {
+        /// How many objects of each kind have been read, most first.
+        read: Vec<ReadSoFar>,
+        /// Since it began.
+        #[serde(rename = "elapsedSeconds", serialize_with = "seconds")]
+        elapsed: Duration,
+    },
     /// It is known what will be done.
     PlanMade {
         /// The number of the plan.
@@ -188,6 +196,16 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
+}
+
+/// How many objects of a kind have been read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadSoFar {
+    /// What they are, `pods`.
+    pub what: String,
+    /// How many.
+    pub count: usize,
 }
 
 /// A cluster that a command works on.

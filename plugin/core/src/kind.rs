@@ -115,6 +115,12 @@ pub fn lookup(api_version: &str, kind: &str) -> Option<KindInfo> {
     KINDS.iter().copied().find(|known| known.group == group && known.version == version && known.kind == kind)
 }
 
+/// Finds a kind by the path of its collection in the whole cluster.
+#[must_use]
+pub fn lookup_path(path: &str) -> Option<KindInfo> {
+    KINDS.iter().copied().find(|known| known.collection_path(None) == path)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -144,6 +150,7 @@ mod tests {
     fn the_written_form_of_every_kind_leads_back_to_it() {
         for known in KINDS {
             assert_eq!(lookup(&known.api_version(), known.kind), Some(*known), "{}", known.kind);
+            assert_eq!(lookup_path(&known.collection_path(None)), Some(*known), "{}", known.kind);
         }
     }
 

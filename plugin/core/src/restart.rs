@@ -206,7 +206,8 @@ pub fn next(facts: &Facts, mark: Mark<'_>) -> Next {
     let steps = [
         (Step::Leaks, must_stop && running.is_some(), acts::leaks_seen(facts)),
         (Step::Cordon, true, acts::cordon(facts)),
-        (Step::Waiting, must_stop && running.is_some(), acts::waiting(facts)),
+        // Also before a new one takes over: it may have crashed when nodes were open again.
+        (Step::Waiting, running.is_some(), acts::waiting(facts)),
     ];
     if let Some((step, _, acts)) = steps.into_iter().find(|(_, applies, acts)| *applies && !acts.is_empty()) {
         return Next::Do(step, acts);

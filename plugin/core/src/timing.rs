@@ -22,6 +22,10 @@ pub struct Timing {
     pub look: Duration,
     /// Between two lines of a wait on which nothing moved.
     pub progress: Duration,
+    /// After a change that a watch tells, before it is judged: changes come in bursts.
+    pub burst: Duration,
+    /// Before a reading that takes longer is told about, and between two such lines.
+    pub show_reading: Duration,
     /// Without any progress before a wait ends.
     pub stall: Duration,
     /// For all daemons to be ready at a first install, when packages and images come over the network.
@@ -64,6 +68,8 @@ impl Default for Timing {
             retry_pause_limit: Duration::from_secs(5),
             look: Duration::from_secs(10),
             progress: Duration::from_secs(5),
+            burst: Duration::from_millis(500),
+            show_reading: Duration::from_secs(2),
             stall: Duration::from_secs(5 * 60),
             daemon_timeout: Duration::from_secs(30 * 60),
             part_timeout: Duration::from_secs(5 * 60),
@@ -95,6 +101,8 @@ impl Timing {
             retry_pause_limit: scale(self.retry_pause_limit),
             look: scale(self.look),
             progress: scale(self.progress),
+            burst: scale(self.burst),
+            show_reading: scale(self.show_reading),
             stall: scale(self.stall),
             daemon_timeout: scale(self.daemon_timeout),
             part_timeout: scale(self.part_timeout),

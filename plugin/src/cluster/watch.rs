@@ -20,6 +20,7 @@ pub(crate) struct Watched {
     events: BoxStream<'static, Result<watcher::Event<DynamicObject>, watcher::Error>>,
     keep: fn(Value) -> Value,
     last_error: Option<String>,
+    refusal: Option<u16>,
     listed: bool,
     api_version: String,
     kind: &'static str,
@@ -66,6 +67,7 @@ impl Cluster {
             events,
             keep,
             last_error: None,
+            refusal: None,
             listed: false,
             api_version: kind.api_version(),
             kind: kind.kind,
@@ -94,17 +96,24 @@ impl Watched {
         self.last_error.as_deref()
     }
 
+    /// The status code by which the server refuses it at the moment, if it answers and refuses.
+    pub(crate) fn refusal(&self) -> Option<u16> {
+        self.refusal
+    }
+
     /// Waits for the next change, or for trouble. Cancel-safe.
     pub(crate) async fn changed(&mut self) {
         loop {
             match self.events.next().await {
                 Some(Ok(event)) => {
                     self.last_error = None;
+                    self.refusal = None;
                     if self.take(event) {
                         return;
                     }
                 }
                 Some(Err(error)) => {
+                    self.refusal = refusal(&error);
                     self.last_error = Some(error.to_string());
                     return;
                 }
@@ -151,5 +160,15 @@ impl Watched {
         value["apiVersion"] = self.api_version.as_str().into();
         value["kind"] = self.kind.into();
         (key, (self.keep)(value))
+    }
+}
+
+fn refusal(error: &watcher::Error) -> Option<u16> {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => Some(status.code),
+        _ => None,
     }
 }

@@ -1,25 +1,29 @@
 //! `kubectl mizar check`: is Mizar healthy, or may it be installed? Only reads.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use mizar_core::check::{Phase, Report};
-use tokio::time::{Instant, sleep};
+use mizar_core::check::{Baseline, Comparison, Filters, Heading, Phase, Report, Selection, Severity};
+use mizar_core::facts::Facts;
 
 use crate::cli::wait::parse_duration;
-use crate::cluster::Access;
+use crate::cluster::{Access, Cluster};
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::flow::judge::judge;
+use crate::flow::examine::{self, Examined, Question, Wait, Waited};
+use crate::flow::facts_file;
 use crate::flow::prepare;
 use crate::flow::records::DEFAULT_NAMESPACE;
-use crate::report::{self, Output};
+use crate::report::checks::table::{Detail, table};
+use crate::report::checks::{self, View, junit::junit, short::short};
+use crate::report::{self, Output, Verbosity};
 
 /// Check whether Mizar is healthy, or with --pre whether it may be installed
 ///
 /// Never writes to the cluster. Exits with 1 if anything failed, or could not be decided and would stop an install; warnings
-/// exit with 0.
+/// exit with 0. With --baseline only what is new or worse counts, with --wait the code is 6 when time is up.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   # Is everything well?
@@ -28,17 +32,33 @@ use crate::report::{self, Output};
   # May Mizar be installed here?
   kubectl mizar check --pre
 
+  # What is wrong with one node?
+  kubectl mizar check --node node-7
+
+  # Some checks only; `kubectl mizar explain` lists all
+  kubectl mizar check --category nodes,components
+  kubectl mizar check --check nodes-ready,daemon --verbose
+
   # Wait up to five minutes until everything is well
   kubectl mizar check --wait --timeout 5m
 
+  # What has changed since yesterday?
+  kubectl mizar check --save yesterday.json
+  kubectl mizar check --baseline yesterday.json
+
+  # Keep what was read, and judge it elsewhere
+  kubectl mizar check --save-facts facts.json
+  kubectl mizar check --facts facts.json
+
   # For machines
+  kubectl mizar check -o junit > checks.xml
   kubectl mizar check -o json | jq '.checks[] | select(.status != \"pass\")'")]
 pub(crate) struct CheckArgs {
     /// Check whether an install may start
     #[arg(long)]
     pre: bool,
 
-    /// Check again until nothing fails or time is up
+    /// Wait until nothing fails or time is up; watches the cluster and does not poll it
     #[arg(long)]
     wait: bool,
 
@@ -46,55 +66,210 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, requires = "wait")]
     timeout: Duration,
 
+    /// Only these checks; may be repeated
+    #[arg(long = "check", value_name = "ID", value_delimiter = ',', help_heading = "Which checks")]
+    ids: Vec<String>,
+
+    /// Only checks of these categories; may be repeated
+    #[arg(long = "category", value_name = "NAME", value_delimiter = ',', help_heading = "Which checks")]
+    categories: Vec<String>,
+
+    /// Only checks of this severity or a worse one
+    #[arg(long, value_name = "SEVERITY", value_enum, help_heading = "Which checks")]
+    severity: Option<LeastSeverity>,
+
+    /// Only what concerns this node; what is about the whole cluster does
+    #[arg(long, value_name = "NAME", help_heading = "Which checks")]
+    node: Option<String>,
+
+    /// Write what was read to this file, for somebody else to look at; it holds no secret
+    #[arg(long, value_name = "FILE", conflicts_with = "facts")]
+    save_facts: Option<PathBuf>,
+
+    /// Judge facts that were saved, as of then, without any cluster; - reads stdin
+    #[arg(long, value_name = "FILE", conflicts_with = "wait")]
+    facts: Option<PathBuf>,
+
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     output: Format,
+
+    /// Show all evidence, and what each check looks at
+    #[arg(long)]
+    verbose: bool,
+
+    /// Also write the report as JSON into this file
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+
+    /// Compare with a report that was saved; only what is new or worse since decides the exit code
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// By category, with evidence and hints where something is to be done
     Table,
+    /// The same with what was seen where all is well, since when, and where to read on
+    Wide,
+    /// The whole report
     Json,
+    /// The whole report
+    Yaml,
+    /// JUnit XML: a suite for each category
+    Junit,
+    /// What is not fine, one line each
+    Short,
+    /// The names of the checks that are not fine
+    Name,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LeastSeverity {
+    Blocker,
+    Warning,
+    Note,
 }
 
 impl CheckArgs {
     pub(crate) fn output(&self) -> Output {
         if self.output == Format::Json { Output::Json } else { Output::Text }
     }
+
+    fn phase(&self) -> Phase {
+        if self.pre { Phase::Preflight } else { Phase::Health }
+    }
+
+    fn selection(&self) -> Result<Selection, Failure> {
+        let severity = self.severity.map(|severity| match severity {
+            LeastSeverity::Blocker => Severity::Blocker,
+            LeastSeverity::Warning => Severity::Warning,
+            LeastSeverity::Note => Severity::Note,
+        });
+        let filters =
+            Filters { ids: self.ids.clone(), categories: self.categories.clone(), severity, node: self.node.clone() };
+        Selection::new(self.phase(), &filters)
+            .map_err(|error| Failure::new(Kind::Usage, error.to_string()).hint(error.hint()))
+    }
+
+    fn question(&self, context: &Context) -> Result<Question, Failure> {
+        let namespace = context.namespace.clone();
+        let plan = if self.pre {
+            Some(prepare::built_in_plan(namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE))?)
+        } else {
+            None
+        };
+        Ok(Question { selection: self.selection()?, namespace, plan })
+    }
 }
 
 pub(crate) async fn run(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> {
-    let phase = if args.pre { Phase::Preflight } else { Phase::Health };
-    let cluster = context.connect("check", Access::ReadOnly).await?;
-    cluster.ledger().enter(if args.pre { "preflight" } else { "health" });
-    let namespace = context.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-    let plan = if args.pre { Some(prepare::built_in_plan(namespace)?) } else { None };
-    let begun = Instant::now();
-    let report = loop {
-        let (_, report) = judge(&cluster, phase, namespace, plan.clone(), false).await?;
-        let time_is_up = begun.elapsed() + context.timing.progress > args.timeout;
-        if report.is_clear() || !args.wait || time_is_up {
-            break report;
+    let question = args.question(context)?;
+    let baseline = args.baseline.as_deref().map(|file| read_baseline(file, args.phase())).transpose()?;
+    let compare = |report: &Report| baseline.as_ref().map(|earlier| earlier.compare(report, args.node.as_deref()));
+    let is_clear = |report: &Report| is_clear(report, compare(report).as_ref());
+    let waited = if let Some(file) = &args.facts {
+        Waited::Enough(examine::recorded(&question, &facts_file::read(file)?)?)
+    } else {
+        let cluster = context.connect("check", Access::ReadOnly).await?;
+        ask(context, &cluster, &question, &args, &is_clear).await?
+    };
+    let (Waited::Enough(examined) | Waited::TimedOut(examined)) = &waited;
+    let comparison = compare(&examined.report);
+    show(&args, &question, examined, comparison.as_ref())?;
+    Ok(match &waited {
+        Waited::TimedOut(examined) => {
+            report::wait_timed_out(&examined.report, args.timeout);
+            Kind::TimedOut.into()
         }
-        report::waiting_for_checks(&report, begun.elapsed());
-        sleep(context.timing.progress).await;
+        Waited::Enough(examined) if is_clear(&examined.report) => ExitCode::SUCCESS,
+        Waited::Enough(_) => Kind::Failed.into(),
+    })
+}
+
+/// Asks the cluster, once or until it is well, and keeps what was read if that was asked for.
+async fn ask(
+    context: &Context,
+    cluster: &Cluster,
+    question: &Question,
+    args: &CheckArgs,
+    enough: &dyn Fn(&Report) -> bool,
+) -> Result<Waited, Failure> {
+    cluster.ledger().enter(if args.pre { "preflight" } else { "health" });
+    let (waited, facts) = if args.wait {
+        wait(context, cluster, question, args.timeout, enough).await?
+    } else {
+        let (examined, facts) =
+            examine::once(cluster, question, &*report::reporter(Output::Text, context.verbosity)).await?;
+        (Waited::Enough(examined), facts)
     };
     for message in cluster.ledger().take_messages() {
         report::note(&format!("Warning: {message}"));
     }
-    match args.output {
-        Format::Json => report::data(&format!("{:#}\n", report.to_json()))?,
-        Format::Table => report::data(&report::checks::table(&report, phase))?,
+    if let Some(file) = &args.save_facts {
+        facts_file::write(file, &facts)?;
     }
-    Ok(exit_code(&report, args.wait))
+    Ok(waited)
 }
 
-fn exit_code(report: &Report, waited: bool) -> ExitCode {
-    if report.is_clear() {
-        ExitCode::SUCCESS
-    } else if waited {
-        Kind::TimedOut.into()
-    } else {
-        Kind::Failed.into()
+async fn wait(
+    context: &Context,
+    cluster: &Cluster,
+    question: &Question,
+    limit: Duration,
+    enough: &dyn Fn(&Report) -> bool,
+) -> Result<(Waited, Facts), Failure> {
+    let quiet = context.verbosity == Verbosity::Quiet;
+    let tell = |what: &str, elapsed: Duration| {
+        if !quiet {
+            report::waiting_for_checks(what, elapsed);
+        }
+    };
+    examine::until(cluster, question, &Wait { limit, timing: &context.timing, enough, tell: &tell }).await
+}
+
+/// Whether nothing stands in the way that counts.
+fn is_clear(report: &Report, comparison: Option<&Comparison>) -> bool {
+    comparison.map_or_else(|| report.is_clear(), |comparison| comparison.is_clear(report))
+}
+
+fn show(
+    args: &CheckArgs,
+    question: &Question,
+    examined: &Examined,
+    comparison: Option<&Comparison>,
+) -> Result<(), Failure> {
+    let Examined { report, at, namespace } = examined;
+    let heading = Heading { phase: args.phase(), at: *at, namespace, node: args.node.as_deref() };
+    let view = View { report, selection: &question.selection, heading, comparison };
+    let text = match args.output {
+        Format::Table => table(&view, Detail { wide: false, verbose: args.verbose }),
+        Format::Wide => table(&view, Detail { wide: true, verbose: args.verbose }),
+        Format::Json => checks::json(&view),
+        Format::Yaml => checks::yaml(&view),
+        Format::Junit => junit(&view),
+        Format::Short => short(&view),
+        Format::Name => checks::names(&view),
+    };
+    if let Some(file) = &args.save {
+        save(file, &checks::json(&view))?;
     }
+    report::data(&text)
+}
+
+fn save(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text)
+        .map_err(|error| Failure::new(Kind::Failed, format!("cannot write the report to {}: {error}", file.display())))
+}
+
+fn read_baseline(file: &Path, phase: Phase) -> Result<Baseline, Failure> {
+    let unusable = |reason: &dyn std::fmt::Display| {
+        let message = format!("cannot use {} as a baseline: {reason}", file.display());
+        let pre = if phase == Phase::Preflight { " --pre" } else { "" };
+        Failure::new(Kind::Failed, message)
+            .hint(format!("make one: kubectl mizar check{pre} --save {}", file.display()))
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| unusable(&error))?;
+    Baseline::read(&text, phase).map_err(|error| unusable(&error))
 }

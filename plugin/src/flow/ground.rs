@@ -134,6 +134,8 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
         plan: Some(bring),
         objects: prepare::interest(&input),
         client: judge::client(Phase::Preflight).await,
+        release_namespace: Some(run.namespace()),
+        reporter: Some(run.reporter()),
     };
     let Gathered { mut facts, live, unread } = gather(run.cluster(), wanted, now).await?;
     facts.absorb_page(Source::Releases, &json!({"items": records.secrets}));

@@ -254,7 +254,7 @@ impl Installation {
         // Whoever agreed to replace a network must not be failed for what is left of it; `check` goes on to say so.
         let take_over = self.request.take_over_cni;
         let (_, report) = tokio::select! {
-            judged = judge::judge(run.cluster(), Phase::Health, run.namespace(), None, take_over) => judged?,
+            judged = judge::judge(run.cluster(), Phase::Health, run.namespace(), None, take_over, run.reporter()) => judged?,
             failure = run.stopped() => return Err(failure),
         };
         report::findings(run.reporter(), &report);

@@ -10,15 +10,18 @@ use mizar_core::facts::{self, ClientFact, Facts};
 use super::gather::{Gathered, Wanted, gather};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
+use crate::report::Reporter;
 use crate::settings;
 
-/// Reads and judges; never writes. `plan` says what an install would bring, for the preflight.
+/// Reads and judges; never writes. `plan` says what an install would bring, for the preflight; `reporter` is told when
+/// the reading takes longer.
 pub(crate) async fn judge(
     cluster: &Cluster,
     phase: Phase,
     namespace: &str,
     plan: Option<facts::Plan>,
     take_over_cni: bool,
+    reporter: &dyn Reporter,
 ) -> Result<(Facts, Report), Failure> {
     let sources = check::sources_of(phase);
     let wanted = Wanted {
@@ -26,6 +29,8 @@ pub(crate) async fn judge(
         namespaces: plan.as_ref().map(|plan| access::namespaces_of(&plan.needs)).unwrap_or_default(),
         plan,
         client: client(phase).await,
+        release_namespace: Some(namespace),
+        reporter: Some(reporter),
         ..Wanted::default()
     };
     let now = Timestamp::now();

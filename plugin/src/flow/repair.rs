@@ -260,7 +260,9 @@ impl Repair {
         self.run.tell(Event::StepStarted { step });
         let quiet = waits::until_quiet(&self.run, self.request.timeout).await;
         self.run.enter("check");
-        let (_, report) = judge::judge(self.run.cluster(), Phase::Health, self.run.namespace(), None, false).await?;
+        let (_, report) =
+            judge::judge(self.run.cluster(), Phase::Health, self.run.namespace(), None, false, self.run.reporter())
+                .await?;
         report::findings(self.run.reporter(), &report);
         let mut failure = unhealed(left);
         if let Err(unquiet) = quiet {

@@ -35,6 +35,8 @@ pub(crate) async fn restart(run: &Run, limit: Option<Duration>) -> Result<Restar
     let held = run.held.as_ref().ok_or_else(|| Failure::new(Kind::Bug, "a restart without a record of it"))?;
     let done = Sequence { run, held, limit, id: held.id().await, unsettled: None }.carry_out().await;
     match done {
+        // Whatever failed, somebody else has taken the restart over.
+        Err(failure) if held.is_lost() => Err(run.go_on().err().unwrap_or(failure)),
         Err(failure) if held.restart().await.is_some() => Err(half_done(failure)),
         done => done,
     }
@@ -104,6 +106,9 @@ impl Sequence<'_> {
 
     /// Writes the intent of a step before it: from the first cordon on the restart has to be finished.
     async fn record(&self, step: Step, record: RestartRecord) -> Result<(), Failure> {
+        for earlier in Step::ALL.into_iter().filter(|earlier| *earlier < step) {
+            self.held.end_stage(earlier.as_str()).await;
+        }
         if step == Step::Leaks {
             return self.held.begin_stage(step.as_str()).await;
         }

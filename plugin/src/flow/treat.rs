@@ -5,6 +5,7 @@
 
 mod waits;
 
+use jiff::Timestamp;
 use mizar_core::facts::FINALIZERS;
 use mizar_core::object::{ObjectId, ObjectRef};
 use mizar_core::restart::Placeholder;
@@ -20,6 +21,9 @@ pub(crate) use waits::{Extent, stage_begins, stage_ends, until_gone, until_provi
 
 /// How often an act is decided again because somebody else wrote at the same moment, or an answer was lost.
 const ATTEMPTS: usize = 8;
+
+/// Changes an object of Mizar, and nothing about it.
+const RETRY_LABEL: &str = "mizar.dev/tried-again-at";
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +92,16 @@ pub(crate) async fn set_status(run: &Run, id: &ObjectId, status: &str) -> Result
     change(run, id, |live| (live["spec"]["status"] != status).then(|| json!({"spec": {"status": status}}))).await
 }
 
-/// Sets one back to Init and waits until the operator has provisioned it.
+/// Has the operator make a Bouncer or a Divider anew, and waits until it is provisioned. One that is Init already may have
+/// been given up: only a change of it makes the operator look again.
 pub(crate) async fn reprovision(run: &Run, id: &ObjectId) -> Result<(), Failure> {
-    set_to_init(run, id).await?;
+    let again = Timestamp::now().as_millisecond().to_string();
+    change(run, id, |live| {
+        let is_init = live["spec"]["status"] == "Init";
+        let look_again = json!({"metadata": {"labels": {RETRY_LABEL: again}}});
+        Some(if is_init { look_again } else { json!({"spec": {"status": "Init"}}) })
+    })
+    .await?;
     until_provisioned(run, "reprovision", std::slice::from_ref(id), Extent::default()).await
 }
 

@@ -1,76 +1,102 @@
-//! The report of checks for people: by category, one line a check, evidence and hint where something is to be done.
+//! The report of checks in all its forms. Each is a text made from one [`View`]; who prints it is the command.
 
-use std::fmt::Write as _;
+pub(crate) mod explain;
+pub(crate) mod junit;
+pub(crate) mod short;
+pub(crate) mod table;
 
-use mizar_core::check::{Category, CheckResult, Phase, Report, Status};
+#[cfg(test)]
+mod samples;
 
-use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
+use mizar_core::check::{Category, CheckResult, Comparison, Evidence, Heading, Report, Selection, word};
+use mizar_core::yaml;
 
-/// How many pieces of evidence a check shows.
-const EVIDENCE_SHOWN: usize = 5;
+/// Where the pages of the program are.
+const PAGES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/");
 
-/// Lays out a report.
-pub(crate) fn table(report: &Report, phase: Phase) -> String {
-    let mut text = String::new();
-    let mut categories: Vec<Category> = report.results.iter().map(|result| result.category).collect();
-    categories.sort();
-    categories.dedup();
-    for category in categories {
-        let _infallible = writeln!(text, "{STRONG}{}{STRONG:#}", title(category));
-        report.results.iter().filter(|result| result.category == category).for_each(|result| row(&mut text, result));
-    }
-    let (verdict, style) = match (report.is_clear(), report.worst()) {
-        (false, _) if phase == Phase::Preflight => ("Mizar cannot be installed here yet", ERROR),
-        (false, _) => ("Mizar is not healthy", ERROR),
-        (true, Status::Pass | Status::Skipped) if phase == Phase::Preflight => ("Mizar can be installed here", GOOD),
-        (true, Status::Pass | Status::Skipped) => ("Mizar is healthy", GOOD),
-        (true, _) if phase == Phase::Preflight => ("Mizar can be installed here; read the warnings first", WARN),
-        (true, _) => ("Mizar works; read the warnings", WARN),
-    };
-    let _infallible = writeln!(text, "\n{style}{verdict}{style:#}: {}", report.summary());
-    text
+/// A report, and what it is about.
+pub(crate) struct View<'a> {
+    /// What the checks came to.
+    pub report: &'a Report,
+    /// Which were asked.
+    pub selection: &'a Selection,
+    /// When and where.
+    pub heading: Heading<'a>,
+    /// How it differs from an earlier one, if it was compared.
+    pub comparison: Option<&'a Comparison>,
 }
 
-fn row(text: &mut String, result: &CheckResult) {
-    let (sign, style) = mark(result.status);
-    let id = &result.id;
-    let (title, message) = (&result.title, &result.message);
-    if !result.status.asks_for_action() {
-        let _infallible = writeln!(text, "  {style}{sign}{style:#} {title} {FAINT}({message}){FAINT:#}");
-        return;
+impl View<'_> {
+    /// The results by category, each in the order of the table.
+    fn by_category(&self) -> Vec<(Category, Vec<&CheckResult>)> {
+        let mut categories: Vec<Category> = self.report.results.iter().map(|result| result.category).collect();
+        categories.sort_unstable();
+        categories.dedup();
+        let of = |category| self.report.results.iter().filter(move |result| result.category == category).collect();
+        categories.into_iter().map(|category| (category, of(category))).collect()
     }
-    let _infallible = writeln!(text, "  {style}{sign}{style:#} {message} {FAINT}[{id}]{FAINT:#}");
-    for seen in result.evidence.iter().take(EVIDENCE_SHOWN) {
-        let _infallible = writeln!(
-            text,
-            "      {FAINT}{} {}: {}, wanted {}{FAINT:#}",
-            seen.object,
-            seen.field,
-            or_blank(&seen.seen),
-            or_blank(&seen.wanted)
-        );
-    }
-    if let Some(more) = result.evidence.len().checked_sub(EVIDENCE_SHOWN).filter(|more| *more > 0) {
-        let _infallible = writeln!(text, "      {FAINT}and {more} more (-o json shows all){FAINT:#}");
-    }
-    if let Some(hint) = &result.hint {
-        let _infallible = writeln!(text, "      {HINT}hint:{HINT:#} {hint}");
+
+    /// Whether a check found what the earlier report did not have.
+    fn is_new(&self, result: &CheckResult) -> bool {
+        self.comparison.is_some_and(|comparison| comparison.is_new(&result.id))
     }
 }
 
-fn or_blank(text: &str) -> &str {
+/// The document, as JSON.
+pub(crate) fn json(view: &View<'_>) -> String {
+    format!("{:#}\n", view.report.document(&view.heading, view.comparison))
+}
+
+/// The same as YAML.
+pub(crate) fn yaml(view: &View<'_>) -> String {
+    yaml::write(&view.report.document(&view.heading, view.comparison))
+}
+
+/// The names of the checks that are not fine, `check/ID`, as kubectl prints names; nothing when all is well.
+pub(crate) fn names(view: &View<'_>) -> String {
+    let wrong = view.report.results.iter().filter(|result| result.status.asks_for_action());
+    let names: Vec<String> = wrong.map(|result| format!("check/{}\n", result.id)).collect();
+    names.concat()
+}
+
+/// A category as a heading.
+fn title(category: Category) -> String {
+    let word = word(&category);
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// `Node node-7 spec.unschedulable: true, wanted false`.
+fn sentence(seen: &Evidence) -> String {
+    format!("{} {}: {}, wanted {}", seen.object, seen.field, or_nothing(&seen.seen), or_nothing(&seen.wanted))
+}
+
+fn or_nothing(text: &str) -> &str {
     if text.is_empty() { "nothing" } else { text }
 }
 
-fn title(category: Category) -> &'static str {
-    match category {
-        Category::Access => "Access",
-        Category::Nodes => "Nodes",
-        Category::Installation => "Installation",
-        Category::Components => "Components",
-        Category::Network => "Network",
-        Category::Services => "Services",
-        Category::Pods => "Pods",
-        Category::Arktos => "Arktos",
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_what_is_not_fine() {
+        samples::mixed(|view| assert_eq!(names(view), "check/droplets\ncheck/stuck-objects\ncheck/leaked-endpoints\n"));
+        samples::healthy(|view| assert_eq!(names(view), ""));
+    }
+
+    #[test]
+    fn json_and_yaml_are_one_document() {
+        samples::compared(|view| {
+            let document: serde_json::Value = serde_json::from_str(&json(view)).unwrap();
+            assert_eq!(document["baseline"]["new"][0]["check"], "droplets");
+            assert_eq!(document["checks"][1]["evidence"][0]["object"], "Node node-2");
+            assert_eq!(yaml::read(&yaml(view), yaml::DuplicateKeys::Refuse).unwrap(), document);
+        });
+    }
+
+    #[test]
+    fn categories_read_as_headings() {
+        assert_eq!(title(Category::Network), "Network");
     }
 }

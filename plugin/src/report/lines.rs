@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mizar_core::event::{ApplyResult, Event, StepResult};
+use mizar_core::event::{ApplyResult, Event, ReadSoFar, StepResult};
 use mizar_core::repair::Remedy;
 
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
@@ -83,6 +83,9 @@ pub(super) fn line(event: &Event) -> Option<String> {
             }
             line
         }
+        Event::ReadingProgressed { read, elapsed } => {
+            format!("  reading: {} {FAINT}({}){FAINT:#}", read_so_far(read), clock(*elapsed))
+        }
         Event::Resumed { from, stage, .. } => {
             let place = stage.as_ref().map_or_else(String::new, |stage| format!(", which stopped at {stage}"));
             format!("  going on with what {from} began{place}")
@@ -157,6 +160,28 @@ pub(super) fn stage_title(stage: &str) -> &str {
     }
 }
 
+/// `31,000 pods, 5,000 nodes`: the three that are most.
+pub(super) fn read_so_far(read: &[ReadSoFar]) -> String {
+    if read.is_empty() {
+        return "nothing yet".to_owned();
+    }
+    let told = read.iter().take(3).map(|part| format!("{} {}", thousands(part.count), part.what));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// A number with its digits in threes.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// What is missing and why, behind a count.
 pub(super) fn waiting(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!(": {}", names.join("; ")) }
@@ -175,6 +200,15 @@ pub(super) fn clock(elapsed: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_line_names_the_three_largest_lists() {
+        let read = [("pods", 31_000), ("nodes", 5_000), ("droplets.mizar.com", 999), ("secrets", 2)];
+        let read = read.map(|(what, count)| ReadSoFar { what: what.into(), count });
+        assert_eq!(read_so_far(&read), "31,000 pods, 5,000 nodes, 999 droplets.mizar.com");
+        assert_eq!(read_so_far(&[]), "nothing yet");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+    }
 
     #[test]
     fn clocks_read_well() {

@@ -17,6 +17,11 @@ pub(crate) fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// Whether stdout is a terminal that can move its cursor.
+pub(crate) fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Whether a person can be asked.
 pub(crate) fn stdin_is_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()

@@ -1,7 +1,8 @@
 //! Mizar's operator: a process per operator container, under the pod's own service account.
 //!
 //! This file starts and ends processes. `start_up` is what a process does first, `process` is the shell that watches
-//! and schedules, `writer` writes, `bookkeeping` is kopf's part, `handling` names the handlers, and there is one file per kind of object that says what Mizar does with it.
+//! and schedules, `writer` writes, `bookkeeping` is kopf's part, `handling` names the handlers, and there is one file
+//! per kind of object that says what Mizar does with it.
 //! When to start and stop is decided by the kubelet.
 
 mod bookkeeping;
@@ -12,6 +13,7 @@ mod endpoint;
 mod handling;
 mod memory;
 mod node;
+mod pace;
 mod pod;
 mod process;
 mod service;
@@ -20,6 +22,7 @@ mod status;
 mod subnet;
 #[cfg(test)]
 mod tests;
+mod tracked;
 #[cfg(test)]
 pub(crate) mod trial;
 mod vpc;
@@ -39,7 +42,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) use self::{pod::endpoint_name, process::Pace, status::Status};
+pub(crate) use self::{pace::Pace, pod::endpoint_name, status::Status};
 use self::{process::Process, writer::Writer};
 use crate::{api::Objects, arktos::Controllers, daemon::Daemons, fault::Faults, object::Object};
 
@@ -114,8 +117,6 @@ struct PodIdentity {
     name: String,
     uid: String,
     service_account: String,
-    /// The address of its node, which is its own.
-    host: String,
 }
 
 impl PodIdentity {
@@ -125,7 +126,6 @@ impl PodIdentity {
             name: pod.name().to_owned(),
             uid: pod.uid().to_owned(),
             service_account: pod.text("/spec/serviceAccountName").unwrap_or("default").to_owned(),
-            host: pod.text("/status/hostIP").unwrap_or_default().to_owned(),
         }
     }
 }
@@ -150,11 +150,11 @@ impl Operator {
         Self { access, setting, ended, runs: 0, processes: BTreeMap::new() }
     }
 
-    /// Starts a process in a pod's container. Returns its run number.
-    pub(crate) fn start(&mut self, pod: &Object) -> u64 {
+    /// Starts a process in a pod's container; `host` is the address of the pod's node. Returns its run number.
+    pub(crate) fn start(&mut self, pod: &Object, host: &str) -> u64 {
         self.runs += 1;
         let run = self.runs;
-        let identity = PodIdentity::of(pod);
+        let (identity, host) = (PodIdentity::of(pod), host.to_owned());
         let (terminate, terminated) = oneshot::channel();
         let (access, setting, ended) = (self.access.clone(), self.setting.clone(), self.ended.clone());
         let status = setting.status.clone();
@@ -162,7 +162,7 @@ impl Operator {
         let task = tokio::spawn(async move {
             status.started(run, &identity.name);
             let exit_code = match access.as_pod(&identity, setting.faults.clone()).await {
-                Ok(writer) => Process::new(writer, setting, identity.host).run(terminated).await,
+                Ok(writer) => Process::new(writer, setting, host).run(terminated).await,
                 Err(error) => {
                     status.log(format!("service account {} gives no token: {error}", identity.service_account));
                     1

@@ -59,7 +59,7 @@ pub(super) fn network_to_replace(facts: &Facts, options: &Options) -> Verdict {
 }
 
 pub(super) fn network_beside(facts: &Facts, options: &Options) -> Verdict {
-    judged(others(facts), facts, options)
+    judged(others(facts), facts, options).hinting(|evidence| format!("remove the other network: {}", removal(evidence)))
 }
 
 fn judged(found: Option<(String, Vec<Evidence>)>, facts: &Facts, options: &Options) -> Verdict {
@@ -76,16 +76,26 @@ fn judged(found: Option<(String, Vec<Evidence>)>, facts: &Facts, options: &Optio
     }
 }
 
+/// Returns the command that removes the first of the DaemonSets that were found.
+fn removal(evidence: &[Evidence]) -> String {
+    let path = evidence.first().and_then(|entry| entry.object.strip_prefix("DaemonSet ")?.split_once('/'));
+    let (namespace, name) = path.unwrap_or(("NAMESPACE", "NAME"));
+    format!("`kubectl delete daemonset {name} -n {namespace}`")
+}
+
+/// Returns the DaemonSets of other pod networks that have pods or are about to, with the name of the network.
+pub(crate) fn other_networks(sets: &[DaemonSetFact]) -> impl Iterator<Item = (&'static str, &DaemonSetFact)> {
+    sets.iter().filter(|set| is_alive(set)).filter_map(|set| Some((other_network(set)?, set)))
+}
+
 /// Returns the other networks in one line, and the DaemonSets that tell of them.
 fn others(facts: &Facts) -> Option<(String, Vec<Evidence>)> {
-    let alive = facts.daemon_sets.items().iter().filter(|set| is_alive(set));
-    let (names, evidence): (Vec<String>, Vec<Evidence>) = alive
-        .filter_map(|set| {
-            let network = other_network(set)?;
+    let (names, evidence): (Vec<String>, Vec<Evidence>) = other_networks(facts.daemon_sets.items())
+        .map(|(network, set)| {
             let object = format!("DaemonSet {}/{}", set.namespace, set.name);
             let name = format!("{network} ({object}, {} nodes)", set.desired);
             let field = "status.desiredNumberScheduled";
-            Some((name, Evidence::new(object, field, set.desired.to_string(), "no DaemonSet of another pod network")))
+            (name, Evidence::new(object, field, set.desired.to_string(), "no DaemonSet of another pod network"))
         })
         .unzip();
     (!names.is_empty()).then(|| (some_of(&names.iter().map(String::as_str).collect::<Vec<_>>()), evidence))
@@ -117,7 +127,9 @@ pub(super) fn namespace(facts: &Facts, options: &Options) -> Verdict {
                 [] => format!("namespace {name} is being deleted"),
                 reasons => format!("namespace {name} is being deleted: {}", reasons.join("; ")),
             };
-            Verdict::fail(message).with(terminating(found))
+            Verdict::fail(message).with(terminating(found)).hinting(|_| {
+                format!("`kubectl get namespace {name} -o yaml` shows what its deletion waits for; or choose another with `-n`")
+            })
         }
         Some(_) => Verdict::pass(format!("namespace {name} exists")),
         None => Verdict::pass(format!("namespace {name} is free")),

@@ -2,8 +2,11 @@
 
 mod around;
 mod healing;
+mod mutations;
 
 use std::collections::BTreeSet;
+
+use serde_json::json;
 
 use super::*;
 use crate::facts::samples::*;
@@ -463,7 +466,8 @@ fn the_json_form_holds_what_scripts_need() {
     let mut facts = a_healthy_cluster();
     facts.nodes.edit()[1].readiness = Readiness::NotReady;
     let report = evaluate(Phase::Health, &facts, &options());
-    let json = report.to_json();
+    let heading = Heading { phase: Phase::Health, at: now(), namespace: "mizar-system", node: None };
+    let json = report.document(&heading, None);
     assert_eq!(json["apiVersion"], "mizar.dev/v1");
     assert_eq!(json["kind"], "CheckReport");
     assert_eq!(json["summary"]["fail"], 1);

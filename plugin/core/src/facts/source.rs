@@ -107,7 +107,8 @@ impl Source {
         Self::Endpoints,
     ];
 
-    /// Returns how to ask for it. Definitions come in small pages because of the size of their schemas.
+    /// Returns how to ask for it. Definitions come in small pages: the schema of one alone may have
+    /// half a megabyte.
     #[must_use]
     pub const fn request(self) -> Request {
         match self {
@@ -143,7 +144,7 @@ impl Source {
                 field_selector: "",
                 metadata_only: true,
             },
-            Self::Definitions => whole("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", 50),
+            Self::Definitions => whole("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", 20),
             Self::Droplets => whole("/apis/mizar.com/v1/droplets", 500),
             Self::Vpcs => whole("/apis/mizar.com/v1/vpcs", 500),
             Self::Dividers => whole("/apis/mizar.com/v1/dividers", 500),

@@ -43,7 +43,10 @@ impl Kubelet {
                 }
             }
             // An adopted container has no process yet either: it ended with the simulator before this one.
-            Role::Operator if restarted || pod.run.is_none() => pod.run = Some(self.operator.start(&pod.object)),
+            Role::Operator if restarted || pod.run.is_none() => {
+                let address = pod.life.address.as_deref().unwrap_or_default();
+                pod.run = Some(self.operator.start(&pod.object, address));
+            }
             Role::Daemon => {
                 let was_present = self.daemons.is_present(node);
                 if restarted || (before.is_running() && !pod.life.is_running()) {

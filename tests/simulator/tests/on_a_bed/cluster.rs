@@ -125,10 +125,15 @@ pub(crate) fn provisioned(bed: &Bed, what: &str) -> usize {
 
 /// Applies Mizar's manifests and waits for nothing.
 pub(crate) fn apply(bed: &Bed) {
+    apply_with_operators(bed, 1);
+}
+
+/// Applies Mizar's manifests with so many operators.
+pub(crate) fn apply_with_operators(bed: &Bed, replicas: u8) {
     kubectl(bed, &["apply", "-f", "-"], &definitions());
     let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=20s"];
     kubectl(bed, &wait, "");
-    kubectl(bed, &["apply", "-f", "-"], MIZAR);
+    kubectl(bed, &["apply", "-f", "-"], &MIZAR.replace("replicas: 1", &format!("replicas: {replicas}")));
 }
 
 pub(crate) async fn until_provisioned(bed: &Bed) {

@@ -1,0 +1,174 @@
+//! The operation record as people who only look are shown it: who changes what since when, and how far it is. The values
+//! that the record holds may be secret and stay in it.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::operation::{HolderState, Operation, StageState};
+
+/// Without a renewal for this long a holder on another host is taken to be gone; clocks may be apart by nearly as much.
+const SILENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What is known of changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "state")]
+pub enum Change {
+    /// Nothing was ever recorded.
+    None,
+    /// It could not be read.
+    Unread {
+        /// Why: the right that is missing, or what went wrong.
+        why: String,
+    },
+    /// Somebody is at it.
+    Running {
+        /// The command.
+        command: String,
+        /// Who.
+        holder: String,
+        /// Since when.
+        since: Timestamp,
+        /// What is being done.
+        stage: Option<String>,
+        /// How many stages are done.
+        done: usize,
+        /// Of how many.
+        stages: usize,
+    },
+    /// It was begun, and whoever began it is gone.
+    Stopped {
+        /// The command.
+        command: String,
+        /// Who.
+        holder: String,
+        /// Since when.
+        since: Timestamp,
+        /// When the holder was last heard of.
+        last_sign: Timestamp,
+        /// Where it stopped.
+        stage: Option<String>,
+        /// How many stages are done.
+        done: usize,
+        /// Of how many.
+        stages: usize,
+    },
+    /// It has ended.
+    Ended {
+        /// The command.
+        command: String,
+        /// Who.
+        holder: String,
+        /// When.
+        at: Timestamp,
+        /// How, `done`.
+        outcome: String,
+        /// Whether nothing is left to do.
+        succeeded: bool,
+        /// What was said about it.
+        message: String,
+    },
+}
+
+impl Change {
+    /// Reads a record; `seen` is what this machine can see of its holder.
+    #[must_use]
+    pub fn of(operation: &Operation, seen: HolderState, now: Timestamp) -> Self {
+        let command = operation.command.clone();
+        let holder = operation.holder.to_string();
+        if let Some(end) = &operation.outcome {
+            return Self::Ended {
+                command,
+                holder,
+                at: end.at,
+                outcome: end.outcome.to_string(),
+                succeeded: end.outcome.is_success(),
+                message: end.message.clone(),
+            };
+        }
+        let since = operation.started_at;
+        let stage = operation.current_stage().map(|stage| stage.name.clone());
+        let done = operation.stages.iter().filter(|stage| stage.state == StageState::Done).count();
+        let stages = operation.stages.len();
+        let is_gone = match seen {
+            HolderState::DeadOnThisHost => true,
+            HolderState::AliveOnThisHost => false,
+            HolderState::OtherHost => now.duration_since(operation.renewed_at) > SILENCE,
+        };
+        if is_gone {
+            Self::Stopped { command, holder, since, last_sign: operation.renewed_at, stage, done, stages }
+        } else {
+            Self::Running { command, holder, since, stage, done, stages }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{Holder, Intent, NewOperation, Outcome, ValueLayer};
+    use serde_json::json;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn operation() -> Operation {
+        let holder = Holder { user: "ann".into(), host: "desk".into(), boot_id: "b".into(), pid: 1, start_time: 1 };
+        let secret = ValueLayer { origin: "--set".into(), values: json!({"password": "hunter2"}) };
+        let new = NewOperation {
+            id: "1".into(),
+            command: "install".into(),
+            version: "0.1.0".into(),
+            namespace: "mizar-system".into(),
+            intent: Intent { values: vec![secret], ..Intent::default() },
+            stages: vec!["access".into(), "daemon".into()],
+        };
+        let mut operation = Operation::begin(new, holder, at(0));
+        operation.stage_started("access", at(1));
+        operation.stage_finished("access", at(2));
+        operation.stage_started("daemon", at(3));
+        operation
+    }
+
+    #[test]
+    fn a_living_holder_is_at_it_and_its_renewals_are_no_news() {
+        let mut it = operation();
+        let before = Change::of(&it, HolderState::OtherHost, at(10));
+        it.renew(at(9));
+        assert_eq!(Change::of(&it, HolderState::OtherHost, at(11)), before);
+        let Change::Running { stage, done, stages, holder, .. } = before else { panic!("{before:?}") };
+        assert_eq!((stage.as_deref(), done, stages), (Some("daemon"), 1, 2));
+        assert_eq!(holder, "ann on desk (process 1)");
+    }
+
+    #[test]
+    fn a_holder_that_is_gone_has_stopped() {
+        let it = operation();
+        for (seen, now, stopped) in [
+            (HolderState::DeadOnThisHost, 4, true),
+            (HolderState::AliveOnThisHost, 4000, false),
+            (HolderState::OtherHost, 300, false),
+            (HolderState::OtherHost, 304, true),
+            (HolderState::OtherHost, -4000, false),
+        ] {
+            let change = Change::of(&it, seen, at(now));
+            assert_eq!(matches!(change, Change::Stopped { .. }), stopped, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_ended_says_how() {
+        let mut it = operation();
+        it.finish(Outcome::TimedOut, "no daemon on node-2", at(60));
+        let change = Change::of(&it, HolderState::DeadOnThisHost, at(100));
+        let json = serde_json::to_value(&change).unwrap();
+        assert_eq!(json["state"], "ended");
+        assert_eq!((json["outcome"].as_str(), json["succeeded"].as_bool()), (Some("timed out"), Some(false)));
+    }
+
+    #[test]
+    fn the_values_of_a_record_stay_in_it() {
+        let change = Change::of(&operation(), HolderState::OtherHost, at(4));
+        assert!(!serde_json::to_string(&change).unwrap().contains("hunter2"));
+    }
+}

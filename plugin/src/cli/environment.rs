@@ -1,0 +1,65 @@
+//! The flags of commands that show what runs: which environment, facts from a file, and the form of the answer.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use mizar_core::environment::Environment;
+
+use crate::report::Output;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ViewArgs {
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+
+    /// Take the cluster for this environment, whatever the signs tell
+    #[arg(long, value_name = "NAME", value_parser = ["kind", "gke", "eks", "gcp-vm", "aws-vm", "kubernetes", "arktos-gce", "arktos-aws", "arktos-up", "arktos-tenant-partition", "arktos-resource-partition", "arktos"])]
+    environment: Option<String>,
+
+    /// Look at facts that were saved, without any cluster; - reads stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<PathBuf>,
+}
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    Json,
+    Yaml,
+}
+
+impl ViewArgs {
+    /// The environment that a person named; clap let only known names pass.
+    pub(crate) fn environment(&self) -> Option<Environment> {
+        self.environment.as_deref().and_then(|name| name.parse().ok())
+    }
+
+    /// What stdout is for.
+    pub(crate) fn output(&self) -> Output {
+        if self.output == Format::Json { Output::Json } else { Output::Text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        view: ViewArgs,
+    }
+
+    #[test]
+    fn every_environment_can_be_named_and_no_other() {
+        for environment in Environment::ALL {
+            let line = Line::try_parse_from(["x", "--environment", environment.name()]).unwrap();
+            assert_eq!(line.view.environment(), Some(environment));
+        }
+        assert!(Line::try_parse_from(["x", "--environment", "minikube"]).is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! `kubectl mizar env`: what kind of cluster this is, and what there is of Mizar in it. Only reads.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+use mizar_core::check::{Phase, sources_of};
+use mizar_core::environment::overview::{SOURCES, overview};
+use mizar_core::facts::{Facts, Source};
+use mizar_core::{facts_file as format, yaml};
+
+use crate::cli::environment::{Format, ViewArgs};
+use crate::cluster::Access;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::flow::facts_file;
+use crate::flow::gather::{Wanted, gather};
+use crate::report::{self, Output};
+
+/// Show what kind of cluster this is, what tells so, and what there is of Mizar in it
+///
+/// Never writes to the cluster. -o json and yaml hold all facts that the checks look at, too, without any secret: such a file can be sent
+/// with a report, and `check`, `env` and `status` take it with --facts.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  # What is this cluster?
+  kubectl mizar env
+
+  # Keep what was read, to look at it elsewhere
+  kubectl mizar env -o json > facts.json
+  kubectl mizar check --facts facts.json")]
+pub(crate) struct EnvArgs {
+    #[command(flatten)]
+    view: ViewArgs,
+}
+
+impl EnvArgs {
+    pub(crate) fn output(&self) -> Output {
+        self.view.output()
+    }
+}
+
+pub(crate) async fn run(context: &Context, args: EnvArgs) -> Result<ExitCode, Failure> {
+    let (facts, server) = match &args.view.facts {
+        Some(path) => (facts_file::read(path)?, None),
+        None => read(context, args.view.output).await?,
+    };
+    let overview = overview(&facts, args.view.environment());
+    let whole = || format::to_json(&facts, serde_json::to_value(&overview).ok());
+    report::data(&match args.view.output {
+        Format::Table => report::env::table(&overview, server.as_deref()),
+        Format::Json => format!("{:#}\n", whole()),
+        Format::Yaml => yaml::write(&whole()),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A person is shown little, and waits for no more than that; a file is for everything that can be judged later.
+async fn read(context: &Context, format: Format) -> Result<(Facts, Option<String>), Failure> {
+    let cluster = context.connect("env", Access::ReadOnly).await?;
+    cluster.ledger().enter("facts");
+    let mut sources = SOURCES.to_vec();
+    if format != Format::Table {
+        sources.extend(sources_of(Phase::Health));
+        sources.extend(sources_of(Phase::Preflight).into_iter().filter(|source| *source != Source::Permissions));
+        sources.sort_unstable();
+        sources.dedup();
+    }
+    let wanted = Wanted { sources: &sources, release_namespace: context.namespace.as_deref(), ..Wanted::default() };
+    let facts = gather(&cluster, wanted, Timestamp::now()).await?.facts;
+    report::warnings(cluster.ledger().take_messages());
+    Ok((facts, Some(cluster.server().to_owned())))
+}

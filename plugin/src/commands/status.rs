@@ -1,0 +1,139 @@
+//! `kubectl mizar status`: what runs, on one screen, once or for as long as a person looks. Only reads.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use mizar_core::status::Status;
+use mizar_core::yaml;
+use tokio::time::{Instant, sleep_until};
+
+use crate::cli::environment::{Format, ViewArgs};
+use crate::cli::wait::parse_duration;
+use crate::cluster::Access;
+use crate::context::Context;
+use crate::failure::{Failure, Kind};
+use crate::flow::facts_file;
+use crate::flow::status::{Question, Watching, once, replayed};
+use crate::interrupt;
+use crate::report::status::{OtherScreen, screen};
+use crate::report::{self, Output, style};
+
+/// Show what runs: versions, nodes, networks, what is in progress, and the worst findings
+///
+/// Never writes to the cluster, and exits with 0 whatever it shows; `check` is the command whose exit code judges. With --watch, a terminal
+/// shows the present until Ctrl-C (exit code 130) or until --timeout (exit code 0); elsewhere one block, or one line of JSON,
+/// is written whenever something has changed.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  # What runs?
+  kubectl mizar status
+
+  # Look on while an install goes on
+  kubectl mizar status --watch
+
+  # One line of JSON for every change of the next ten minutes
+  kubectl mizar status --watch --timeout 10m -o json
+
+  # What did run when these facts were saved?
+  kubectl mizar status --facts facts.json")]
+pub(crate) struct StatusArgs {
+    /// Stay, and show every change
+    #[arg(short, long, conflicts_with = "facts")]
+    watch: bool,
+
+    /// How long to stay with --watch
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "watch")]
+    timeout: Option<Duration>,
+
+    #[command(flatten)]
+    view: ViewArgs,
+}
+
+impl StatusArgs {
+    pub(crate) fn output(&self) -> Output {
+        self.view.output()
+    }
+}
+
+pub(crate) async fn run(context: &Context, args: StatusArgs) -> Result<ExitCode, Failure> {
+    let question = Question { namespace: context.namespace.clone(), environment: args.view.environment() };
+    if let Some(path) = &args.view.facts {
+        let facts = facts_file::read(path)?;
+        report::data(&written(&replayed(&facts, &question), args.view.output))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let cluster = context.connect("status", Access::ReadOnly).await?;
+    cluster.ledger().enter("facts");
+    if !args.watch {
+        let status = once(&cluster, &question).await?;
+        report::warnings(cluster.ledger().take_messages());
+        report::data(&written(&status, args.view.output))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let deadline = args.timeout.map(|limit| Instant::now() + limit);
+    let time_is_up = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = interrupt::told_to_stop() => Ok(Kind::Interrupted.into()),
+        () = time_is_up => Ok(ExitCode::SUCCESS),
+        failure = follow(cluster, question, args.view.output) => failure.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Shows every change; ends only when that cannot go on.
+async fn follow(cluster: crate::cluster::Cluster, question: Question, format: Format) -> Result<(), Failure> {
+    cluster.ledger().enter("watch");
+    let mut watching = Watching::start(&cluster, question).await?;
+    let live = format == Format::Table && style::stdout_is_terminal();
+    let mut other_screen = if live { Some(OtherScreen::open()?) } else { None };
+    let mut shown: Option<(Status, Option<String>)> = None;
+    loop {
+        let now = (watching.status(), watching.trouble());
+        if shown.as_ref() != Some(&now) {
+            show(&now, shown.as_ref(), format, other_screen.as_mut())?;
+            if shown.is_some() {
+                watching.doubt_the_rest();
+            }
+            shown = Some(now);
+        }
+        watching.changed().await?;
+    }
+}
+
+/// A status, and what keeps it from being the present.
+type Moment = (Status, Option<String>);
+
+fn show(now: &Moment, before: Option<&Moment>, format: Format, live: Option<&mut OtherScreen>) -> Result<(), Failure> {
+    let (status, trouble) = now;
+    let trouble_is_news = before.map(|(_, trouble)| trouble) != Some(trouble);
+    if let Some(other_screen) = live {
+        let warning = trouble.as_ref().map(|trouble| report::status::stale(trouble)).unwrap_or_default();
+        return other_screen.draw(format!("{}{warning}", screen(status)));
+    }
+    if let Some(trouble) = trouble.as_ref().filter(|_| trouble_is_news) {
+        report::note(report::status::stale(trouble).trim_end());
+    }
+    if before.is_some_and(|(before, _)| before == status) {
+        return Ok(());
+    }
+    report::data(&match format {
+        // One line a change, for programs that read lines; documents of YAML and blocks of text are set apart.
+        Format::Json => format!("{}\n", status.to_json()),
+        Format::Yaml => format!("---\n{}", yaml::write(&status.to_json())),
+        Format::Table if before.is_some() => format!("\n{}", screen(status)),
+        Format::Table => screen(status),
+    })
+}
+
+fn written(status: &Status, format: Format) -> String {
+    match format {
+        Format::Table => screen(status),
+        Format::Json => format!("{:#}\n", status.to_json()),
+        Format::Yaml => yaml::write(&status.to_json()),
+    }
+}

@@ -1,0 +1,103 @@
+//! Facts in files: writing what was read, and reading it back where there is no cluster.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use mizar_core::facts::Facts;
+use mizar_core::facts_file::{from_json, to_json};
+
+use crate::failure::{Failure, Kind};
+
+/// Facts of fifty thousand pods are a tenth of this.
+const LIMIT: u64 = 1 << 30;
+
+/// Reads facts; `-` is stdin.
+pub(crate) fn read(path: &Path) -> Result<Facts, Failure> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().take(LIMIT).read_to_string(&mut text)
+    } else {
+        File::open(path).and_then(|file| file.take(LIMIT).read_to_string(&mut text))
+    };
+    let name = path.display();
+    if let Err(error) = read {
+        return Err(Failure::new(Kind::Failed, format!("cannot read facts from {name}: {error}"))
+            .hint("write such a file where the cluster is: kubectl mizar check --save-facts FILE"));
+    }
+    from_json(&text).map_err(|error| {
+        Failure::new(Kind::Failed, format!("{name} is no file of facts: {error}"))
+            .hint("write one with this version: kubectl mizar check --save-facts FILE")
+    })
+}
+
+/// Writes facts whole or not at all. Only their owner can read the file: it holds no secret, but names and addresses.
+pub(crate) fn write(path: &Path, facts: &Facts) -> Result<(), Failure> {
+    let text = format!("{:#}\n", to_json(facts, None));
+    put(path, text.as_bytes())
+        .map_err(|error| Failure::new(Kind::Failed, format!("cannot write facts to {}: {error}", path.display())))
+}
+
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A device or a pipe takes what it is given and cannot be replaced.
+    if fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
+        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
+    let (beside, mut file) = create_beside(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // What is left of a failed attempt is of no use; the failure itself is what is told.
+        let _removed = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// A new file in the same folder, so that it can take the other's place in one step.
+fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().ok_or_else(|| io::Error::other("that is no name of a file"))?;
+    let beside = path.with_file_name(format!(".{}.{}", name.display(), std::process::id()));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&beside)?;
+    Ok((beside, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn facts_are_written_for_their_owner_and_replace_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("facts.json");
+        fs::write(&path, "old").unwrap();
+        let facts = Facts::new(Timestamp::UNIX_EPOCH);
+        write(&path, &facts).unwrap();
+        assert_eq!(read(&path).unwrap(), facts);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_or_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let nowhere = folder.path().join("none/facts.json");
+        let failure = write(&nowhere, &Facts::default()).unwrap_err();
+        assert!(failure.message.starts_with("cannot write facts to ") && failure.message.contains("none"));
+        let failure = read(&nowhere).unwrap_err();
+        assert!(failure.message.starts_with("cannot read facts from "), "{failure}");
+        let foreign = folder.path().join("pod.json");
+        fs::write(&foreign, r#"{"apiVersion": "v1", "kind": "Pod"}"#).unwrap();
+        let failure = read(&foreign).unwrap_err();
+        assert!(failure.message.ends_with("is no file of facts: field kind is \"Pod\", wanted \"Facts\""), "{failure}");
+        assert!(write(folder.path(), &Facts::default()).is_err(), "a folder is no file");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
