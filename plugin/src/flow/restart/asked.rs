@@ -134,7 +134,7 @@ async fn prove(run: &Run) -> Result<(), Failure> {
     let begun = Instant::now();
     run.tell(Event::StepStarted { step });
     run.enter("check");
-    let (_, report) = judge::judge(run.cluster(), Phase::Health, run.namespace(), None, false).await?;
+    let (_, report) = judge::judge(run.cluster(), Phase::Health, run.namespace(), None, false, run.reporter()).await?;
     report::findings(run.reporter(), &report);
     if report.is_clear() {
         let summary = format!("Mizar is healthy: {}", report.summary());
