@@ -42,6 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
             endpoint_waits(facts, 2);
         }),
         case("unfinished-handlers", Fail, "was restarted on the finished network net0", |facts| {
+            restarted(facts, 300);
             endpoint_waits(facts, 2);
             bouncer_waits(facts, 2);
         }),
