@@ -114,7 +114,7 @@ async fn a_deadlock_after_a_restart_of_the_operator_is_found_at_once_and_ended_w
     check(&bed).await.prints(&["was restarted on the finished network net0"]);
     let mark = bed.mark().await.unwrap();
     let plan = Mizar::on(&bed).args("repair --plan").impatient(SCALE).run().await;
-    plan.exits(0).prints(&["deadlock", "keep 3 addresses"]);
+    plan.exits(0).prints(&["deadlock", "addresses, then set Bouncer"]);
     let written = changes(&bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
     assert!(written.is_empty(), "{}", written.summary());
     let operator = || async { names(&bed, &format!("/api/v1/namespaces/{NAMESPACE}/pods")).await };

@@ -10,7 +10,7 @@ use crate::diagnosis::{
     Diagnosis, Displaced, Duplicate, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, diagnose,
     forgotten_placeholders, operator_run,
 };
-use crate::facts::{BouncerFact, Facts, Text};
+use crate::facts::{BouncerFact, EndpointFact, Facts, Text};
 use crate::network::PodOnNetwork;
 use crate::object::ObjectId;
 use crate::restart::{Placeholder, missing};
@@ -327,7 +327,16 @@ fn unlocks(facts: &Facts, found: &Diagnosis) -> Vec<Act> {
     for placeholder in missing(facts, operator_run(facts).map(|run| run.began)) {
         by_net.entry(placeholder.net).or_default().push(placeholder);
     }
-    let renewed = |net: Text| forgotten_placeholders(facts).into_iter().filter(move |held| held.net == net);
+    // None of a locked network can have come to this run of the operator, whatever its status says.
+    let idle: BTreeSet<&str> = found.leaks.iter().map(|leak| leak.object.uid.as_str()).collect();
+    let is_held = |held: &EndpointFact| held.object.holds_for.is_some() && held.object.deleting.is_none();
+    let held: Vec<&EndpointFact> = facts
+        .endpoints
+        .items()
+        .iter()
+        .filter(|held| is_held(held) && !idle.contains(held.object.uid.as_str()))
+        .collect();
+    let renewed = |net: Text| held.iter().filter(move |held| held.net == net);
     let unlock = |deadlock: &crate::diagnosis::Deadlock| Act::Unlock {
         renew: renewed(deadlock.net).map(|held| held.object.id("Endpoint")).collect(),
         net: deadlock.net,
