@@ -94,7 +94,7 @@ fn a_forgotten_subnet_alone_is_no_reason_for_a_restart() {
     let mut facts = a_healthy_cluster();
     operator_restarted(&mut facts);
     let plan = plan_of(&facts);
-    assert!(plan.is_empty(), "{plan:?}");
+    assert_eq!(remedies(&plan), [Remedy::Placeholders], "only the address in use is kept: {plan:?}");
     assert_eq!(plan.notes.len(), 1);
 }
 
@@ -124,7 +124,7 @@ fn a_node_is_not_programmed_by_an_operator_that_cannot_connect_it() {
     let only = Wish { only: [Remedy::CutOffPods].into(), ..Wish::default() };
     let plan = plan(&facts, &moment(), &only);
     assert_eq!(remedies(&plan), [Remedy::CutOffPods], "what was not asked for needs no restart");
-    assert_eq!(plan.left, [Remedy::NodeProgramming]);
+    assert_eq!(plan.left, [Remedy::NodeProgramming, Remedy::Placeholders]);
 }
 
 #[test]
@@ -209,18 +209,14 @@ fn apply(facts: &mut Facts, act: &Act, stamp: i64) {
                 .edit()
                 .retain(|endpoint| !leaks.iter().any(|leak| is_gone(&endpoint.object.uid, &leak.object)));
             facts.subnets.edit().iter_mut().for_each(|subnet| subnet.kind = "Provisioned".into());
+            let held = crate::restart::missing(facts, None);
+            keep(facts, &held, &[], at, stamp);
             unlock(facts, at);
             connect(facts, at);
         }
-        Act::Unlock { hold, .. } => {
-            for held in hold {
-                let mut endpoint = a_pod_endpoint("hold", &held.ip);
-                endpoint.object.name = held.name().as_str().into();
-                endpoint.object.uid = format!("uid-{stamp}-{}", held.ip).as_str().into();
-                (endpoint.kind, endpoint.pod) = ("scaled".into(), Text::default());
-                endpoint.object.holds_for = Some(held.pod);
-                facts.endpoints.edit().push(endpoint);
-            }
+        Act::Hold { hold, renew, .. } => keep(facts, hold, renew, at, stamp),
+        Act::Unlock { hold, renew, .. } => {
+            keep(facts, hold, renew, at, stamp);
             unlock(facts, at);
         }
         Act::Reprogram { droplets, host_endpoints, .. } => {
@@ -243,6 +239,28 @@ fn apply(facts: &mut Facts, act: &Act, stamp: i64) {
             let mut endpoint = a_pod_endpoint(&name, &ip);
             (endpoint.object.created, endpoint.object.provisioned) = (at, at);
             facts.endpoints.edit().push(endpoint);
+        }
+    }
+}
+
+fn keep(
+    facts: &mut Facts,
+    hold: &[crate::restart::Placeholder],
+    renew: &[crate::object::ObjectId],
+    at: Option<jiff::Timestamp>,
+    stamp: i64,
+) {
+    for held in hold {
+        let mut endpoint = a_pod_endpoint("hold", &held.ip);
+        endpoint.object.name = held.name().as_str().into();
+        endpoint.object.uid = format!("uid-{stamp}-{}", held.ip).as_str().into();
+        (endpoint.kind, endpoint.pod) = ("scaled".into(), Text::default());
+        (endpoint.object.holds_for, endpoint.object.provisioned) = (Some(held.pod), at);
+        facts.endpoints.edit().push(endpoint);
+    }
+    for endpoint in facts.endpoints.edit() {
+        if renew.iter().any(|object| endpoint.object.uid.as_str() == object.uid) {
+            endpoint.object.provisioned = at;
         }
     }
 }
