@@ -53,6 +53,8 @@ pub(crate) struct Call {
     pub metadata_only: bool,
     /// A phase of its own for the audit log (lease renewals), otherwise the ledger's.
     pub phase: Option<&'static str>,
+    /// About how many bytes the answer will have, where that is known: its memory is then taken at once.
+    pub expected: usize,
 }
 
 impl Call {
@@ -66,6 +68,7 @@ impl Call {
             idempotent: true,
             metadata_only: false,
             phase: None,
+            expected: 0,
         }
     }
 
@@ -86,6 +89,7 @@ impl Call {
             idempotent: false,
             metadata_only: false,
             phase: None,
+            expected: 0,
         }
     }
 }
@@ -175,7 +179,7 @@ impl Cluster {
         let response = self.client.send(request).await.map_err(|error| self.failure(call, Cause::from_kube(error)))?;
         self.ledger.note_answer();
         let (parts, mut body) = response.into_parts();
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(call.expected);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| self.failure(call, Cause::Lost(error.to_string())))?;
             if let Ok(data) = frame.into_data() {

@@ -19,6 +19,7 @@ pub(crate) mod prepare;
 pub(crate) mod records;
 pub(crate) mod recreate;
 pub(crate) mod releases;
+pub(crate) mod repair;
 pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod status;

@@ -5,6 +5,7 @@
 
 mod budget;
 mod check_output;
+mod checks;
 mod cli;
 mod cluster;
 mod facts;
@@ -17,6 +18,7 @@ mod proxy;
 mod reader_role;
 mod readonly;
 mod refused;
+mod repair;
 mod rerun;
 mod restart;
 mod restart_killed;

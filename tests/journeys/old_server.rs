@@ -25,7 +25,7 @@ const MERGE: &str = "application/merge-patch+json";
 const HASH_KEY: i64 = 5_577_006_791_947_779_411;
 
 /// An API server like that of Arktos, in what matters to whoever writes to it.
-struct OldServer;
+pub(crate) struct OldServer;
 
 impl Manner for OldServer {
     fn receive(&self, request: &mut Parts) -> Verdict {

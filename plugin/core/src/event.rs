@@ -13,6 +13,8 @@ use crate::health::PodTrouble;
 use crate::object::ObjectRef;
 use crate::operation::Outcome;
 use crate::plan::{Counts, Impact, Plan};
+use crate::repair::RepairPlan;
+use crate::restart::RestartPlan;
 use crate::site::Site;
 
 /// The version of the JSON form. Fields may be added to it; a field that goes or changes makes a new version.
@@ -80,6 +82,14 @@ pub enum Event {
         impact: Impact,
         /// The plan, with secrets masked.
         plan: Box<Plan>,
+    },
+    /// It is known what will be repaired.
+    RepairPlanned {
+        /// The plan.
+        plan: Box<RepairPlan>,
+        /// What a restart of the operator touches, if one is planned.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        restart: Option<Box<RestartPlan>>,
     },
     /// An operation that was interrupted goes on.
     Resumed {

@@ -79,20 +79,23 @@ impl Cluster {
     where
         T: Future<Output = Taken>,
     {
-        let mut page = self.page(listing, "").await?;
+        let mut page = self.page(listing, "", 0).await?;
         loop {
+            // Pages of a list are alike.
+            let expected = page.len() + page.len() / 16;
             let Taken { next, read } = take(page).await;
             // Nothing is told of a page that cannot be read; `read` says so.
             let Ok(Some(position)) = next.await else {
                 return self.was_read(listing, read).await;
             };
-            let (following, whole) = tokio::join!(self.page(listing, &position), self.was_read(listing, read));
+            let (following, whole) =
+                tokio::join!(self.page(listing, &position, expected), self.was_read(listing, read));
             whole?;
             page = following?;
         }
     }
 
-    async fn page(&self, listing: &Listing<'_>, position: &str) -> Result<Vec<u8>, ApiFailure> {
+    async fn page(&self, listing: &Listing<'_>, position: &str, expected: usize) -> Result<Vec<u8>, ApiFailure> {
         let mut uri = format!("{}?limit={}", listing.path, listing.page_limit);
         for (key, value) in
             [("labelSelector", listing.labels), ("fieldSelector", listing.fields), ("continue", position)]
@@ -103,6 +106,7 @@ impl Cluster {
         }
         let mut call = Call::get(uri, format!("list {}", listing.noun));
         call.metadata_only = listing.metadata_only;
+        call.expected = expected;
         Ok(self.send_for_bytes(&call).await?.1)
     }
 

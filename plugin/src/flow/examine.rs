@@ -74,7 +74,8 @@ pub(crate) async fn once(
         ..Wanted::default()
     };
     let facts = gather(cluster, wanted, Timestamp::now()).await?.facts;
-    Ok((examine(question, &facts, Timestamp::now())?, facts))
+    // As of then, so that the facts come to the same when they are judged again.
+    Ok((examine(question, &facts, facts.gathered_at)?, facts))
 }
 
 /// Judges what was recorded, as of the time when it was read.

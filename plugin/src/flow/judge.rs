@@ -35,9 +35,14 @@ pub(crate) async fn judge(
     };
     let now = Timestamp::now();
     let Gathered { facts, .. } = gather(cluster, wanted, now).await?;
-    let options = Options { namespace: namespace.to_owned(), take_over_cni, ..Options::at(now) };
+    let options = Options { take_over_cni, ..options(namespace, now) };
     let report = check::evaluate(phase, &facts, &options);
     Ok((facts, report))
+}
+
+/// How things are judged at a moment.
+pub(crate) fn options(namespace: &str, now: Timestamp) -> Options {
+    Options { namespace: namespace.to_owned(), thresholds: settings::thresholds(), ..Options::at(now) }
 }
 
 /// What preflight wants to know of this machine: where kubectl is, and its version.

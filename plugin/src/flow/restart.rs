@@ -5,7 +5,6 @@
 //! a pod that came now could get an address that another one uses.
 
 mod acts;
-mod asked;
 
 use std::time::Duration;
 
@@ -20,8 +19,6 @@ use super::run::Run;
 use super::treat::{stage_begins, stage_ends};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
-
-pub(crate) use asked::{Request, restart_as_asked};
 
 /// Each step is looked at a few times at most; more means that somebody works against us.
 const LOOKS: usize = 40;

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mizar_core::event::{ApplyResult, Event, ReadSoFar, StepResult};
+use mizar_core::repair::Remedy;
 
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
 use super::{Reporter, note};
@@ -115,9 +116,9 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Finished { outcome, elapsed, .. } => {
             format!("{ERROR}✗ {outcome}{ERROR:#} {FAINT}({}){FAINT:#}", clock(*elapsed))
         }
-        Event::ObjectApplied { result: ApplyResult::Unchanged | ApplyResult::Kept, .. } | Event::PlanMade { .. } => {
-            return None;
-        }
+        Event::ObjectApplied { result: ApplyResult::Unchanged | ApplyResult::Kept, .. }
+        | Event::PlanMade { .. }
+        | Event::RepairPlanned { .. } => return None,
         Event::ObjectApplied { object, result, .. } => format!("    {FAINT}{result} {object}{FAINT:#}"),
     })
 }
@@ -155,7 +156,7 @@ pub(super) fn stage_title(stage: &str) -> &str {
         "start-operator" => "the operator starts",
         "rewire" => "the new operator takes the network over",
         "uncordon" => "new pods on the nodes again",
-        other => other,
+        other => other.parse::<Remedy>().map_or(other, |remedy| remedy.title()),
     }
 }
 

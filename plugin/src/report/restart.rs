@@ -1,9 +1,8 @@
-//! The plan of a restart of the operator, for people and as JSON.
+//! The plan of a restart of the operator, for people.
 
 use std::fmt::Write as _;
 
 use mizar_core::restart::RestartPlan;
-use serde_json::{Value, json};
 
 use super::style::{GOOD, STRONG, WARN};
 
@@ -48,11 +47,6 @@ pub(crate) fn text(plan: &RestartPlan) -> String {
          its grace period"
     );
     text
-}
-
-/// The plan as one line of JSON.
-pub(crate) fn json(plan: &RestartPlan) -> Value {
-    json!({"schema": mizar_core::event::SCHEMA, "type": "restartPlanned", "plan": plan})
 }
 
 fn some_of(names: &[String]) -> String {

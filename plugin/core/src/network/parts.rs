@@ -173,8 +173,10 @@ fn count(progress: &mut Progress, kind: &str, owner: &str, wanted: Option<u32>, 
     for object in objects {
         progress.expect(format!("{kind} {}", object.name), pending(object));
     }
-    for _ in objects.len()..wanted {
+    // Told once, however many are missing: somebody may have asked for billions.
+    if let Some(missing) = wanted.checked_sub(objects.len()).filter(|missing| *missing > 0) {
         progress.expect(owner.to_owned(), Some(format!("has {} of {wanted} {kind}s", objects.len())));
+        progress.state.total += missing - 1;
     }
 }
 
