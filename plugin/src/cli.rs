@@ -56,6 +56,7 @@ pub(crate) enum Command {
     Explain(commands::explain::ExplainArgs),
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
+    Repair(commands::repair::RepairArgs),
     Render(commands::render::RenderArgs),
     Values(commands::values::ValuesCommand),
 }

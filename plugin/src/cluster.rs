@@ -16,7 +16,6 @@ pub(crate) mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
@@ -54,6 +53,8 @@ pub(crate) struct Call {
     pub metadata_only: bool,
     /// A phase of its own for the audit log (lease renewals), otherwise the ledger's.
     pub phase: Option<&'static str>,
+    /// About how many bytes the answer will have, where that is known: its memory is then taken at once.
+    pub expected: usize,
 }
 
 impl Call {
@@ -67,6 +68,7 @@ impl Call {
             idempotent: true,
             metadata_only: false,
             phase: None,
+            expected: 0,
         }
     }
 
@@ -87,6 +89,7 @@ impl Call {
             idempotent: false,
             metadata_only: false,
             phase: None,
+            expected: 0,
         }
     }
 }
@@ -125,6 +128,13 @@ impl Cluster {
 
     /// As [`Cluster::send`], with the status code: 201 says that the request made the object.
     pub(crate) async fn send_for_status(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
+        let (status, bytes) = self.send_for_bytes(call).await?;
+        let value = serde_json::from_slice(&bytes).map_err(|_| self.failure(call, Cause::not_json(status, &bytes)))?;
+        Ok((status, value))
+    }
+
+    /// As [`Cluster::send_for_status`], with the answer as it came.
+    pub(crate) async fn send_for_bytes(&self, call: &Call) -> Result<(u16, Vec<u8>), ApiFailure> {
         let begun = tokio::time::Instant::now();
         let mut attempt = 0;
         loop {
@@ -144,7 +154,7 @@ impl Cluster {
         }
     }
 
-    async fn send_once(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
+    async fn send_once(&self, call: &Call) -> Result<(u16, Vec<u8>), ApiFailure> {
         // A server that never answered is not waited for as long as one that is only slow at times.
         let first = !self.ledger.was_answered();
         let limit = if first { self.timing.request.min(self.timing.first_answer) } else { self.timing.request };
@@ -154,7 +164,7 @@ impl Cluster {
         }
     }
 
-    async fn exchange(&self, call: &Call) -> Result<(u16, Value), ApiFailure> {
+    async fn exchange(&self, call: &Call) -> Result<(u16, Vec<u8>), ApiFailure> {
         let mut request = Request::builder().method(call.method.clone()).uri(&call.uri);
         let accept = if call.metadata_only { METADATA_LIST } else { "application/json" };
         request = request.header(header::ACCEPT, accept);
@@ -168,14 +178,17 @@ impl Cluster {
         let request = request.body(body).map_err(|error| self.failure(call, Cause::Broken(error.to_string())))?;
         let response = self.client.send(request).await.map_err(|error| self.failure(call, Cause::from_kube(error)))?;
         self.ledger.note_answer();
-        let (parts, body) = response.into_parts();
-        let bytes: Bytes =
-            body.collect().await.map_err(|error| self.failure(call, Cause::Lost(error.to_string())))?.to_bytes();
+        let (parts, mut body) = response.into_parts();
+        let mut bytes = Vec::with_capacity(call.expected);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.failure(call, Cause::Lost(error.to_string())))?;
+            if let Ok(data) = frame.into_data() {
+                bytes.extend_from_slice(&data);
+            }
+        }
         let status = parts.status.as_u16();
         if (200..300).contains(&status) {
-            let value =
-                serde_json::from_slice(&bytes).map_err(|_| self.failure(call, Cause::not_json(status, &bytes)))?;
-            return Ok((status, value));
+            return Ok((status, bytes));
         }
         let retry_after = parts
             .headers

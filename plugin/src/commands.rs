@@ -5,6 +5,7 @@ pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod install;
 pub(crate) mod render;
+pub(crate) mod repair;
 pub(crate) mod status;
 pub(crate) mod values;
 
@@ -20,6 +21,7 @@ impl Command {
             Self::Status(args) => args.output(),
             Self::Env(args) => args.output(),
             Self::Explain(_) | Self::Render(_) | Self::Values(_) => Output::Text,
+            Self::Repair(args) => args.output(),
         }
     }
 }

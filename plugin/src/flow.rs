@@ -4,6 +4,7 @@
 //! reporter. It never prints and never knows flags.
 
 pub(crate) mod apply;
+pub(crate) mod cordon;
 pub(crate) mod deploy;
 pub(crate) mod examine;
 pub(crate) mod facts_file;
@@ -18,7 +19,10 @@ pub(crate) mod prepare;
 pub(crate) mod records;
 pub(crate) mod recreate;
 pub(crate) mod releases;
+pub(crate) mod repair;
+pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod treat;
 pub(crate) mod wait;
 pub(crate) mod workloads;

@@ -66,6 +66,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Explain(args) => commands::explain::run(&args),
         Command::Status(args) => commands::status::run(&context, args).await,
         Command::Env(args) => commands::env::run(&context, args).await,
+        Command::Repair(args) => commands::repair::run(&context, args).await,
         Command::Render(args) => commands::render::run(&context, &args),
         Command::Values(args) => commands::values::run(&context, &args),
     }

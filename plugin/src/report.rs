@@ -11,6 +11,8 @@ pub(crate) mod live;
 pub(crate) mod panic;
 pub(crate) mod plan;
 pub(crate) mod prompt;
+pub(crate) mod repair;
+pub(crate) mod restart;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;

@@ -1,5 +1,6 @@
 //! The one list of environment variables that the program reads (kubectl's own apart: KUBECONFIG, NO_COLOR, TERM).
 
+use mizar_core::check::Thresholds;
 use mizar_core::timing::Timing;
 use tracing_subscriber::EnvFilter;
 
@@ -11,11 +12,17 @@ pub(crate) const KUBECTL_PATH: &str = "KUBECTL_PATH";
 
 /// The durations of this run.
 pub(crate) fn timing() -> Timing {
-    let scale = std::env::var(TIME_SCALE).ok().and_then(|text| text.parse::<f64>().ok());
-    match scale {
-        Some(factor) if factor.is_finite() && factor > 0.0 => Timing::default().scaled(factor),
-        _ => Timing::default(),
-    }
+    time_scale().map_or_else(Timing::default, |factor| Timing::default().scaled(factor))
+}
+
+/// The ages from which on a check finds something worth a word.
+pub(crate) fn thresholds() -> Thresholds {
+    time_scale().map_or_else(Thresholds::default, |factor| Thresholds::default().scaled(factor))
+}
+
+fn time_scale() -> Option<f64> {
+    let factor = std::env::var(TIME_SCALE).ok()?.parse::<f64>().ok()?;
+    (factor.is_finite() && factor > 0.0).then_some(factor)
 }
 
 /// Starts the log on stderr: silent at level 0; requests from 6 on, as kubectl's levels go. No level shows headers or bodies, so no

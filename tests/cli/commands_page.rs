@@ -69,7 +69,7 @@ fn the_page_of_the_commands_is_what_help_says() {
 #[test]
 fn every_command_is_on_the_page_and_options_of_all_commands_stand_there_once() {
     let page = page(&Place::empty());
-    for command in ["install", "check", "explain", "render", "values"] {
+    for command in ["install", "check", "status", "env", "explain", "render", "values"] {
         assert!(page.contains(&format!("\n## kubectl mizar {command}\n")), "{command}");
     }
     assert_eq!(page.matches("--kubeconfig <FILE>").count(), 1);

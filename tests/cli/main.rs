@@ -10,6 +10,7 @@ mod checks_page;
 mod commands_page;
 mod connection;
 mod exit_codes;
+mod facts;
 mod pages;
 mod plain_output;
 mod program;

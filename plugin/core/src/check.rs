@@ -43,7 +43,9 @@ pub use reference::reference_markdown;
 pub use selection::{Filters, Selection, SelectionError, categories, lookup, node_of, word};
 pub use verdict::{Evidence, Status, Verdict};
 
+use crate::diagnosis::Moment;
 use crate::facts::{Facts, Gap, Source};
+use crate::repair::remedy_of_check;
 
 /// What a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -139,6 +141,10 @@ impl Check {
                 Status::Unknown => Some(verdict.hint.unwrap_or_else(|| UNDECIDED.to_owned())),
                 Status::Warn | Status::Fail => Some(verdict.hint.unwrap_or_else(|| self.hint.to_owned())),
             },
+            remedy: match verdict.status {
+                Status::Warn | Status::Fail => remedy_of_check(self.id).map(|remedy| remedy.id().to_owned()),
+                Status::Pass | Status::Skipped | Status::Unknown => None,
+            },
             doc: self.doc(),
             evidence: verdict.evidence,
         }
@@ -181,6 +187,17 @@ impl Options {
         Self { now, take_over_cni: false, namespace: "mizar-system".to_owned(), thresholds: Thresholds::default() }
     }
 
+    /// Returns what a diagnosis needs of them.
+    #[must_use]
+    pub const fn moment(&self) -> Moment {
+        Moment {
+            now: self.now,
+            settling: self.thresholds.settling,
+            unfinished: self.thresholds.unfinished_handler,
+            slow: self.thresholds.stuck_warning,
+        }
+    }
+
     /// Whether something happened less than this ago; what has no time did not.
     fn is_recent(&self, at: Option<Timestamp>) -> bool {
         at.is_some_and(|at| self.now.duration_since(at) < self.thresholds.recent)
@@ -211,6 +228,24 @@ pub struct Thresholds {
     pub recent: SignedDuration,
     /// What is being deleted for this long is held by something.
     pub deletion: SignedDuration,
+}
+
+impl Thresholds {
+    /// Returns the same ages, shorter (below 1) or longer (above 1). Counts stay as they are.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        let scale = |age: SignedDuration| SignedDuration::try_from_secs_f64(age.as_secs_f64() * factor).unwrap_or(age);
+        Self {
+            stuck_warning: scale(self.stuck_warning),
+            stuck_failure: scale(self.stuck_failure),
+            unfinished_handler: scale(self.unfinished_handler),
+            settling: scale(self.settling),
+            starting: scale(self.starting),
+            recent: scale(self.recent),
+            deletion: scale(self.deletion),
+            daemon_restarts: self.daemon_restarts,
+        }
+    }
 }
 
 impl Default for Thresholds {
@@ -246,6 +281,9 @@ pub struct CheckResult {
     pub message: String,
     /// What to type next; nothing when there is nothing to do.
     pub hint: Option<String>,
+    /// The remedy of `kubectl mizar repair` that may heal it; nothing where there is nothing to heal, or no remedy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remedy: Option<String>,
     /// Where it is described.
     pub doc: String,
     /// What was seen.

@@ -13,6 +13,8 @@ use crate::health::PodTrouble;
 use crate::object::ObjectRef;
 use crate::operation::Outcome;
 use crate::plan::{Counts, Impact, Plan};
+use crate::repair::RepairPlan;
+use crate::restart::RestartPlan;
 use crate::site::Site;
 
 /// The version of the JSON form. Fields may be added to it; a field that goes or changes makes a new version.
@@ -62,6 +64,14 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
+    /// Reading the cluster takes longer and goes on.
+    ReadingProgressed {
+        /// How many objects of each kind have been read, most first.
+        read: Vec<ReadSoFar>,
+        /// Since it began.
+        #[serde(rename = "elapsedSeconds", serialize_with = "seconds")]
+        elapsed: Duration,
+    },
     /// It is known what will be done.
     PlanMade {
         /// The number of the plan.
@@ -72,6 +82,14 @@ pub enum Event {
         impact: Impact,
         /// The plan, with secrets masked.
         plan: Box<Plan>,
+    },
+    /// It is known what will be repaired.
+    RepairPlanned {
+        /// The plan.
+        plan: Box<RepairPlan>,
+        /// What a restart of the operator touches, if one is planned.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        restart: Option<Box<RestartPlan>>,
     },
     /// An operation that was interrupted goes on.
     Resumed {
@@ -178,6 +196,16 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
+}
+
+/// How many objects of a kind have been read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadSoFar {
+    /// What they are, `pods`.
+    pub what: String,
+    /// How many.
+    pub count: usize,
 }
 
 /// A cluster that a command works on.

@@ -6,10 +6,12 @@ mod access;
 mod arktos;
 mod cluster;
 mod mizar;
+mod page;
 mod placement;
 mod plan;
 mod reading;
 mod source;
+mod unread;
 mod workload;
 
 #[cfg(test)]
@@ -31,10 +33,12 @@ pub use mizar::{
     BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, HOLD_LABEL, MizarObject, Retry, SubnetFact,
     VpcFact,
 };
+pub use page::{PageVisitor, read_page};
 pub use placement::{Placement, Requirement, Taint, Term, Toleration};
 pub use plan::{Plan, PriorityUse};
 pub use reading::FINALIZERS;
 pub use source::{CLUSTER_RULES_NAMESPACE, Request, Source};
+pub use unread::Unread;
 /// A text that is kept once however often it occurs, for the names and addresses that tens of thousands of objects share;
 /// it reads like a `&str` and costs a pointer.
 pub use ustr::Ustr as Text;
@@ -185,6 +189,11 @@ impl Facts {
             _ if source.is_list() => {}
             _ => slot.absorb(page),
         }
+    }
+
+    /// Notes that a source was asked and answered; what it holds comes item by item.
+    pub fn begin(&mut self, source: Source) {
+        self.slot_mut(source).begin();
     }
 
     /// Takes one object of a source, from a list or a watch.

@@ -2,6 +2,7 @@
 pub mod address;
 pub mod chart;
 pub mod check;
+pub mod diagnosis;
 pub mod environment;
 pub mod event;
 pub mod facts;
@@ -14,6 +15,8 @@ pub mod object;
 pub mod operation;
 pub mod plan;
 pub mod release;
+pub mod repair;
+pub mod restart;
 pub mod site;
 pub mod status;
 pub mod template;

@@ -7,6 +7,7 @@ mod pods;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -172,10 +173,26 @@ impl<'a> Network<'a> {
     pub fn converge(&self) -> Vec<PartState> {
         Part::ALL.iter().map(|part| self.part(*part)).collect()
     }
+}
 
-    /// Returns the Droplet of a node: the one whose `main_ip` is an InternalIP of it.
-    pub fn droplets_of(&self, node: &'a NodeFact) -> impl Iterator<Item = &'a DropletFact> {
-        self.droplets.iter().filter(|droplet| node.has_address(&droplet.main_ip))
+/// The Droplets by their `main_ip`: thousands of nodes look theirs up.
+#[derive(Debug)]
+pub struct DropletsByAddress<'a>(HashMap<&'a str, Vec<&'a DropletFact>>);
+
+impl<'a> DropletsByAddress<'a> {
+    /// Sorts them.
+    #[must_use]
+    pub fn new(droplets: &'a [DropletFact]) -> Self {
+        let mut by_address: HashMap<&str, Vec<&DropletFact>> = HashMap::new();
+        for droplet in droplets {
+            by_address.entry(droplet.main_ip.as_str()).or_default().push(droplet);
+        }
+        Self(by_address)
+    }
+
+    /// Returns the Droplets of a node, of which there should be one: those whose `main_ip` is an InternalIP of it.
+    pub fn of_node(&self, node: &NodeFact) -> impl Iterator<Item = &'a DropletFact> {
+        node.internal_ips.iter().filter_map(|address| self.0.get(address.as_str())).flatten().copied()
     }
 }
 

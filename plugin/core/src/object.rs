@@ -207,6 +207,21 @@ impl fmt::Display for ObjectRef {
     }
 }
 
+/// One single object: not whatever has its name later.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectId {
+    /// Where it is found.
+    pub object: ObjectRef,
+    /// What tells it from a successor of its name.
+    pub uid: String,
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.object.fmt(formatter)
+    }
+}
+
 fn describe(value: &Value) -> String {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
     match (text("/kind"), text("/metadata/name")) {

@@ -22,8 +22,16 @@ use crate::object::ObjectRef;
 pub use claim::{Claim, Holder, HolderState, Observation, claim};
 pub use storage::{OperationError, SECRET_NAME, StoredOperation};
 
-/// The version of the format. It goes up when a field gains a meaning that an older program would get wrong.
-pub const FORMAT: u32 = 1;
+/// The newest version of the format. It goes up when a field gains a meaning that an older program would get wrong.
+///
+/// 1: an install. 2: a repair, with the record that it found; an older program would take it for an install to go on with.
+pub const FORMAT: u32 = 2;
+
+/// What a plain record is written in, so that an older program can go on with it.
+const PLAIN: u32 = 1;
+
+/// The command of a repair, in its record.
+pub const REPAIR: &str = "repair";
 
 /// One change to a cluster, from its intent to its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +65,13 @@ pub struct Operation {
     /// How it ended, if it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<OutcomeRecord>,
+    /// A restart of the operator that has begun and must be finished before anything else: the operator may be stopped, and
+    /// nodes cordoned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<RestartRecord>,
+    /// What a repair found here and puts back at its end: an install needs it to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Box<Self>>,
 }
 
 /// What an operation is meant to reach: enough to see whether another command means the same.
@@ -85,6 +100,18 @@ pub struct ValueLayer {
     pub origin: String,
     /// The values.
     pub values: Value,
+}
+
+/// A restart of the operator under way. How far it is, the cluster tells; what cannot be seen there is kept here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartRecord {
+    /// Whether every address in use is held: an operator that runs before that has to go.
+    #[serde(default)]
+    pub prepared: bool,
+    /// The run of the operator that has taken over the whole network, when one has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wired: Option<String>,
 }
 
 /// One part of an operation: a stage of the plan, or a wait.
@@ -211,7 +238,7 @@ impl Operation {
     #[must_use]
     pub fn begin(new: NewOperation, holder: Holder, now: Timestamp) -> Self {
         Self {
-            format: FORMAT,
+            format: PLAIN,
             id: new.id,
             command: new.command,
             version: new.version,
@@ -224,7 +251,46 @@ impl Operation {
             started_at: now,
             renewed_at: now,
             outcome: None,
+            restart: None,
+            previous: None,
         }
+    }
+
+    /// Begins a repair, which keeps the record that it found until it has ended.
+    #[must_use]
+    pub fn begin_repair(new: NewOperation, found: Option<Self>, holder: Holder, now: Timestamp) -> Self {
+        let previous = found.and_then(|found| if found.is_repair() { found.put_back(now) } else { Some(found) });
+        Self { format: FORMAT, previous: previous.map(Box::new), ..Self::begin(new, holder, now) }
+    }
+
+    /// Notes how it ended and returns what is to be recorded: a repair gives way to the record that it found, unless a
+    /// restart of the operator is half done.
+    #[must_use]
+    pub fn ended(mut self, outcome: Outcome, message: &str, now: Timestamp) -> Self {
+        if let (true, None, Some(_)) = (self.is_repair(), &self.restart, &self.previous)
+            && let Some(previous) = self.clone().put_back(now)
+        {
+            return previous;
+        }
+        self.finish(outcome, message, now);
+        self
+    }
+
+    /// Whether it repairs what is installed, and installs nothing.
+    #[must_use]
+    pub fn is_repair(&self) -> bool {
+        self.command == REPAIR
+    }
+
+    /// Returns what a repair found, as it is recorded again at its end. Whoever had it is gone, or nobody could have begun
+    /// a repair: who goes on with it has nobody to wait for.
+    #[must_use]
+    pub fn put_back(self, now: Timestamp) -> Option<Self> {
+        let mut previous = *self.previous?;
+        if previous.outcome.is_none() {
+            previous.finish(Outcome::Interrupted, "its process was gone when a repair began", now);
+        }
+        Some(previous)
     }
 
     /// Whether somebody is at work on it, as far as the record tells.
@@ -418,6 +484,55 @@ mod tests {
         let other = Intent { intent_digest: "sha256:b".into(), ..Intent::default() };
         let it = it.resumed_by(holder(2), other, vec!["access".into()], at(9));
         assert_eq!(it.stages[0].state, StageState::Pending);
+    }
+
+    fn a_repair(found: Option<Operation>) -> Operation {
+        let new = NewOperation {
+            id: "op-2".into(),
+            command: REPAIR.into(),
+            version: "0.1.0".into(),
+            namespace: "mizar-system".into(),
+            intent: Intent::default(),
+            stages: vec!["cordon".into()],
+        };
+        Operation::begin_repair(new, found, holder(2), at(20))
+    }
+
+    #[test]
+    fn a_repair_gives_back_the_install_that_it_found() {
+        let mut done = operation();
+        done.finish(Outcome::Done, "", at(9));
+        assert_eq!(a_repair(Some(done.clone())).put_back(at(30)), Some(done));
+        let unfinished = a_repair(Some(operation())).put_back(at(30)).unwrap();
+        assert_eq!(unfinished.outcome.as_ref().unwrap().outcome, Outcome::Interrupted);
+        assert_eq!((unfinished.intent, unfinished.stages), (operation().intent, operation().stages));
+        assert_eq!(a_repair(None).put_back(at(30)), None);
+    }
+
+    #[test]
+    fn a_repair_that_ends_leaves_no_trace_unless_a_restart_is_half_done() {
+        let mut done = operation();
+        done.finish(Outcome::Done, "", at(9));
+        let mut it = a_repair(Some(done.clone()));
+        assert_eq!(it.clone().ended(Outcome::Failed, "too bad", at(30)), done);
+        it.restart = Some(RestartRecord::default());
+        let half_done = it.ended(Outcome::Failed, "too bad", at(30));
+        assert_eq!((half_done.is_repair(), half_done.outcome.unwrap().outcome), (true, Outcome::Failed));
+        assert_eq!(half_done.previous, Some(Box::new(done)));
+        assert!(a_repair(None).ended(Outcome::Done, "", at(30)).outcome.unwrap().outcome.is_success());
+    }
+
+    #[test]
+    fn a_repair_after_a_repair_keeps_the_install_and_nothing_else() {
+        let mut done = operation();
+        done.finish(Outcome::Done, "", at(9));
+        let again = a_repair(Some(a_repair(Some(done.clone()))));
+        assert_eq!(again.previous, Some(Box::new(done)));
+    }
+
+    #[test]
+    fn only_a_repair_is_written_in_the_new_format() {
+        assert_eq!((operation().format, a_repair(None).format), (1, FORMAT));
     }
 
     #[test]

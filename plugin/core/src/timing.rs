@@ -24,6 +24,8 @@ pub struct Timing {
     pub progress: Duration,
     /// After a change that a watch tells, before it is judged: changes come in bursts.
     pub burst: Duration,
+    /// Before a reading that takes longer is told about, and between two such lines.
+    pub show_reading: Duration,
     /// Without any progress before a wait ends.
     pub stall: Duration,
     /// For all daemons to be ready at a first install, when packages and images come over the network.
@@ -36,6 +38,9 @@ pub struct Timing {
     pub operator_rounds: Duration,
     /// The same on a cluster of about two hundred nodes.
     pub operator_rounds_large: Duration,
+    /// How long an operator that has just started needs before a Bouncer may be set back to Init: what it finds so too
+    /// early, it gives up for good. It was seen to take 5 s.
+    pub operator_settle: Duration,
     /// How long a thing must stay healthy before it counts.
     pub settle: Duration,
     /// How long the claim of a running command holds without renewal.
@@ -64,12 +69,14 @@ impl Default for Timing {
             look: Duration::from_secs(10),
             progress: Duration::from_secs(5),
             burst: Duration::from_millis(500),
+            show_reading: Duration::from_secs(2),
             stall: Duration::from_secs(5 * 60),
             daemon_timeout: Duration::from_secs(30 * 60),
             part_timeout: Duration::from_secs(5 * 60),
             operator_round: Duration::from_secs(15),
             operator_rounds: Duration::from_secs(60),
             operator_rounds_large: Duration::from_secs(90),
+            operator_settle: Duration::from_secs(7),
             settle: Duration::from_secs(5),
             lease_ttl: Duration::from_secs(15),
             lease_renew: Duration::from_secs(5),
@@ -95,12 +102,14 @@ impl Timing {
             look: scale(self.look),
             progress: scale(self.progress),
             burst: scale(self.burst),
+            show_reading: scale(self.show_reading),
             stall: scale(self.stall),
             daemon_timeout: scale(self.daemon_timeout),
             part_timeout: scale(self.part_timeout),
             operator_round: scale(self.operator_round),
             operator_rounds: scale(self.operator_rounds),
             operator_rounds_large: scale(self.operator_rounds_large),
+            operator_settle: scale(self.operator_settle),
             settle: scale(self.settle),
             lease_ttl: scale(self.lease_ttl),
             lease_renew: scale(self.lease_renew),

@@ -1,10 +1,12 @@
 //! Reading objects: single ones, and collections page by page.
 
+use mizar_core::facts::{PageVisitor, read_page};
 use mizar_core::object::ObjectRef;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::path::{object, query_value};
-use super::{ApiFailure, Call, Cluster};
+use super::{ApiFailure, Call, Cause, Cluster};
 
 /// A collection to list, page by page.
 #[derive(Debug, Clone)]
@@ -21,6 +23,14 @@ pub(crate) struct Listing<'a> {
     pub page_limit: u32,
     /// Says that names, labels and annotations are enough.
     pub metadata_only: bool,
+}
+
+/// What becomes of a page that was handed over.
+pub(crate) struct Taken {
+    /// Where the next page begins, nothing on the last one; told as soon as it is known.
+    pub next: oneshot::Receiver<Option<String>>,
+    /// Whether all of it could be read; the bytes if not.
+    pub read: oneshot::Receiver<Result<(), Vec<u8>>>,
 }
 
 impl Cluster {
@@ -42,36 +52,101 @@ impl Cluster {
         }
     }
 
-    /// Hands a collection to `each`, page by page, so that no more than one page is in memory.
+    /// Hands a collection to `each`, object by object, so that no more than one page is in memory.
     ///
     /// Fails with `NotFound` if the kind is not served.
-    pub(crate) async fn pages(&self, listing: &Listing<'_>, mut each: impl FnMut(&Value)) -> Result<(), ApiFailure> {
-        let mut position = String::new();
+    pub(crate) async fn items(&self, listing: &Listing<'_>, each: impl FnMut(Value)) -> Result<(), ApiFailure> {
+        let mut each = Each { each, position: None };
+        self.raw_pages(listing, |bytes| {
+            let ((next, position), (read, outcome)) = (oneshot::channel(), oneshot::channel());
+            let whole = read_page(&bytes, &[], &mut each);
+            // Both are listened to: they are returned.
+            let _told = (next.send(each.position.take()), read.send(whole.map_err(|_| bytes)));
+            std::future::ready(Taken { next: position, read: outcome })
+        })
+        .await
+    }
+
+    /// Hands a collection to `take`, page by page, as the bytes that came. As soon as a page has told where the next one
+    /// begins, that is asked for: it travels while the first is read.
+    ///
+    /// Fails with `NotFound` if the kind is not served.
+    pub(crate) async fn raw_pages<T>(
+        &self,
+        listing: &Listing<'_>,
+        mut take: impl FnMut(Vec<u8>) -> T,
+    ) -> Result<(), ApiFailure>
+    where
+        T: Future<Output = Taken>,
+    {
+        let mut page = self.page(listing, "", 0).await?;
         loop {
-            let mut uri = format!("{}?limit={}", listing.path, listing.page_limit);
-            for (key, value) in
-                [("labelSelector", listing.labels), ("fieldSelector", listing.fields), ("continue", &position)]
-            {
-                if !value.is_empty() {
-                    uri.extend(["&", key, "=", &query_value(value)]);
-                }
+            // Pages of a list are alike.
+            let expected = page.len() + page.len() / 16;
+            let Taken { next, read } = take(page).await;
+            // Nothing is told of a page that cannot be read; `read` says so.
+            let Ok(Some(position)) = next.await else {
+                return self.was_read(listing, read).await;
+            };
+            let (following, whole) =
+                tokio::join!(self.page(listing, &position, expected), self.was_read(listing, read));
+            whole?;
+            page = following?;
+        }
+    }
+
+    async fn page(&self, listing: &Listing<'_>, position: &str, expected: usize) -> Result<Vec<u8>, ApiFailure> {
+        let mut uri = format!("{}?limit={}", listing.path, listing.page_limit);
+        for (key, value) in
+            [("labelSelector", listing.labels), ("fieldSelector", listing.fields), ("continue", position)]
+        {
+            if !value.is_empty() {
+                uri.extend(["&", key, "=", &query_value(value)]);
             }
-            let mut call = Call::get(uri, format!("list {}", listing.noun));
-            call.metadata_only = listing.metadata_only;
-            let page = self.send(&call).await?;
-            each(&page);
-            match page["metadata"]["continue"].as_str() {
-                Some(next) if !next.is_empty() => next.clone_into(&mut position),
-                _ => return Ok(()),
+        }
+        let mut call = Call::get(uri, format!("list {}", listing.noun));
+        call.metadata_only = listing.metadata_only;
+        call.expected = expected;
+        Ok(self.send_for_bytes(&call).await?.1)
+    }
+
+    async fn was_read(
+        &self,
+        listing: &Listing<'_>,
+        read: oneshot::Receiver<Result<(), Vec<u8>>>,
+    ) -> Result<(), ApiFailure> {
+        let what = format!("list {}", listing.noun);
+        match read.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(bytes)) => {
+                Err(ApiFailure { what, server: self.server().to_owned(), cause: Cause::not_json(200, &bytes) })
             }
+            Err(_) => Err(self.broken(&what, "nobody read the answer")),
         }
     }
 
     pub(super) fn unknown_kind(&self, what: &str) -> ApiFailure {
-        ApiFailure {
-            what: what.to_owned(),
-            server: self.server().to_owned(),
-            cause: super::Cause::Broken("this kind of object is not in our table".to_owned()),
-        }
+        self.broken(what, "this kind of object is not in our table")
+    }
+
+    /// A failure of ours.
+    pub(crate) fn broken(&self, what: &str, reason: &str) -> ApiFailure {
+        ApiFailure { what: what.to_owned(), server: self.server().to_owned(), cause: Cause::Broken(reason.to_owned()) }
+    }
+}
+
+/// Hands the items of a page on and remembers where the next one begins.
+struct Each<F> {
+    each: F,
+    position: Option<String>,
+}
+
+impl<F: FnMut(Value)> PageVisitor for Each<F> {
+    fn next(&mut self, position: Option<String>) {
+        self.position = position;
+    }
+
+    fn item(&mut self, item: Value) {
+        (self.each)(item);
     }
 }

@@ -200,7 +200,8 @@ async fn ask(
     let (waited, facts) = if args.wait {
         wait(context, cluster, question, args.timeout, enough).await?
     } else {
-        let (examined, facts) = examine::once(cluster, question).await?;
+        let (examined, facts) =
+            examine::once(cluster, question, &*report::reporter(Output::Text, context.verbosity)).await?;
         (Waited::Enough(examined), facts)
     };
     for message in cluster.ledger().take_messages() {

@@ -135,6 +135,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         timeout: args.timeout,
         output,
     };
-    install(cluster, report::reporter(output, context.verbosity), request).await?;
+    // On the heap: the whole of an install is too large for a stack.
+    Box::pin(install(cluster, report::reporter(output, context.verbosity), request)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -96,6 +96,9 @@ async fn follow(cluster: crate::cluster::Cluster, question: Question, format: Fo
         let now = (watching.status(), watching.trouble());
         if shown.as_ref() != Some(&now) {
             show(&now, shown.as_ref(), format, other_screen.as_mut())?;
+            if shown.is_some() {
+                watching.doubt_the_rest();
+            }
             shown = Some(now);
         }
         watching.changed().await?;

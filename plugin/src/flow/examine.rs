@@ -14,6 +14,7 @@ use super::judge;
 use super::records::DEFAULT_NAMESPACE;
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
+use crate::report::Reporter;
 
 /// What is asked.
 pub(crate) struct Question {
@@ -56,7 +57,11 @@ pub(crate) enum Waited {
 }
 
 /// Reads and judges once; returns what was read, too.
-pub(crate) async fn once(cluster: &Cluster, question: &Question) -> Result<(Examined, Facts), Failure> {
+pub(crate) async fn once(
+    cluster: &Cluster,
+    question: &Question,
+    reporter: &dyn Reporter,
+) -> Result<(Examined, Facts), Failure> {
     let Fixed { namespaces, plan, client, .. } = fixed(question).await;
     let sources = question.selection.sources();
     let wanted = Wanted {
@@ -65,6 +70,7 @@ pub(crate) async fn once(cluster: &Cluster, question: &Question) -> Result<(Exam
         plan,
         client,
         release_namespace: question.namespace.as_deref(),
+        reporter: Some(reporter),
         ..Wanted::default()
     };
     let facts = gather(cluster, wanted, Timestamp::now()).await?.facts;

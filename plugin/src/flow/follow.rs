@@ -1,5 +1,7 @@
 //! Facts that stay up to date: one list and one watch for each kind, and what is no list read again now and then.
 
+use std::collections::BTreeSet;
+
 use futures::future::select_all;
 use jiff::Timestamp;
 use mizar_core::facts::{ClientFact, Facts, Gap, Plan, Request, Source};
@@ -34,6 +36,8 @@ pub(crate) struct Followed {
     fixed: Fixed,
     fixed_read: Instant,
     watches: Vec<(Source, Watched)>,
+    /// What changed and is not taken in yet.
+    changed: BTreeSet<Source>,
 }
 
 impl Followed {
@@ -44,7 +48,7 @@ impl Followed {
         let unwatched = sources.iter().copied().filter(|source| !is_watched(source)).collect();
         let fixed = Fixed { sources: unwatched, ..rest };
         let facts = read(cluster, &fixed).await?;
-        Ok(Self { facts, fixed, fixed_read: Instant::now(), watches })
+        Ok(Self { facts, fixed, fixed_read: Instant::now(), watches, changed: BTreeSet::new() })
     }
 
     /// Ends to follow.
@@ -84,22 +88,21 @@ impl Followed {
     }
 
     /// Waits for a change and takes it in, with all that follow within `burst`. Fails when the server lists a kind but
-    /// refuses to have it watched: then a wait would never hear of anything.
+    /// refuses to have it watched: then a wait would never hear of anything. Cancel-safe: what changed is remembered.
     pub(crate) async fn changed(&mut self, burst: Duration) -> Result<(), Failure> {
-        let first = next(&mut self.watches).await;
-        let mut changed = vec![first];
+        if self.changed.is_empty() {
+            let first = next(&mut self.watches).await;
+            self.changed.insert(first);
+        }
         let end = sleep(burst);
         tokio::pin!(end);
         loop {
             tokio::select! {
                 () = &mut end => break,
-                index = next(&mut self.watches) => changed.push(index),
-            }
+                source = next(&mut self.watches) => self.changed.insert(source),
+            };
         }
-        changed.sort_unstable();
-        changed.dedup();
-        // From the end, since a watch that is refused is taken out.
-        changed.into_iter().rev().try_for_each(|index| self.take(index))
+        std::mem::take(&mut self.changed).into_iter().try_for_each(|source| self.take(source))
     }
 
     /// Reads again what cannot be followed.
@@ -112,14 +115,14 @@ impl Followed {
         Ok(())
     }
 
-    fn take(&mut self, index: usize) -> Result<(), Failure> {
-        let (source, watched) = &self.watches[index];
-        let source = *source;
+    fn take(&mut self, source: Source) -> Result<(), Failure> {
+        let Some(index) = self.watches.iter().position(|(watched, _)| *watched == source) else { return Ok(()) };
+        let watched = &self.watches[index].1;
         if watched.is_listed() && watched.refusal() == Some(FORBIDDEN) {
             let message = format!("you are not allowed to watch {}", source.noun());
             return Err(Failure::new(Kind::Unreachable, message)
                 .hint(format!("ask for it: kubectl auth can-i watch {} --all-namespaces", source.noun()))
-                .hint("or leave out --wait, which is all that needs it"));
+                .hint("or leave out --wait or --watch, which is all that needs it"));
         }
         renew(&mut self.facts, source, watched);
         if self.facts.gap(source) == Some(Gap::Denied) {
@@ -132,12 +135,17 @@ impl Followed {
 }
 
 /// Waits until one of the watches has news; returns which.
-async fn next(watches: &mut [(Source, Watched)]) -> usize {
+async fn next(watches: &mut [(Source, Watched)]) -> Source {
     if watches.is_empty() {
         return std::future::pending().await;
     }
-    let news = watches.iter_mut().map(|(_, watched)| Box::pin(watched.changed()));
-    select_all(news).await.1
+    let news = watches.iter_mut().map(|(source, watched)| {
+        Box::pin(async {
+            watched.changed().await;
+            *source
+        })
+    });
+    select_all(news).await.0
 }
 
 async fn read(cluster: &Cluster, fixed: &Fixed) -> Result<Facts, ApiFailure> {

@@ -1,26 +1,33 @@
 //! Reads what is to be judged: each kind once, page by page, eight lists at a time.
 //!
-//! One pass serves two readers: every object becomes a trimmed fact, and those that a plan is about are kept whole.
+//! One pass serves two readers: every object becomes a trimmed fact, and those that a plan is about are kept whole. No page
+//! is in memory longer than it takes to read it.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+mod errand;
+mod progress;
+mod reading;
+
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use mizar_core::facts::{CLUSTER_RULES_NAMESPACE, ClientFact, Facts, Fetched, Gap, Plan, Request, Source};
-use mizar_core::kind;
 use mizar_core::object::{Object, ObjectRef};
-use serde_json::{Value, json};
 
+use self::errand::{Errand, errands};
+use self::reading::{Counts, Desk, Reading};
 use super::releases;
-use crate::cluster::read::Listing;
 use crate::cluster::{ApiFailure, Cause, Cluster};
+use crate::report::Reporter;
+
+/// What the ConfigMap system-source calls Arktos.
+const ARKTOS: &str = "arktos";
 
 /// Requests in flight at once: enough to hide round trips, few enough for an old server without fairness.
 pub(crate) const CONCURRENCY: usize = 8;
 
 /// What to read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Wanted<'a> {
     /// The sources of facts.
     pub sources: &'a [Source],
@@ -34,6 +41,8 @@ pub(crate) struct Wanted<'a> {
     pub client: ClientFact,
     /// The namespace of the release, where it is known.
     pub release_namespace: Option<&'a str>,
+    /// Who is told when it takes longer.
+    pub reporter: Option<&'a dyn Reporter>,
 }
 
 /// What was read.
@@ -45,27 +54,6 @@ pub(crate) struct Gathered {
     pub(crate) unread: Option<ApiFailure>,
     /// Those of the wanted objects that exist.
     pub live: Vec<Object>,
-}
-
-#[derive(Debug)]
-struct Reading {
-    facts: Facts,
-    wanted: Vec<ObjectRef>,
-    live: Vec<Object>,
-    unread: Option<ApiFailure>,
-}
-
-/// One list, and what it is for.
-struct Errand {
-    path: String,
-    noun: String,
-    labels: &'static str,
-    fields: &'static str,
-    page_limit: u32,
-    metadata_only: bool,
-    source: Option<Source>,
-    /// Kind of the items, which lists leave out.
-    kind: Option<(String, &'static str)>,
 }
 
 /// Reads everything wanted. A source that is refused or fails becomes a gap in the facts; only a cluster that cannot be
@@ -83,17 +71,13 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
         Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => facts.mark(Source::Version, Gap::Denied),
         Err(failure) => return Err(failure),
     }
-    let errands = errands(wanted.sources, &wanted.objects);
-    let reading = Mutex::new(Reading { facts, wanted: wanted.objects, live: Vec::new(), unread: None });
-    let lists = stream::iter(errands).map(|errand| run(cluster, errand, &reading)).buffer_unordered(CONCURRENCY);
-    lists.try_collect::<()>().await?;
-    let single = wanted.sources.iter().copied().filter(|source| *source != Source::Version);
-    stream::iter(single)
-        .map(|source| get_single(cluster, source, &reading))
-        .buffer_unordered(CONCURRENCY)
-        .try_collect::<()>()
-        .await?;
-    let mut reading = reading.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let counts = Counts::default();
+    let reading = Reading { facts, wanted: wanted.objects, live: Vec::new(), unread: None };
+    let read = Box::pin(read(cluster, wanted.sources, reading, &counts));
+    let mut reading = match wanted.reporter {
+        Some(reporter) => progress::told(read, &counts, reporter, cluster.timing().show_reading).await?,
+        None => read.await?,
+    };
     if wanted.sources.contains(&Source::Releases) {
         releases::read(cluster, wanted.release_namespace, &mut reading.facts).await?;
     }
@@ -103,95 +87,91 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
     Ok(Gathered { facts: reading.facts, live: reading.live, unread: reading.unread })
 }
 
-/// The lists: those of the sources, and one for each further kind of the wanted objects.
-fn errands(sources: &[Source], objects: &[ObjectRef]) -> Vec<Errand> {
-    let mut errands: BTreeMap<String, Errand> = BTreeMap::new();
-    // Release records are read on their own: they are secrets, of which few people may list all.
-    for source in sources.iter().filter(|source| **source != Source::Releases) {
-        if let Request::List { path, page_limit, label_selector, field_selector, metadata_only } = source.request() {
-            let errand = Errand {
-                path: path.to_owned(),
-                noun: source.noun().to_owned(),
-                labels: label_selector,
-                fields: field_selector,
-                page_limit,
-                metadata_only,
-                source: Some(*source),
-                kind: None,
-            };
-            errands.insert(path.to_owned(), errand);
-        }
+/// Reads all but the server's version and our rights. What only Arktos has is asked for only if this is Arktos.
+async fn read(cluster: &Cluster, sources: &[Source], reading: Reading, counts: &Counts) -> Result<Reading, ApiFailure> {
+    let (arktos, everywhere): (Vec<Source>, Vec<Source>) = sources.iter().partition(|source| source.is_arktos());
+    let lists = errands(&everywhere, &reading.wanted);
+    let mut reading = read_at_once(cluster, &everywhere, lists, reading, counts).await?;
+    if may_be_arktos(&reading.facts) {
+        return read_at_once(cluster, &arktos, errands(&arktos, &[]), reading, counts).await;
     }
-    for object in objects {
-        let Some(info) = kind::lookup(&object.api_version, &object.kind) else { continue };
-        let everywhere = info.collection_path(None);
-        let items = Some((info.api_version(), info.kind));
-        if let Some(errand) = errands.get_mut(&everywhere)
-            && errand.labels.is_empty()
-            && errand.fields.is_empty()
-        {
-            errand.kind = items;
-            continue;
-        }
-        let path = info.collection_path(object.namespace.as_deref());
-        errands.entry(path.clone()).or_insert_with(|| Errand {
-            path,
-            noun: info.plural.to_owned(),
-            labels: "",
-            fields: "",
-            page_limit: 500,
-            metadata_only: false,
-            source: None,
-            kind: items,
-        });
+    for source in arktos {
+        reading.facts.mark(source, Gap::Absent);
     }
-    errands.into_values().collect()
+    Ok(reading)
 }
 
-async fn run(cluster: &Cluster, errand: Errand, reading: &Mutex<Reading>) -> Result<(), ApiFailure> {
-    let listing = Listing {
-        path: &errand.path,
-        noun: &errand.noun,
-        labels: errand.labels,
-        fields: errand.fields,
-        page_limit: errand.page_limit,
-        metadata_only: errand.metadata_only,
-    };
-    let read = cluster
-        .pages(&listing, |page| {
-            let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(source) = errand.source {
-                reading.facts.absorb_page(source, page);
-            }
-            if let Some((api_version, kind)) = &errand.kind {
-                reading.keep(api_version, kind, page);
+/// Whether the ConfigMap by which Mizar tells Arktos from Kubernetes says so, or cannot be read.
+fn may_be_arktos(facts: &Facts) -> bool {
+    match &facts.system_source {
+        Fetched::Known(source) => source.name.as_deref() == Some(ARKTOS),
+        Fetched::Absent => false,
+        Fetched::Denied { .. } | Fetched::Failed { .. } | Fetched::NotAsked => true,
+    }
+}
+
+/// One thing to read.
+enum Wish {
+    Object(Source),
+    List(Errand),
+}
+
+/// Reads single objects and lists, [`CONCURRENCY`] at a time; the single ones, which are small, first.
+async fn read_at_once(
+    cluster: &Cluster,
+    singles: &[Source],
+    errands: Vec<Errand>,
+    reading: Reading,
+    counts: &Counts,
+) -> Result<Reading, ApiFailure> {
+    let (desk, reading) = Desk::open(reading, counts);
+    let singles = singles.iter().map(|source| Wish::Object(*source));
+    let wishes = singles.chain(errands.into_iter().map(Wish::List));
+    let all = stream::iter(wishes)
+        .map(|wish| async {
+            match wish {
+                Wish::Object(source) => get_single(cluster, source, &desk).await,
+                Wish::List(errand) => list(cluster, errand, &desk).await,
             }
         })
+        .buffer_unordered(CONCURRENCY)
+        .try_collect::<()>()
         .await;
+    drop(desk);
+    // Also after a failure: nothing of ours is left running.
+    let reading = reading.await;
+    all?;
+    reading.map_err(|_| cluster.broken("read the cluster", "the thread that reads has ended"))
+}
+
+async fn list(cluster: &Cluster, errand: Errand, desk: &Desk) -> Result<(), ApiFailure> {
+    let errand = Arc::new(errand);
+    let read = cluster.raw_pages(&errand.listing(), |bytes| desk.page(&errand, bytes)).await;
     let Err(failure) = read else { return Ok(()) };
     if ends_everything(&failure) {
         return Err(failure);
     }
-    let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(source) = errand.source {
-        reading.facts.mark(source, gap_of(&failure));
+        desk.gap(source, gap_of(&failure)).await;
     }
     // Objects of a group that is not served do not exist; any other gap hides what a plan must know.
-    if errand.kind.is_some() && !failure.is_not_found() {
-        reading.unread.get_or_insert(failure);
+    if errand.kept.is_some() && !failure.is_not_found() {
+        desk.unread(failure).await;
     }
     Ok(())
 }
 
-async fn get_single(cluster: &Cluster, source: Source, reading: &Mutex<Reading>) -> Result<(), ApiFailure> {
+async fn get_single(cluster: &Cluster, source: Source, desk: &Desk) -> Result<(), ApiFailure> {
+    // The version was read already.
     let Request::Get { path } = source.request() else { return Ok(()) };
-    let answer = cluster.get_path(path, format!("read {}", source.noun())).await;
-    let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
-    match answer {
-        Ok(Some(object)) => reading.facts.absorb_page(source, &object),
-        Ok(None) => reading.facts.mark(source, Gap::Absent),
+    if source == Source::Version {
+        return Ok(());
+    }
+    match cluster.get_path(path, format!("read {}", source.noun())).await {
+        Ok(Some(object)) => desk.object(source, object).await,
+        Ok(None) => desk.gap(source, Gap::Absent).await,
         Err(failure) if ends_everything(&failure) => return Err(failure),
-        Err(failure) => reading.facts.mark(source, gap_of(&failure)),
+        Err(failure) => desk.gap(source, gap_of(&failure)).await,
     }
     Ok(())
 }
@@ -227,27 +207,6 @@ async fn review(cluster: &Cluster, namespaces: &[String], facts: &mut Facts) -> 
         facts.absorb_answer(&review);
     }
     Ok(())
-}
-
-impl Reading {
-    fn keep(&mut self, api_version: &str, kind: &str, page: &Value) {
-        for item in page["items"].as_array().into_iter().flatten() {
-            let name = item["metadata"]["name"].as_str().unwrap_or_default();
-            let namespace = item["metadata"]["namespace"].as_str();
-            let matches = |wanted: &ObjectRef| {
-                wanted.name == name
-                    && wanted.kind == kind
-                    && wanted.api_version == api_version
-                    && wanted.namespace.as_deref() == namespace
-            };
-            if self.wanted.iter().any(matches) {
-                let mut whole = item.clone();
-                whole["apiVersion"] = json!(api_version);
-                whole["kind"] = json!(kind);
-                self.live.extend(Object::new(whole));
-            }
-        }
-    }
 }
 
 /// Says that no other request has a chance. A slow or lost list is none of that: the server answered before.

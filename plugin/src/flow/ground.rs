@@ -64,12 +64,14 @@ pub(crate) async fn wish(
     let mut claim = Claim::Fresh;
     if means_it {
         let settled = operation::settle(run.cluster(), run.namespace(), stored, |event| run.tell(event)).await?;
+        let settled = settled.for_install()?;
         (stored, claim) = (settled.stored, settled.claim);
         if settled.waited {
             records = records::read(run.cluster(), run.namespace()).await?;
         }
         records::refuse_pending(&records, |name| our_revision(stored.as_ref(), name))?;
     }
+    let stored = stored.map(|stored| stored.for_install(Timestamp::now()));
     let history = &records.histories[1];
     let recorded = stored.as_ref().filter(|stored| speaks_for(stored, history)).map(|stored| &stored.operation.intent);
     let helm_values = history.base().map(|stored| Value::Object(stored.release.config.clone()));
@@ -79,7 +81,7 @@ pub(crate) async fn wish(
     Ok(Wish { records, stored, claim, prepared })
 }
 
-fn namespace(asked: Option<&str>, records: &Records) -> Result<String, Failure> {
+pub(crate) fn namespace(asked: Option<&str>, records: &Records) -> Result<String, Failure> {
     match (asked, &records.namespace) {
         (Some(asked), Some(found)) if asked != found => {
             let message =
@@ -96,7 +98,7 @@ fn is_unfinished(operation: &Operation) -> bool {
 }
 
 /// The revision that our own unfinished run was writing.
-fn our_revision(stored: Option<&StoredOperation>, release: &str) -> Option<u64> {
+pub(crate) fn our_revision(stored: Option<&StoredOperation>, release: &str) -> Option<u64> {
     let operation = &stored?.operation;
     if is_unfinished(operation) { operation.intent.releases.get(release).copied() } else { None }
 }
@@ -133,6 +135,7 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
         objects: prepare::interest(&input),
         client: judge::client(Phase::Preflight).await,
         release_namespace: Some(run.namespace()),
+        reporter: Some(run.reporter()),
     };
     let Gathered { mut facts, live, unread } = gather(run.cluster(), wanted, now).await?;
     facts.absorb_page(Source::Releases, &json!({"items": records.secrets}));

@@ -146,7 +146,7 @@ impl Installation {
         if ground.starts_operator_on_finished_network() {
             let message = "this would start an operator on a network that is built already: it would hand out addresses that pods use, and wire no new pod; nothing was changed";
             return Err(Failure::new(Kind::Refused, message)
-                .hint("a later version brings `kubectl mizar repair --restart-operator`, the one safe way to do it")
+                .hint("start it the one safe way: kubectl mizar repair --restart-operator")
                 .hint(
                     "if no pod uses the network any more, delete Mizar's objects first, then run this command again",
                 ));
@@ -254,7 +254,7 @@ impl Installation {
         // Whoever agreed to replace a network must not be failed for what is left of it; `check` goes on to say so.
         let take_over = self.request.take_over_cni;
         let (_, report) = tokio::select! {
-            judged = judge::judge(run.cluster(), Phase::Health, run.namespace(), None, take_over) => judged?,
+            judged = judge::judge(run.cluster(), Phase::Health, run.namespace(), None, take_over, run.reporter()) => judged?,
             failure = run.stopped() => return Err(failure),
         };
         report::findings(run.reporter(), &report);

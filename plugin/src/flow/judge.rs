@@ -10,15 +10,18 @@ use mizar_core::facts::{self, ClientFact, Facts};
 use super::gather::{Gathered, Wanted, gather};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
+use crate::report::Reporter;
 use crate::settings;
 
-/// Reads and judges; never writes. `plan` says what an install would bring, for the preflight.
+/// Reads and judges; never writes. `plan` says what an install would bring, for the preflight; `reporter` is told when
+/// the reading takes longer.
 pub(crate) async fn judge(
     cluster: &Cluster,
     phase: Phase,
     namespace: &str,
     plan: Option<facts::Plan>,
     take_over_cni: bool,
+    reporter: &dyn Reporter,
 ) -> Result<(Facts, Report), Failure> {
     let sources = check::sources_of(phase);
     let wanted = Wanted {
@@ -27,13 +30,19 @@ pub(crate) async fn judge(
         plan,
         client: client(phase).await,
         release_namespace: Some(namespace),
+        reporter: Some(reporter),
         ..Wanted::default()
     };
     let now = Timestamp::now();
     let Gathered { facts, .. } = gather(cluster, wanted, now).await?;
-    let options = Options { namespace: namespace.to_owned(), take_over_cni, ..Options::at(now) };
+    let options = Options { take_over_cni, ..options(namespace, now) };
     let report = check::evaluate(phase, &facts, &options);
     Ok((facts, report))
+}
+
+/// How things are judged at a moment.
+pub(crate) fn options(namespace: &str, now: Timestamp) -> Options {
+    Options { namespace: namespace.to_owned(), thresholds: settings::thresholds(), ..Options::at(now) }
 }
 
 /// What preflight wants to know of this machine: where kubectl is, and its version.

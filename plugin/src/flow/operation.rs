@@ -11,13 +11,15 @@ use mizar_core::event::Event;
 use mizar_core::object::ObjectRef;
 use mizar_core::operation::storage::{from_secret, to_secret};
 use mizar_core::operation::{
-    Claim, HolderState, NewOperation, Observation, Operation, Outcome, SECRET_NAME, StoredOperation, claim,
+    Claim, HolderState, Intent, NewOperation, Observation, Operation, Outcome, REPAIR, RestartRecord, SECRET_NAME,
+    StoredOperation, claim,
 };
 use mizar_core::timing::Timing;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::run::Run;
 use crate::cluster::write::Commit;
 use crate::cluster::{ApiFailure, Cause, Cluster};
 use crate::failure::{Failure, Kind};
@@ -92,6 +94,56 @@ pub(crate) async fn settle(
     }
 }
 
+impl Settled {
+    /// The same for who installs: what a repair found counts. A restart of the operator that is half done must be finished
+    /// first, by who knows how.
+    pub(crate) fn for_install(self) -> Result<Self, Failure> {
+        let Some(stored) = self.stored else { return Ok(self) };
+        if !stored.operation.is_repair() {
+            return Ok(Self { stored: Some(stored), ..self });
+        }
+        if stored.operation.restart.is_some() {
+            return Err(half_restarted(&stored.operation));
+        }
+        let stored = stored.for_install(Timestamp::now());
+        let ended_well = stored.operation.outcome.as_ref().is_none_or(|end| end.outcome.is_success());
+        let claim = if ended_well { Claim::Fresh } else { Claim::Resume };
+        Ok(Self { stored: Some(stored), claim, ..self })
+    }
+}
+
+fn half_restarted(repair: &Operation) -> Failure {
+    let message = format!(
+        "a restart of the operator, begun by {} at {}, is half done: the operator may be stopped and nodes are cordoned; \
+         nothing was changed",
+        repair.holder, repair.started_at
+    );
+    Failure::new(Kind::Refused, message).hint("finish it: kubectl mizar repair")
+}
+
+/// Holds the record for a repair, from now on in `run`. Fails if anybody wrote the record since it was settled.
+pub(crate) async fn hold(run: &mut Run, stages: &[&str], settled: Settled) -> Result<(), Failure> {
+    if let (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) = (&settled.claim, &settled.stored)
+        && stored.operation.is_repair()
+    {
+        run.tell(Event::Resumed {
+            id: stored.operation.id.clone(),
+            from: stored.operation.holder.to_string(),
+            stage: stored.operation.current_stage().map(|stage| stage.name.clone()),
+        });
+    }
+    let new = NewOperation {
+        id: format!("{REPAIR}-{}-{}", Timestamp::now().as_millisecond(), std::process::id()),
+        command: REPAIR.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        namespace: run.namespace().to_owned(),
+        intent: Intent::default(),
+        stages: stages.iter().map(|stage| (*stage).to_owned()).collect(),
+    };
+    run.held = Some(Held::begin(run.cluster(), new, settled.stored, &settled.claim).await?);
+    Ok(())
+}
+
 /// A change that we hold.
 pub(crate) struct Held {
     state: Arc<Mutex<State>>,
@@ -120,10 +172,13 @@ impl Held {
         let now = Timestamp::now();
         let namespace = new.namespace.clone();
         let resource_version = stored.as_ref().map(|stored| stored.resource_version.clone());
-        let operation = match (claim, stored) {
-            (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) => {
-                stored.operation.resumed_by(machine::me(), new.intent, new.stages, now)
+        let repairs = new.command == REPAIR;
+        let found = stored.map(|stored| stored.operation);
+        let operation = match (claim, found) {
+            (Claim::Resume | Claim::TakeOver { .. }, Some(found)) if found.is_repair() == repairs => {
+                found.resumed_by(machine::me(), new.intent, new.stages, now)
             }
+            (_, found) if repairs => Operation::begin_repair(new, found, machine::me(), now),
             _ => Operation::begin(new, machine::me(), now),
         };
         let secret = to_secret(&operation, resource_version.as_deref());
@@ -182,12 +237,29 @@ impl Held {
         self.state.lock().await.operation.stage_finished(name, Timestamp::now());
     }
 
-    /// Records how it ended and lets go.
+    /// What the change is called; also the mark of what it did for a while only.
+    pub(crate) async fn id(&self) -> String {
+        self.state.lock().await.operation.id.clone()
+    }
+
+    /// The restart of the operator that is under way, if one is.
+    pub(crate) async fn restart(&self) -> Option<RestartRecord> {
+        self.state.lock().await.operation.restart.clone()
+    }
+
+    /// Records that a restart of the operator begins, or that there is none any more.
+    pub(crate) async fn set_restart(&self, restart: Option<RestartRecord>) -> Result<(), Failure> {
+        let mut state = self.state.lock().await;
+        state.operation.restart = restart;
+        state.save(None).await.map_err(Into::into)
+    }
+
+    /// Records how it ended and lets go. A repair gives way to the record that it found.
     pub(crate) async fn end(self, outcome: Outcome, message: &str) -> Result<(), Failure> {
         // A renewal under way holds the lock: ending it half-way would leave us with an old resourceVersion.
         let mut state = self.state.lock().await;
         self.renewal.abort();
-        state.operation.finish(outcome, message, Timestamp::now());
+        state.operation = state.operation.clone().ended(outcome, message, Timestamp::now());
         state.save(None).await.map_err(Into::into)
     }
 }
@@ -210,7 +282,9 @@ impl Drop for Held {
 
 impl State {
     async fn save(&mut self, phase: Option<&'static str>) -> Result<(), ApiFailure> {
-        self.operation.renew(Timestamp::now());
+        if self.operation.is_running() {
+            self.operation.renew(Timestamp::now());
+        }
         let sent = (Instant::now(), SystemTime::now());
         let secret = to_secret(&self.operation, Some(&self.resource_version));
         let answer = self.cluster.replace(&secret, MANAGER, phase).await?;

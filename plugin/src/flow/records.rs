@@ -73,7 +73,7 @@ async fn list(cluster: &Cluster, path: &str) -> Result<Vec<Value>, ApiFailure> {
     let labels = format!("owner=helm,name in ({})", NAMES.join(","));
     let listing = Listing { path, noun: "secrets", labels: &labels, fields: "", page_limit: 20, metadata_only: false };
     let mut secrets = Vec::new();
-    cluster.pages(&listing, |page| secrets.extend(page["items"].as_array().into_iter().flatten().cloned())).await?;
+    cluster.items(&listing, |secret| secrets.push(secret)).await?;
     Ok(secrets)
 }
 

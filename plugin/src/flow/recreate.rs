@@ -1,4 +1,4 @@
-//! Recreating pods that are older than Mizar, so that they get an address of its network: name servers first.
+//! Recreating pods, so that they get an address of Mizar's network: name servers first.
 //!
 //! Only pods that somebody creates again are deleted; ownerless ones are named. Each delete names the pod's UID.
 
@@ -20,7 +20,16 @@ use super::wait::{Patience, Standing, Watches, listed, wait as wait_until};
 use crate::cluster::watch::{WatchScope, Watched};
 use crate::failure::{Failure, Kind};
 
-/// Recreates them and waits until their successors run on Mizar's network.
+/// A pod that is to be recreated.
+#[derive(Debug, Clone)]
+pub(crate) struct Doomed {
+    /// The pod.
+    pub(crate) pod: PodOnNetwork,
+    /// That very pod.
+    pub(crate) uid: String,
+}
+
+/// Recreates those that are older than Mizar and waits until their successors run.
 pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), Failure> {
     let pods = kind::lookup("v1", "Pod").expect("pods are in the table");
     let subnets = kind::lookup("mizar.com/v1", "Subnet").expect("subnets are in the table");
@@ -32,16 +41,8 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
     let stage = "recreate-pods";
     let begun = Instant::now();
     run.tell(Event::StageStarted { stage: stage.to_owned(), site: Site::Management, total: 0 });
-    let patience = Patience {
-        stage,
-        limit: limit.unwrap_or(run.timing().part_timeout),
-        look: run.timing().operator_rounds,
-        settle: Duration::ZERO,
-        stall: run.timing().stall,
-        pods: "",
-    };
+    let patience = patience(run, stage, limit);
     listed(run, &patience, &mut watches).await?;
-    let before: BTreeSet<String> = watches.0[0].objects().filter_map(uid).collect();
     let older = older(&watches.0)?;
     let (owned, ownerless): (Vec<_>, Vec<_>) = older.into_iter().partition(|pod| !pod.is_ownerless());
     for pod in &ownerless {
@@ -51,19 +52,64 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
         );
         run.tell(Event::Warning { message, object: None });
     }
+    let doomed = owned.into_iter().filter_map(|pod| Some(Doomed { uid: uid_of(&watches.0, &pod)?, pod })).collect();
+    let recreated = succeed(run, &patience, &mut watches, doomed).await?;
+    let summary = format!("{recreated} recreated{}", left(ownerless.len()));
+    run.tell(Event::StageFinished {
+        stage: stage.to_owned(),
+        summary,
+        result: StepResult::Succeeded,
+        elapsed: begun.elapsed(),
+    });
+    Ok(())
+}
+
+/// Recreates these very pods and waits until their successors run.
+pub(crate) async fn recreate_pods(
+    run: &Run,
+    stage: &str,
+    limit: Option<Duration>,
+    doomed: Vec<Doomed>,
+) -> Result<(), Failure> {
+    let pods = kind::lookup("v1", "Pod").expect("pods are in the table");
+    let mut watches = Watches(vec![run.cluster().watch(&pods, &WatchScope::default(), essentials)]);
+    let patience = patience(run, stage, limit);
+    listed(run, &patience, &mut watches).await?;
+    succeed(run, &patience, &mut watches, doomed).await.map(drop)
+}
+
+fn patience<'a>(run: &Run, stage: &'a str, limit: Option<Duration>) -> Patience<'a> {
+    Patience {
+        stage,
+        limit: limit.unwrap_or(run.timing().part_timeout),
+        look: run.timing().operator_rounds,
+        settle: Duration::ZERO,
+        stall: run.timing().stall,
+        pods: "",
+    }
+}
+
+/// Deletes pods and waits for those that follow them. Returns how many were deleted.
+async fn succeed(
+    run: &Run,
+    patience: &Patience<'_>,
+    watches: &mut Watches,
+    doomed: Vec<Doomed>,
+) -> Result<usize, Failure> {
+    let before: BTreeSet<String> = watches.0[0].objects().filter_map(uid).collect();
     let mut recreated = 0;
     // Name servers one by one, so that one always answers; the others together.
-    let (names, others): (Vec<&PodOnNetwork>, Vec<&PodOnNetwork>) = owned.iter().partition(|pod| pod.is_dns);
-    let batches = names.into_iter().map(|pod| vec![pod]).chain(std::iter::once(others));
+    let (names, others): (Vec<Doomed>, Vec<Doomed>) = doomed.into_iter().partition(|doomed| doomed.pod.is_dns);
+    let batches = names.into_iter().map(|doomed| vec![doomed]).chain(std::iter::once(others));
     for batch in batches.filter(|batch| !batch.is_empty()) {
-        let uids: Vec<String> = batch.iter().filter_map(|pod| uid_of(&watches.0, pod)).collect();
-        for pod in &batch {
+        let uids: Vec<String> = batch.iter().map(|doomed| doomed.uid.clone()).collect();
+        for doomed in &batch {
             run.go_on()?;
-            delete(run, &watches.0, pod).await?;
+            delete(run, doomed).await?;
         }
         recreated += batch.len();
-        let namespaces: BTreeSet<&str> = batch.iter().map(|pod| pod.namespace.as_str()).collect();
-        wait_until(run, &patience, &mut watches, |watched| {
+        let namespaces: BTreeSet<&str> = batch.iter().map(|doomed| doomed.pod.namespace.as_str()).collect();
+        wait_until(run, patience, watches, |watched| {
             let (gone, born, pending) = succession(&watched[0], &uids, &before, &namespaces);
             Standing {
                 done: gone.min(born.saturating_sub(pending.len())),
@@ -75,14 +121,7 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
         })
         .await?;
     }
-    let summary = format!("{recreated} recreated{}", left(ownerless.len()));
-    run.tell(Event::StageFinished {
-        stage: stage.to_owned(),
-        summary,
-        result: StepResult::Succeeded,
-        elapsed: begun.elapsed(),
-    });
-    Ok(())
+    Ok(recreated)
 }
 
 fn left(ownerless: usize) -> String {
@@ -135,15 +174,15 @@ fn uid_of(watched: &[Watched], pod: &PodOnNetwork) -> Option<String> {
     Some(watched[0].objects().find(same)?["metadata"]["uid"].as_str()?.to_owned())
 }
 
-async fn delete(run: &Run, watched: &[Watched], pod: &PodOnNetwork) -> Result<(), Failure> {
-    let Some(uid) = uid_of(watched, pod) else { return Ok(()) };
+async fn delete(run: &Run, doomed: &Doomed) -> Result<(), Failure> {
+    let pod = &doomed.pod;
     let reference = ObjectRef {
         api_version: "v1".into(),
         kind: "Pod".into(),
         namespace: Some(pod.namespace.clone()),
         name: pod.name.clone(),
     };
-    Ok(run.cluster().delete(&reference, &uid).await?)
+    Ok(run.cluster().delete(&reference, &doomed.uid).await?)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a watch hands each object over")]

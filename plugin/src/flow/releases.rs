@@ -7,7 +7,7 @@ use mizar_core::object::ObjectRef;
 use mizar_core::operation::SECRET_NAME;
 use mizar_core::operation::storage::from_secret;
 use mizar_core::status::change::Change;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::gather::{ends_everything, gap_of};
 use super::records::DEFAULT_NAMESPACE;
@@ -36,7 +36,8 @@ pub(crate) async fn read(cluster: &Cluster, namespace: Option<&str>, facts: &mut
         page_limit,
         metadata_only: true,
     };
-    match cluster.pages(&listing, |page| facts.absorb_page(Source::Releases, page)).await {
+    facts.absorb_page(Source::Releases, &json!({"items": []}));
+    match cluster.items(&listing, |record| facts.absorb(Source::Releases, &record)).await {
         Err(failure) if ends_everything(&failure) => return Err(failure),
         Err(failure) => facts.mark(Source::Releases, gap_of(&failure)),
         Ok(()) => {}

@@ -71,7 +71,7 @@ pub(crate) struct Watching {
     question: Question,
     followed: Followed,
     record: Record,
-    /// Whether something changed since that was read which no watch tells.
+    /// Whether the status changed since that was read which no watch tells.
     stale: bool,
 }
 
@@ -113,21 +113,19 @@ impl Watching {
         self.followed.trouble().or(record)
     }
 
-    /// Waits until something has changed, or so much time has passed that a verdict may have. What no watch tells is read
-    /// again only after something else has changed.
+    /// Notes that the status has changed: what no watch tells may have, too, and is read again a while later.
+    pub(crate) fn doubt_the_rest(&mut self) {
+        self.stale = true;
+    }
+
+    /// Waits until something has changed, or so much time has passed that a verdict may have.
     pub(crate) async fn changed(&mut self) -> Result<(), Failure> {
         let timing = self.cluster.timing().clone();
         let stale = self.stale && !self.followed.unwatched().is_empty();
         let due = timing.look.saturating_sub(self.followed.unwatched_age());
         tokio::select! {
-            changed = self.followed.changed(timing.burst) => {
-                changed?;
-                self.stale = true;
-            }
-            () = self.record.changed() => {
-                sleep(timing.burst).await;
-                self.stale = true;
-            }
+            changed = self.followed.changed(timing.burst) => changed?,
+            () = self.record.changed() => {}
             () = sleep(due), if stale => {
                 self.followed.read_again(&self.cluster).await?;
                 self.stale = false;

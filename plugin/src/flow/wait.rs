@@ -200,14 +200,11 @@ async fn troubles(run: &Run, patience: &Patience<'_>) -> Vec<PodTrouble> {
     let mut troubles = Vec::new();
     let looked = run
         .cluster()
-        .pages(&listing, |page| {
-            for item in page["items"].as_array().into_iter().flatten() {
-                let mut item = item.clone();
-                item["apiVersion"] = "v1".into();
-                item["kind"] = "Pod".into();
-                if let Ok(pod) = Object::new(item) {
-                    troubles.extend(health::pod::trouble(&pod));
-                }
+        .items(&listing, |mut item| {
+            item["apiVersion"] = "v1".into();
+            item["kind"] = "Pod".into();
+            if let Ok(pod) = Object::new(item) {
+                troubles.extend(health::pod::trouble(&pod));
             }
         })
         .await;
@@ -266,18 +263,16 @@ async fn last_event(run: &Run, trouble: &PodTrouble) -> Option<String> {
         Listing { path: &path, noun: "events", labels: "", fields: &fields, page_limit: 500, metadata_only: false };
     let mut last: Option<(String, String)> = None;
     run.cluster()
-        .pages(&listing, |page| {
-            for event in page["items"].as_array().into_iter().flatten() {
-                let time = [&event["lastTimestamp"], &event["eventTime"], &event["metadata"]["creationTimestamp"]];
-                let time = time.into_iter().find_map(Value::as_str).unwrap_or_default().to_owned();
-                let text = format!(
-                    "{}: {}",
-                    event["reason"].as_str().unwrap_or_default(),
-                    event["message"].as_str().unwrap_or_default()
-                );
-                if last.as_ref().is_none_or(|(earlier, _)| *earlier <= time) {
-                    last = Some((time, text));
-                }
+        .items(&listing, |event| {
+            let time = [&event["lastTimestamp"], &event["eventTime"], &event["metadata"]["creationTimestamp"]];
+            let time = time.into_iter().find_map(Value::as_str).unwrap_or_default().to_owned();
+            let text = format!(
+                "{}: {}",
+                event["reason"].as_str().unwrap_or_default(),
+                event["message"].as_str().unwrap_or_default()
+            );
+            if last.as_ref().is_none_or(|(earlier, _)| *earlier <= time) {
+                last = Some((time, text));
             }
         })
         .await

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mizar_core::event::{ApplyResult, Event, StepResult};
+use mizar_core::event::{ApplyResult, Event, ReadSoFar, StepResult};
+use mizar_core::repair::Remedy;
 
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
 use super::{Reporter, note};
@@ -82,6 +83,9 @@ pub(super) fn line(event: &Event) -> Option<String> {
             }
             line
         }
+        Event::ReadingProgressed { read, elapsed } => {
+            format!("  reading: {} {FAINT}({}){FAINT:#}", read_so_far(read), clock(*elapsed))
+        }
         Event::Resumed { from, stage, .. } => {
             let place = stage.as_ref().map_or_else(String::new, |stage| format!(", which stopped at {stage}"));
             format!("  going on with what {from} began{place}")
@@ -112,9 +116,9 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::Finished { outcome, elapsed, .. } => {
             format!("{ERROR}✗ {outcome}{ERROR:#} {FAINT}({}){FAINT:#}", clock(*elapsed))
         }
-        Event::ObjectApplied { result: ApplyResult::Unchanged | ApplyResult::Kept, .. } | Event::PlanMade { .. } => {
-            return None;
-        }
+        Event::ObjectApplied { result: ApplyResult::Unchanged | ApplyResult::Kept, .. }
+        | Event::PlanMade { .. }
+        | Event::RepairPlanned { .. } => return None,
         Event::ObjectApplied { object, result, .. } => format!("    {FAINT}{result} {object}{FAINT:#}"),
     })
 }
@@ -144,8 +148,38 @@ pub(super) fn stage_title(stage: &str) -> &str {
         "bouncers" => "its Bouncers",
         "host endpoints" => "one host endpoint per node",
         "recreate-pods" => "pods that are older than Mizar",
-        other => other,
+        "leaks" => "what an earlier operator left behind",
+        "cordon" => "no new pods on the nodes for now",
+        "waiting-pods" => "pods that wait for an address: created again",
+        "stop-operator" => "the operator ends",
+        "hold-addresses" => "addresses in use are held",
+        "start-operator" => "the operator starts",
+        "rewire" => "the new operator takes the network over",
+        "uncordon" => "new pods on the nodes again",
+        other => other.parse::<Remedy>().map_or(other, |remedy| remedy.title()),
     }
+}
+
+/// `31,000 pods, 5,000 nodes`: the three that are most.
+pub(super) fn read_so_far(read: &[ReadSoFar]) -> String {
+    if read.is_empty() {
+        return "nothing yet".to_owned();
+    }
+    let told = read.iter().take(3).map(|part| format!("{} {}", thousands(part.count), part.what));
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// A number with its digits in threes.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// What is missing and why, behind a count.
@@ -166,6 +200,15 @@ pub(super) fn clock(elapsed: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_line_names_the_three_largest_lists() {
+        let read = [("pods", 31_000), ("nodes", 5_000), ("droplets.mizar.com", 999), ("secrets", 2)];
+        let read = read.map(|(what, count)| ReadSoFar { what: what.into(), count });
+        assert_eq!(read_so_far(&read), "31,000 pods, 5,000 nodes, 999 droplets.mizar.com");
+        assert_eq!(read_so_far(&[]), "nothing yet");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+    }
 
     #[test]
     fn clocks_read_well() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use mizar_core::event::Event;
 
-use super::lines::{line, stage_title, waiting};
+use super::lines::{line, read_so_far, stage_title, waiting};
 use super::{Reporter, note};
 
 /// Draws the view on stderr.
@@ -76,6 +76,15 @@ impl Reporter for Live {
             Event::StageProgressed { done, total, waiting_for, .. } => {
                 if let Some(running) = &*self.lock() {
                     running.bar.set_message(format!("{} {done}/{total}{}", running.title, waiting(waiting_for)));
+                }
+            }
+            Event::ReadingProgressed { read, .. } => {
+                let idle = self.lock().is_none();
+                if idle {
+                    self.begin("reading");
+                }
+                if let Some(running) = &*self.lock() {
+                    running.bar.set_message(format!("{}: {}", running.title, read_so_far(read)));
                 }
             }
             Event::ObjectApplied { object, .. } => {

@@ -51,6 +51,22 @@ pub(crate) enum Failure {
         /// The state at the end.
         seen: String,
     },
+    /// A cluster could not be filled.
+    #[error(transparent)]
+    Seed(#[from] mizar_bed::seed::SeedError),
+    /// The lists could not be read.
+    #[error(transparent)]
+    BareLists(#[from] mizar_bed::bare_lists::BareListError),
+    /// A program that is measured did not end well, so that its time says nothing.
+    #[error("`{command}` ended with {code}:\n{said}")]
+    Benchmark {
+        /// As it could be typed.
+        command: String,
+        /// Its exit code.
+        code: String,
+        /// What it printed.
+        said: String,
+    },
     /// An answer that cannot be read.
     #[error("{program} printed what is no JSON")]
     Garbled {

@@ -11,7 +11,7 @@ mod commands;
 mod failure;
 mod report;
 
-use commands::{cluster, demo, picture, programs, test};
+use commands::{bench, cluster, demo, picture, programs, test};
 
 /// Develop kubectl-mizar: a test cluster, the demo, all tests
 #[derive(Parser)]
@@ -34,6 +34,9 @@ enum Command {
     Ci(test::Arguments),
     /// Install Mizar on a cluster of simulated nodes and show that it works
     Demo(demo::Arguments),
+    /// Measure how fast the product is
+    #[command(subcommand)]
+    Bench(bench::Arguments),
     /// Draw the picture of the README from a real run
     Picture(picture::Arguments),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Programs(arguments) => programs::run(&arguments),
         Command::Test(arguments) | Command::Ci(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Picture(arguments) => picture::run(&arguments),
     };
     match result {

@@ -44,10 +44,16 @@ pub fn command() -> Command {
 
 /// Builds a binary of the workspace, if it is not fresh, and returns its path.
 pub fn build(binary: &str) -> Result<PathBuf, CargoError> {
+    build_as(binary, "dev")
+}
+
+/// As [`build`], by another profile of the workspace.
+pub fn build_as(binary: &str, profile: &str) -> Result<PathBuf, CargoError> {
     let mut progress = Progress::quiet(format!("building {binary}"));
     progress.update("cargo build");
     // The whole workspace decides the features, so that nothing is compiled twice in two shapes.
-    let arguments = ["build", "--workspace", "--bin", binary, "--message-format=json-render-diagnostics"];
+    let arguments =
+        ["build", "--workspace", "--profile", profile, "--bin", binary, "--message-format=json-render-diagnostics"];
     let output = command().args(arguments).stdin(Stdio::null()).output().map_err(CargoError::Missing)?;
     progress.abandon();
     let path = output.status.success().then(|| executable(&output.stdout, binary)).flatten();

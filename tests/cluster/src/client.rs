@@ -1,7 +1,7 @@
 //! Clients of a bed's API server, and the few raw requests that need no types.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Request;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 /// No request of ours may hang on a stopped server.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(30);
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// Why a client cannot be made or a request failed.
@@ -124,7 +125,40 @@ pub(crate) async fn delete(client: &kube::Client, path: &str) -> Result<(), Clie
     send(client, "DELETE", path, None, Some(("application/json", &options))).await.map(drop)
 }
 
+/// Writes an object and does not look at the answer, as long as it is a good one.
+pub(crate) async fn write_unread(
+    client: &kube::Client,
+    method: &'static str,
+    path: &str,
+    body: &Value,
+) -> Result<(), ClientError> {
+    let content_type = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+    let bytes = serde_json::to_vec(body).expect("a JSON value is always serializable");
+    let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, content_type).body(bytes);
+    let request = request.expect("our paths are valid URIs");
+    within(method, path, client.request_text(request)).await.map(drop)
+}
+
+/// A server whose storage of a kind is being set up anew says 429 for a moment, and has done nothing.
 async fn send(
+    client: &kube::Client,
+    method: &'static str,
+    path: &str,
+    accept: Option<&'static str>,
+    body: Option<(&'static str, &Value)>,
+) -> Result<Value, ClientError> {
+    let started = Instant::now();
+    loop {
+        match send_once(client, method, path, accept, body).await {
+            Err(error) if error.code() == Some(429) && started.elapsed() < REQUEST_PATIENCE => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn send_once(
     client: &kube::Client,
     method: &'static str,
     path: &str,

@@ -19,7 +19,7 @@ use crate::layout::Layout;
 use crate::pki::{self, PkiError};
 use crate::process::ProcessId;
 use crate::programs::Program;
-use crate::state::{self, BedOrder, FileError, KubernetesVersion};
+use crate::state::{self, BedKind, BedOrder, FileError, KubernetesVersion};
 use crate::users::{self, Accounts};
 
 /// Where the components' log lines end in an error.
@@ -107,6 +107,7 @@ impl Ports {
 pub(crate) struct ControlPlane {
     layout: Layout,
     ports: Ports,
+    kind: BedKind,
     version: KubernetesVersion,
     programs: BTreeMap<Program, PathBuf>,
     authority: String,
@@ -126,6 +127,7 @@ impl ControlPlane {
         let plane = Self {
             layout: layout.clone(),
             ports,
+            kind: order.kind,
             version: order.version,
             programs: order.programs.clone(),
             authority,
@@ -139,6 +141,11 @@ impl ControlPlane {
     /// The API server's address.
     pub(crate) fn api_server(&self) -> String {
         format!("https://127.0.0.1:{}", self.ports.api_server)
+    }
+
+    /// etcd's address.
+    pub(crate) fn etcd(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.etcd)
     }
 
     /// The authority that signed the API server's certificate.
@@ -191,6 +198,8 @@ impl ControlPlane {
                 &format!("--listen-peer-urls=http://127.0.0.1:{peers}"),
                 // The data lives as long as the bed: losing it in a power cut is fine.
                 "--unsafe-no-fsync",
+                // Fifty thousand pods with all their revisions pass etcd's usual 2 GiB.
+                "--quota-backend-bytes=8589934592",
                 "--log-level=warn",
             ],
         )?;
@@ -204,7 +213,7 @@ impl ControlPlane {
     pub(crate) async fn start_api_server(&mut self) -> Result<kube::Client, ControlPlaneError> {
         let layout = &self.layout;
         let pki = |name: &str, file: &str| flag(name, layout.pki(file).display());
-        let arguments = [
+        let mut arguments = vec![
             format!("--etcd-servers=http://127.0.0.1:{}", self.ports.etcd),
             "--bind-address=127.0.0.1".into(),
             format!("--secure-port={}", self.ports.api_server),
@@ -215,7 +224,14 @@ impl ControlPlane {
             pki("client-ca-file", "ca.crt"),
             flag("token-auth-file", layout.configuration("tokens.csv").display()),
             "--authorization-mode=Node,RBAC".into(),
-            "--service-cluster-ip-range=10.0.0.0/24".into(),
+            flag(
+                "service-cluster-ip-range",
+                match self.kind {
+                    BedKind::Whole => "10.0.0.0/24",
+                    // Room for the services of a large cluster.
+                    BedKind::Bare => "10.96.0.0/12",
+                },
+            ),
             "--allow-privileged=true".into(),
             // Nodes have InternalDNS localhost, where KWOK answers for their kubelets.
             "--kubelet-preferred-address-types=InternalDNS".into(),
@@ -229,15 +245,17 @@ impl ControlPlane {
             "--requestheader-extra-headers-prefix=X-Remote-Extra-".into(),
             pki("proxy-client-cert-file", "front-proxy.crt"),
             pki("proxy-client-key-file", "front-proxy.key"),
-            flag("audit-policy-file", layout.configuration("audit.yaml").display()),
-            flag("audit-log-path", layout.audit_log().display()),
-            // In blocking mode an answer is logged before the next request of the same client.
-            "--audit-log-mode=blocking".into(),
-            // Readers remember offsets, so the file is never turned over.
-            "--audit-log-maxsize=100000".into(),
             format!("--emulated-version=kube={}", self.version),
         ];
-        self.spawn(Program::KubeApiserver, &arguments.each_ref().map(String::as_str))?;
+        match self.kind {
+            BedKind::Whole => arguments.extend(self.audit_flags()),
+            // No controller makes service accounts or takes a taint off: objects are kept as they are sent.
+            BedKind::Bare => {
+                arguments.push("--disable-admission-plugins=ServiceAccount,TaintNodesByCondition".to_owned());
+            }
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.spawn(Program::KubeApiserver, &arguments)?;
         let client = crate::client::connect(&self.layout.kubeconfig(crate::users::Role::Admin))
             .await
             .map_err(|error| ControlPlaneError::Client(error.into()))?;
@@ -248,6 +266,17 @@ impl ControlPlane {
         })
         .await?;
         Ok(client)
+    }
+
+    fn audit_flags(&self) -> [String; 4] {
+        [
+            flag("audit-policy-file", self.layout.configuration("audit.yaml").display()),
+            flag("audit-log-path", self.layout.audit_log().display()),
+            // In blocking mode an answer is logged before the next request of the same client.
+            "--audit-log-mode=blocking".into(),
+            // Readers remember offsets, so the file is never turned over.
+            "--audit-log-maxsize=100000".into(),
+        ]
     }
 
     /// Starts everything that needs an API server; returns at once.

@@ -14,6 +14,7 @@
 #![expect(clippy::must_use_candidate, reason = "the crate is only for tests and xtask; a forgotten path harms nobody")]
 
 pub mod audit;
+pub mod bare_lists;
 mod baseline;
 pub mod bed;
 pub mod cache;
@@ -30,6 +31,7 @@ pub mod process;
 pub mod programs;
 pub mod progress;
 mod reset;
+pub mod seed;
 pub mod state;
 mod supervisor;
 pub mod users;
@@ -42,6 +44,6 @@ pub use control_plane::ControlPlaneError;
 pub use pki::PkiError;
 pub use programs::Program;
 pub use reset::ResetError;
-pub use state::KubernetesVersion;
+pub use state::{BedKind, KubernetesVersion};
 pub use supervisor::{SuperviseError, supervise};
 pub use users::Role;

@@ -19,7 +19,7 @@ use crate::layout::Layout;
 use crate::process::{self, ProcessId};
 use crate::programs::{self, Program, ProgramError};
 use crate::progress::Progress;
-use crate::state::{self, BedOrder, BedState, BuildStamp, FileError, KubernetesVersion, Phase};
+use crate::state::{self, BedKind, BedOrder, BedState, BuildStamp, FileError, KubernetesVersion, Phase};
 use crate::supervisor::Announcement;
 
 /// A bed that tells nothing for so long is not coming up.
@@ -104,7 +104,9 @@ pub enum LifecycleError {
 pub struct StartOptions {
     /// Its name.
     pub name: String,
-    /// How many nodes.
+    /// How much of a cluster it is.
+    pub kind: BedKind,
+    /// How many nodes; a bare one has none of its own.
     pub nodes: usize,
     /// Which version to behave as.
     pub version: KubernetesVersion,
@@ -121,12 +123,18 @@ impl StartOptions {
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            kind: BedKind::Whole,
             nodes: 3,
             version: KubernetesVersion::NATIVE,
             round: Duration::from_secs(15),
             lifetime: Duration::from_secs(8 * 3600),
             idle: None,
         }
+    }
+
+    /// A bed for a benchmark: etcd and the API server.
+    pub fn bare(name: impl Into<String>) -> Self {
+        Self { kind: BedKind::Bare, nodes: 0, ..Self::named(name) }
     }
 }
 
@@ -264,6 +272,7 @@ pub fn start(options: &StartOptions, _lock: &FileLock) -> Result<FoundBed, Lifec
     let supervisor = supervisor_program()?;
     let order = BedOrder {
         name: name.clone(),
+        kind: options.kind,
         nodes: options.nodes,
         version: options.version,
         round: options.round,
@@ -286,7 +295,11 @@ pub fn start(options: &StartOptions, _lock: &FileLock) -> Result<FoundBed, Lifec
     state::write(&layout.order(), &order)?;
     commands::write(&layout, &supervisor)?;
     let attempt = || {
-        let progress = Progress::start(format!("starting bed {name} with {} nodes", options.nodes));
+        let what = match options.kind {
+            BedKind::Whole => format!("with {} nodes", options.nodes),
+            BedKind::Bare => "with nothing but its API server".to_owned(),
+        };
+        let progress = Progress::start(format!("starting bed {name} {what}"));
         bring_up(&supervisor, &layout, progress)
     };
     // Ports are free when they are chosen; anyone may take one before its program does.

@@ -20,11 +20,25 @@ pub struct FileError {
     source: io::Error,
 }
 
+/// How much of a cluster a bed is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BedKind {
+    /// Control plane, nodes, CoreDNS and Mizar's simulator.
+    #[default]
+    Whole,
+    /// etcd and the API server: a store that answers, in which nothing moves. For benchmarks, so no audit log either.
+    Bare,
+}
+
 /// What a supervisor is to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BedOrder {
     /// The bed's name.
     pub name: String,
+    /// How much of a cluster it is.
+    #[serde(default)]
+    pub kind: BedKind,
     /// How many nodes.
     pub nodes: usize,
     /// The minor version of Kubernetes to behave as.
@@ -122,6 +136,9 @@ pub struct BedState {
     pub children: BTreeMap<String, ProcessId>,
     /// The API server's address, once it has one.
     pub api_server: String,
+    /// etcd's address, once it has one.
+    #[serde(default)]
+    pub etcd: String,
     /// How many nodes it was asked for.
     pub nodes: usize,
     /// The version it behaves as.

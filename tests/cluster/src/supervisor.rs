@@ -23,7 +23,7 @@ use crate::nodes::{self, NodeError};
 use crate::process::ProcessId;
 use crate::progress::explain;
 use crate::reset;
-use crate::state::{self, BedOrder, BedState, FileError, Phase};
+use crate::state::{self, BedKind, BedOrder, BedState, FileError, Phase};
 
 mod answering;
 
@@ -97,6 +97,7 @@ pub async fn supervise(folder: &Path) -> Result<(), SuperviseError> {
         supervisor: ProcessId::own().ok_or(SuperviseError::NoIdentity)?,
         children: std::collections::BTreeMap::new(),
         api_server: String::new(),
+        etcd: String::new(),
         nodes: order.nodes,
         version: order.version,
         started: SystemTime::now(),
@@ -134,7 +135,7 @@ async fn run(
             started.conversations.abort();
             // Aborted: it has nothing to say.
             let _cancelled = started.conversations.await;
-            if let Some(simulator) = Arc::into_inner(started.simulator) {
+            if let Some(simulator) = started.simulator.and_then(Arc::into_inner) {
                 simulator.stop().await;
             }
             result
@@ -151,7 +152,7 @@ async fn run(
 
 /// What runs besides the programs.
 struct Started {
-    simulator: Arc<Simulator>,
+    simulator: Option<Arc<Simulator>>,
     conversations: JoinHandle<()>,
     stop_requests: mpsc::Receiver<()>,
 }
@@ -164,33 +165,17 @@ async fn start(
     plane: &mut ControlPlane,
 ) -> Result<Started, SuperviseError> {
     state.api_server = plane.api_server();
+    state.etcd = plane.etcd();
     step("starting etcd");
     plane.start_etcd().await?;
     note_children(layout, state, plane)?;
     step("starting kube-apiserver");
     let client = plane.start_api_server().await?;
-    step("starting controllers, scheduler, nodes and simulator");
-    plane.start_the_rest()?;
+    let simulator = match order.kind {
+        BedKind::Whole => Some(populate(layout, order, state, plane, &client).await?),
+        BedKind::Bare => None,
+    };
     note_children(layout, state, plane)?;
-    let mut config = SimulatorConfig::new(client.clone(), plane.api_server(), plane.authority());
-    config.round = order.round;
-    let (simulator, (), ()) = tokio::try_join!(
-        async { Simulator::start(config).await.map_err(SuperviseError::Simulator) },
-        async { Ok(nodes::converge(&client, order.nodes).await?) },
-        async { Ok(baseline::apply(&client, port(&state.api_server)).await?) },
-    )?;
-    let simulator = Arc::new(simulator);
-    step("waiting for nodes and CoreDNS");
-    tokio::select! {
-        ready = async {
-            nodes::until_ready(&client, order.nodes).await?;
-            baseline::until_core_dns_runs(&client).await?;
-            Ok::<(), SuperviseError>(())
-        } => ready?,
-        // Without them nothing becomes ready, so their end is the better error.
-        ended = until_one_ends(plane) => return Err(ended.into()),
-    }
-    state::write(&layout.baseline(), &reset::record(&client).await?)?;
     let (stop, stop_requests) = mpsc::channel(1);
     state.phase = Phase::Ready;
     state::write(&layout.state(), state)?;
@@ -198,6 +183,38 @@ async fn start(
         .map_err(|source| SuperviseError::Io { what: format!("listen on {}", layout.socket().display()), source })?;
     announce(&Announcement::Ready);
     Ok(Started { simulator, conversations, stop_requests })
+}
+
+/// Starts what makes a cluster of an API server, waits until it is one, and writes down what it holds.
+async fn populate(
+    layout: &Layout,
+    order: &BedOrder,
+    state: &mut BedState,
+    plane: &mut ControlPlane,
+    client: &kube::Client,
+) -> Result<Arc<Simulator>, SuperviseError> {
+    step("starting controllers, scheduler, nodes and simulator");
+    plane.start_the_rest()?;
+    note_children(layout, state, plane)?;
+    let mut config = SimulatorConfig::new(client.clone(), plane.api_server(), plane.authority());
+    config.round = order.round;
+    let (simulator, (), ()) = tokio::try_join!(
+        async { Simulator::start(config).await.map_err(SuperviseError::Simulator) },
+        async { Ok(nodes::converge(client, order.nodes).await?) },
+        async { Ok(baseline::apply(client, port(&state.api_server)).await?) },
+    )?;
+    step("waiting for nodes and CoreDNS");
+    tokio::select! {
+        ready = async {
+            nodes::until_ready(client, order.nodes).await?;
+            baseline::until_core_dns_runs(client).await?;
+            Ok::<(), SuperviseError>(())
+        } => ready?,
+        // Without them nothing becomes ready, so their end is the better error.
+        ended = until_one_ends(plane) => return Err(ended.into()),
+    }
+    state::write(&layout.baseline(), &reset::record(client).await?)?;
+    Ok(Arc::new(simulator))
 }
 
 fn step(text: &str) {

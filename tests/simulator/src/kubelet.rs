@@ -7,12 +7,12 @@
 mod lifecycle;
 mod pod;
 mod status;
+mod watching;
 mod wiring;
 mod writing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
     time::Duration,
 };
 
@@ -30,12 +30,12 @@ use tokio::{
 };
 
 use self::{
-    lifecycle::{Lifecycle, Pace},
+    lifecycle::{KILLED, Lifecycle, Pace},
     pod::{Role, Surroundings},
     writing::{EventLog, Post, Update, Written},
 };
 use crate::{
-    api::{Objects, Watched},
+    api::Objects,
     daemon::Daemons,
     fault::{Fault, FaultOrder, Faults},
     object::{Key, Kind, Object},
@@ -77,8 +77,8 @@ struct Pod {
     exited: Option<i64>,
     /// When the containers are killed although they have not ended yet.
     kill_at: Option<Timestamp>,
-    /// A fault starts the containers anew.
-    restart: bool,
+    /// The code with which a fault ends the containers, which then start anew.
+    killed: Option<i64>,
 }
 
 pub(crate) struct Kubelet {
@@ -179,7 +179,9 @@ impl Kubelet {
                 Role::Networked | Role::Foreign => continue,
             };
             let node = pod.object.text("/spec/nodeName").unwrap_or_default();
-            pod.restart |= news.iter().any(|order| order.fault == fault && order.holds_on(node));
+            if news.iter().any(|order| order.fault == fault && order.holds_on(node)) {
+                pod.killed = Some(KILLED);
+            }
         }
         // Those that are done need no memory.
         while self.tampering.try_join_next().is_some() {}
@@ -206,131 +208,9 @@ impl Kubelet {
             pod.written = None;
             pod.run = None;
             pod.exited = None;
-            pod.restart = false;
+            pod.killed = None;
         }
         self.look_at_all();
-    }
-
-    fn observe(&mut self, event: Watched) {
-        match event {
-            Watched::ListBegan(kind) => {
-                self.listed.insert(kind, BTreeSet::new());
-            }
-            Watched::Listed(object) => {
-                self.listed.entry(object.kind()).or_default().insert(object.key());
-                self.seen(object);
-            }
-            Watched::ListEnded(kind) => {
-                let listed = self.listed.remove(&kind).unwrap_or_default();
-                for key in self.known(kind).into_iter().filter(|key| !listed.contains(key)) {
-                    self.gone(&key);
-                }
-            }
-            Watched::Changed(object) => self.seen(object),
-            Watched::Gone(object) => self.gone(&object.key()),
-            // Before Mizar's definitions are installed there are no Endpoints to watch.
-            Watched::Failed { kind: Kind::Endpoint, code: Some(404), .. } => {
-                for key in self.known(Kind::Endpoint) {
-                    self.gone(&key);
-                }
-            }
-            Watched::Failed { kind, message, .. } => {
-                tracing::warn!("simulated kubelet cannot watch {}: {message}", kind.resource().plural);
-            }
-        }
-    }
-
-    fn known(&self, kind: Kind) -> Vec<Key> {
-        let global = |name: &String| Key { kind, namespace: None, name: name.clone() };
-        match kind {
-            Kind::Node => self.nodes.keys().map(global).collect(),
-            Kind::Endpoint => self.endpoints.keys().map(|name| Key::mizar(kind, name)).collect(),
-            _ => self.pods.keys().cloned().collect(),
-        }
-    }
-
-    fn seen(&mut self, object: Object) {
-        match object.kind() {
-            Kind::Node => self.node_seen(&object),
-            Kind::Endpoint => {
-                let provisioned = object.spec("status") == "Provisioned";
-                let wired = Wired { address: object.spec("ip"), provisioned };
-                let name = object.name().to_owned();
-                if self.endpoints.insert(name.clone(), wired.clone()) != Some(wired) {
-                    self.look_at_pods_of_endpoint(&name);
-                }
-            }
-            _ => self.pod_seen(object),
-        }
-    }
-
-    fn node_seen(&mut self, object: &Object) {
-        let address = object.address("InternalIP").map(str::to_owned);
-        self.daemons.set_address(object.name(), address.as_deref().and_then(|text| text.parse::<Ipv4Addr>().ok()));
-        let free = (1..=u16::MAX).find(|index| self.nodes.values().all(|node| node.index != *index)).unwrap_or(0);
-        let node = self.nodes.entry(object.name().to_owned()).or_insert(Node { address: None, index: free });
-        let news = node.address != address;
-        node.address = address;
-        if news {
-            self.look_at_pods_on(object.name());
-        }
-    }
-
-    fn pod_seen(&mut self, object: Object) {
-        let key = object.key();
-        let role = Role::of(&object);
-        let finished = matches!(object.text("/status/phase"), Some("Succeeded" | "Failed"));
-        if role == Role::Foreign || (finished && !self.pods.contains_key(&key)) {
-            return;
-        }
-        if finished && role == Role::Networked {
-            self.gone(&key);
-            return;
-        }
-        let same = self.pods.get_mut(&key).filter(|pod| pod.object.uid() == object.uid());
-        if let Some(pod) = same {
-            pod.object = object;
-        } else {
-            self.gone(&key);
-            let life = pod::take_up(&object, Timestamp::now());
-            let (run, exited, kill_at, restart) = (None, None, None, false);
-            let pod = Pod { object, role, life, written: None, busy: false, due: None, run, exited, kill_at, restart };
-            self.pods.insert(key.clone(), pod);
-        }
-        self.schedule(&key, Instant::now());
-    }
-
-    fn gone(&mut self, key: &Key) {
-        match key.kind {
-            Kind::Node => {
-                self.nodes.remove(&key.name);
-                self.daemons.forget_node(&key.name);
-            }
-            Kind::Endpoint => {
-                self.endpoints.remove(&key.name);
-            }
-            _ => self.pod_gone(key),
-        }
-    }
-
-    fn pod_gone(&mut self, key: &Key) {
-        let Some(pod) = self.pods.remove(key) else {
-            return;
-        };
-        if let Some(due) = pod.due {
-            self.schedule.remove(&(due, key.clone()));
-        }
-        self.events.forget_pod(pod.object.uid());
-        let node = pod.object.text("/spec/nodeName").unwrap_or_default().to_owned();
-        match pod.role {
-            Role::Operator => self.operator.kill(pod.object.uid()),
-            Role::Daemon => {
-                self.daemons.set_running(&node, false, false);
-                self.daemons.wipe(&node);
-                self.look_at_pods_on(&node);
-            }
-            Role::Networked | Role::Foreign => {}
-        }
     }
 
     fn process_ended(&mut self, ended: &ProcessEnded) {
@@ -404,7 +284,7 @@ impl Kubelet {
             network_address,
             exited: pod.exited.take(),
             ended,
-            restart: std::mem::take(&mut pod.restart),
+            killed: pod.killed.take(),
             scale: self.round.as_secs_f64() / 15.0,
         };
         let situation = pod::situation(&pod.object, pod.role, &around);

@@ -1,7 +1,8 @@
 //! Mizar's operator: a process per operator container, under the pod's own service account.
 //!
 //! This file starts and ends processes. `start_up` is what a process does first, `process` is the shell that watches
-//! and schedules, `writer` writes, `bookkeeping` is kopf's part, `handling` names the handlers, and there is one file per kind of object that says what Mizar does with it.
+//! and schedules, `writer` writes, `bookkeeping` is kopf's part, `handling` names the handlers, and there is one file
+//! per kind of object that says what Mizar does with it.
 //! When to start and stop is decided by the kubelet.
 
 mod bookkeeping;
@@ -12,6 +13,7 @@ mod endpoint;
 mod handling;
 mod memory;
 mod node;
+mod pace;
 mod pod;
 mod process;
 mod service;
@@ -20,6 +22,7 @@ mod status;
 mod subnet;
 #[cfg(test)]
 mod tests;
+mod tracked;
 #[cfg(test)]
 pub(crate) mod trial;
 mod vpc;
@@ -39,7 +42,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) use self::{pod::endpoint_name, process::Pace, status::Status};
+pub(crate) use self::{pace::Pace, pod::endpoint_name, status::Status};
 use self::{process::Process, writer::Writer};
 use crate::{api::Objects, arktos::Controllers, daemon::Daemons, fault::Faults, object::Object};
 

@@ -50,7 +50,9 @@ pub(super) fn mode(facts: &Facts, _: &Options) -> Verdict {
     if evidence.is_empty() {
         return Verdict::pass("the operator works for Arktos");
     }
-    Verdict::fail(format!("the operator started before {SWITCH} was there, and reads it only then")).with(evidence)
+    Verdict::fail(format!("the operator started before {SWITCH} was there, and reads it only then"))
+        .with(evidence)
+        .hinting(|_| "restart the operator: `kubectl mizar repair --restart-operator`".to_owned())
 }
 
 pub(super) fn operator_address(facts: &Facts, options: &Options) -> Verdict {
@@ -68,7 +70,12 @@ pub(super) fn operator_address(facts: &Facts, options: &Options) -> Verdict {
         let young = !options.is_older(operator.started().or(operator.created), options.thresholds.settling);
         let evidence = Evidence::new(ADDRESS, "data.host", "missing", operator.host_ip).on(&operator.node);
         let message = "Arktos does not know where the operator is";
-        return if young { Verdict::warn(message) } else { Verdict::fail(message) }.with(vec![evidence]);
+        let verdict = if young { Verdict::warn(message) } else { Verdict::fail(message) };
+        return verdict.with(vec![evidence]).hinting(|_| {
+            "the operator writes it when it starts and works for Arktos: `kubectl logs -n mizar-system \
+             deployment/mizar-operator`; restart it with `kubectl mizar repair --restart-operator`"
+                .to_owned()
+        });
     };
     if addresses.contains(&service.host.as_str()) {
         return Verdict::pass(format!("Arktos calls the operator at {}", service.host));

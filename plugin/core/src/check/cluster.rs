@@ -59,7 +59,7 @@ pub(super) fn network_to_replace(facts: &Facts, options: &Options) -> Verdict {
 }
 
 pub(super) fn network_beside(facts: &Facts, options: &Options) -> Verdict {
-    judged(others(facts), facts, options)
+    judged(others(facts), facts, options).hinting(|evidence| format!("remove the other network: {}", removal(evidence)))
 }
 
 fn judged(found: Option<(String, Vec<Evidence>)>, facts: &Facts, options: &Options) -> Verdict {
@@ -74,6 +74,13 @@ fn judged(found: Option<(String, Vec<Evidence>)>, facts: &Facts, options: &Optio
         }
         Some((found, evidence)) => Verdict::fail(format!("another pod network is in use: {found}")).with(evidence),
     }
+}
+
+/// Returns the command that removes the first of the DaemonSets that were found.
+fn removal(evidence: &[Evidence]) -> String {
+    let path = evidence.first().and_then(|entry| entry.object.strip_prefix("DaemonSet ")?.split_once('/'));
+    let (namespace, name) = path.unwrap_or(("NAMESPACE", "NAME"));
+    format!("`kubectl delete daemonset {name} -n {namespace}`")
 }
 
 /// Returns the DaemonSets of other pod networks that have pods or are about to, with the name of the network.
@@ -120,7 +127,9 @@ pub(super) fn namespace(facts: &Facts, options: &Options) -> Verdict {
                 [] => format!("namespace {name} is being deleted"),
                 reasons => format!("namespace {name} is being deleted: {}", reasons.join("; ")),
             };
-            Verdict::fail(message).with(terminating(found))
+            Verdict::fail(message).with(terminating(found)).hinting(|_| {
+                format!("`kubectl get namespace {name} -o yaml` shows what its deletion waits for; or choose another with `-n`")
+            })
         }
         Some(_) => Verdict::pass(format!("namespace {name} exists")),
         None => Verdict::pass(format!("namespace {name} is free")),

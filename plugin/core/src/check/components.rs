@@ -1,21 +1,26 @@
 //! Mizar's own workloads: a daemon on every node, and one operator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Options;
 use super::nodes::served;
 use super::placement::OPERATOR;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
-use crate::facts::{ContainerFact, DaemonSetFact, DeploymentFact, Facts, NodeFact, PodFact, PodRole};
+use crate::facts::{DaemonSetFact, DeploymentFact, Facts, NodeFact, PodFact, PodRole};
 use crate::network::daemon_set;
 
 /// The gate that daemon and operator must agree on.
 const SHARED_GATE: &str = "FEATUREGATE_BWQOS";
 
+const INSTALL: &str = "`kubectl mizar install` brings it";
+
 pub(super) fn daemon(facts: &Facts, options: &Options) -> Verdict {
     let sets: Vec<&DaemonSetFact> = facts.daemon_sets.items().iter().filter(|set| set.name == "mizar-daemon").collect();
     let set = match sets.as_slice() {
-        [] => return Verdict::fail("Mizar's daemon is not installed: there is no DaemonSet mizar-daemon"),
+        [] => {
+            return Verdict::fail("Mizar's daemon is not installed: there is no DaemonSet mizar-daemon")
+                .hinting(|_| INSTALL.to_owned());
+        }
         [set] => *set,
         _ => {
             let names: Vec<String> = sets.iter().map(|set| format!("{}/{}", set.namespace, set.name)).collect();
@@ -35,34 +40,51 @@ pub(super) fn daemon(facts: &Facts, options: &Options) -> Verdict {
     if nodes.is_empty() {
         return Verdict::fail("there is no node for the daemon");
     }
-    let failing: Vec<Problem> = nodes.iter().filter_map(|node| failing_daemon(facts, set, node)).collect();
+    let pods = by_node(facts, set);
+    let on = |node: &NodeFact| pods.get(node.name.as_str()).map_or(&[][..], Vec::as_slice);
+    let failing: Vec<Problem> = nodes.iter().filter_map(|node| failing_daemon(node, on(node))).collect();
     if !failing.is_empty() {
-        return grouped("daemons", nodes.len(), failing, Status::Fail);
+        return grouped("daemons", nodes.len(), failing, Status::Fail).hinting(|evidence| look_at(set, evidence));
     }
-    let odd = nodes.iter().filter_map(|node| restarted_daemon(facts, set, node, options));
+    let odd = nodes.iter().filter_map(|node| restarted_daemon(node, on(node).first()?, options));
     match grouped("daemons", nodes.len(), odd.collect(), Status::Warn) {
         verdict if verdict.status == Status::Pass => outdated(set).unwrap_or(verdict),
-        verdict => verdict,
+        verdict => verdict.hinting(|evidence| look_at(set, evidence)),
     }
 }
 
-fn daemons_on<'a>(facts: &'a Facts, set: &DaemonSetFact, node: &NodeFact) -> Vec<&'a PodFact> {
-    let on_node =
-        |pod: &&PodFact| pod.role == PodRole::Daemon && pod.node == node.name && pod.namespace == set.namespace;
-    facts.pods.items().iter().filter(on_node).filter(|pod| pod.deleting.is_none()).collect()
+/// Returns the daemon's pods by node.
+fn by_node<'a>(facts: &'a Facts, set: &DaemonSetFact) -> HashMap<&'a str, Vec<&'a PodFact>> {
+    let ours = |pod: &&PodFact| pod.role == PodRole::Daemon && pod.namespace == set.namespace && pod.deleting.is_none();
+    let mut pods: HashMap<&str, Vec<&PodFact>> = HashMap::new();
+    for pod in facts.pods.items().iter().filter(ours) {
+        pods.entry(pod.node.as_str()).or_default().push(pod);
+    }
+    pods
 }
 
-fn failing_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact) -> Option<Problem> {
-    let pods = daemons_on(facts, set, node);
-    let Some(pod) = pods.first() else {
-        let evidence = Evidence::new(format!("Node {}", node.name), "pods of mizar-daemon", "none", "one");
-        return Some(Problem::new(&node.name, "no daemon pod", evidence.on(&node.name)));
+/// Returns how to look at the first daemon that was found, or at the DaemonSet where a node has none.
+fn look_at(set: &DaemonSetFact, evidence: &[Evidence]) -> String {
+    let pod = evidence.iter().find_map(|entry| entry.object.strip_prefix("Pod ")?.split_once('/'));
+    match pod {
+        Some((namespace, name)) => format!(
+            "`kubectl describe pod {name} -n {namespace}` and `kubectl logs {name} -n {namespace} --all-containers` \
+             tell why"
+        ),
+        None => format!("`kubectl describe daemonset {} -n {}` tells why", set.name, set.namespace),
+    }
+}
+
+fn failing_daemon(node: &NodeFact, pods: &[&PodFact]) -> Option<Problem> {
+    let pods_on_node =
+        |seen: String| Evidence::new(format!("Node {}", node.name), "pods of mizar-daemon", seen, "one").on(&node.name);
+    let pod = match pods {
+        [] => return Some(Problem::new(&node.name, "no daemon pod", pods_on_node("none".to_owned()))),
+        [pod] => *pod,
+        several => {
+            return Some(Problem::new(&node.name, "several daemon pods", pods_on_node(several.len().to_string())));
+        }
     };
-    if let [_, _, ..] = pods.as_slice() {
-        let evidence =
-            Evidence::new(format!("Node {}", node.name), "pods of mizar-daemon", pods.len().to_string(), "one");
-        return Some(Problem::new(&node.name, "several daemon pods", evidence.on(&node.name)));
-    }
     (!pod.ready).then(|| {
         let reason = not_ready(pod);
         let evidence = Evidence::new(pod_object(pod), "status", &reason, "ready").on(&node.name).since(pod.created);
@@ -70,20 +92,14 @@ fn failing_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact) -> Option
     })
 }
 
-fn restarted_daemon(facts: &Facts, set: &DaemonSetFact, node: &NodeFact, options: &Options) -> Option<Problem> {
-    let pod = *daemons_on(facts, set, node).first()?;
-    let main: Vec<&ContainerFact> = pod.containers.iter().filter(|container| !container.init).collect();
-    let restarts: u32 = main.iter().map(|container| container.restarts).sum();
-    if restarts >= options.thresholds.daemon_restarts {
+fn restarted_daemon(node: &NodeFact, pod: &PodFact, options: &Options) -> Option<Problem> {
+    let restarts: u32 = pod.containers.iter().filter(|container| !container.init).map(|main| main.restarts).sum();
+    (restarts >= options.thresholds.daemon_restarts).then(|| {
         let wanted = format!("fewer than {}", options.thresholds.daemon_restarts);
         let evidence = Evidence::new(pod_object(pod), "restartCount", restarts.to_string(), wanted);
-        return Some(Problem::new(
-            &node.name,
-            format!("restarted {restarts} times, each time cutting its pods"),
-            evidence.on(&node.name).since(pod.restarted.or(pod.started())),
-        ));
-    }
-    None
+        let reason = format!("restarted {restarts} times, each time cutting its pods");
+        Problem::new(&node.name, reason, evidence.on(&node.name).since(pod.restarted.or(pod.started())))
+    })
 }
 
 /// A DaemonSet whose pods are only replaced by hand runs the old template until somebody does.
@@ -121,7 +137,10 @@ pub(super) fn operator(facts: &Facts, _: &Options) -> Verdict {
     let operators: Vec<&DeploymentFact> =
         facts.deployments.items().iter().filter(|deployment| deployment.name == OPERATOR).collect();
     let operator = match operators.as_slice() {
-        [] => return Verdict::fail("Mizar's operator is not installed: there is no Deployment mizar-operator"),
+        [] => {
+            return Verdict::fail("Mizar's operator is not installed: there is no Deployment mizar-operator")
+                .hinting(|_| INSTALL.to_owned());
+        }
         [operator] => *operator,
         _ => {
             let names: Vec<String> =
@@ -136,7 +155,10 @@ pub(super) fn operator(facts: &Facts, _: &Options) -> Verdict {
     if operator.replicas != 1 {
         let evidence = Evidence::new(object, "spec.replicas", operator.replicas.to_string(), "1");
         return Verdict::fail(format!("the operator has {} replicas instead of one", operator.replicas))
-            .with(vec![evidence]);
+            .with(vec![evidence])
+            .hinting(|_| {
+                format!("`kubectl scale deployment {} -n {} --replicas=1`", operator.name, operator.namespace)
+            });
     }
     let ours =
         |pod: &&PodFact| pod.role == PodRole::Operator && pod.namespace == operator.namespace && pod.deleting.is_none();
@@ -149,7 +171,13 @@ pub(super) fn operator(facts: &Facts, _: &Options) -> Verdict {
                 Evidence::new(pod_object(pod), "status", not_ready(pod), "ready").on(&pod.node).since(pod.created)
             });
             let reason = pods.first().map_or_else(|| "it has no pod".to_owned(), |pod| not_ready(pod));
-            Verdict::fail(format!("the operator is not ready: {reason}")).with(evidence.collect())
+            Verdict::fail(format!("the operator is not ready: {reason}")).with(evidence.collect()).hinting(|_| {
+                let (name, namespace) = (&operator.name, &operator.namespace);
+                match pods.first() {
+                    Some(pod) => format!("`kubectl describe pod {} -n {namespace}` tells why", pod.name),
+                    None => format!("`kubectl describe deployment {name} -n {namespace}` tells why"),
+                }
+            })
         }
         several => {
             let names: Vec<&str> = several.iter().map(|pod| pod.name.as_str()).collect();

@@ -1,11 +1,15 @@
 //! The network as the operator builds it: each part is done by the definition that the installer waits with, and its
 //! objects stand where they say.
 
+use std::collections::HashSet;
+
 use super::Options;
 use super::nodes::served;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons};
-use crate::facts::{DropletFact, Facts, Text};
+use crate::diagnosis::{Displaced, Misplaced, displaced};
+use crate::facts::{DropletFact, Facts};
 use crate::network::{Network, Part, PartState};
+use crate::object::ObjectId;
 
 fn state(facts: &Facts, part: Part) -> PartState {
     let nodes = served(facts);
@@ -43,18 +47,15 @@ fn fine(state: &PartState) -> Verdict {
 
 pub(super) fn droplets(facts: &Facts, _: &Options) -> Verdict {
     judged(facts, Part::Droplets, |state| {
-        let strays: Vec<Problem> =
-            facts.droplets.items().iter().filter(|droplet| !has_node(facts, droplet)).map(stray).collect();
+        let addresses: HashSet<&str> =
+            facts.nodes.items().iter().flat_map(|node| &node.internal_ips).map(String::as_str).collect();
+        let has_none = |droplet: &&DropletFact| !addresses.contains(droplet.main_ip.as_str());
+        let strays: Vec<Problem> = facts.droplets.items().iter().filter(has_none).map(stray).collect();
         if strays.is_empty() {
             return fine(state);
         }
         grouped("Droplets", facts.droplets.items().len(), strays, Status::Warn)
     })
-}
-
-/// Whether any node, also one that is lost, has the Droplet's address.
-pub(super) fn has_node(facts: &Facts, droplet: &DropletFact) -> bool {
-    facts.nodes.items().iter().any(|node| node.has_address(&droplet.main_ip))
 }
 
 fn stray(droplet: &DropletFact) -> Problem {
@@ -75,8 +76,7 @@ pub(super) fn subnets(facts: &Facts, _: &Options) -> Verdict {
 pub(super) fn dividers(facts: &Facts, _: &Options) -> Verdict {
     judged(facts, Part::Dividers, |state| {
         let dividers = facts.dividers.items();
-        let placed = dividers.iter().map(|divider| ("Divider", divider.object.name, divider.droplet));
-        let misplaced = misplaced(facts, placed);
+        let misplaced = misplaced(facts, "Divider");
         if !misplaced.is_empty() {
             return grouped("Dividers", dividers.len(), misplaced, Status::Fail);
         }
@@ -100,8 +100,7 @@ pub(super) fn dividers(facts: &Facts, _: &Options) -> Verdict {
 pub(super) fn bouncers(facts: &Facts, _: &Options) -> Verdict {
     judged(facts, Part::Bouncers, |state| {
         let bouncers = facts.bouncers.items();
-        let placed = bouncers.iter().map(|bouncer| ("Bouncer", bouncer.object.name, bouncer.droplet));
-        let misplaced = misplaced(facts, placed);
+        let misplaced = misplaced(facts, "Bouncer");
         if misplaced.is_empty() {
             return fine(state);
         }
@@ -109,18 +108,28 @@ pub(super) fn bouncers(facts: &Facts, _: &Options) -> Verdict {
     })
 }
 
-/// Returns those that name a Droplet which does not exist; what they should forward goes nowhere.
-fn misplaced(facts: &Facts, placed: impl Iterator<Item = (&'static str, Text, Text)>) -> Vec<Problem> {
-    let exists = |name: Text| facts.droplets.items().iter().any(|droplet| droplet.object.name == name);
-    placed
-        .filter(|(_, _, droplet)| !exists(*droplet))
-        .map(|(kind, name, droplet)| {
-            let evidence = Evidence::new(format!("{kind} {name}"), "spec.droplet", droplet, "an existing Droplet");
-            Problem::new(name, format!("is on Droplet {:?}, which does not exist", droplet.as_str()), evidence)
-        })
-        .collect()
+/// Returns those of a kind that stand on a Droplet without a node; what they should forward goes nowhere.
+fn misplaced(facts: &Facts, kind: &str) -> Vec<Problem> {
+    let gone =
+        |displaced: &Displaced| displaced.object.object.kind == kind && displaced.misplaced == Misplaced::DropletGone;
+    let problem = |displaced: Displaced| {
+        let droplet = displaced.droplet;
+        let evidence =
+            Evidence::new(kind_and_name(&displaced.object), "spec.droplet", droplet, "the Droplet of a node");
+        Problem::new(
+            displaced.object.object.name,
+            format!("is on Droplet {:?}, which does not exist", droplet.as_str()),
+            evidence,
+        )
+    };
+    displaced(facts).into_iter().filter(gone).map(problem).collect()
 }
 
 pub(super) fn host_endpoints(facts: &Facts, _: &Options) -> Verdict {
     judged(facts, Part::HostEndpoints, fine)
+}
+
+/// Names an object as evidence does, `Bouncer net0-b-1`.
+pub(super) fn kind_and_name(id: &ObjectId) -> String {
+    format!("{} {}", id.object.kind, id.object.name)
 }

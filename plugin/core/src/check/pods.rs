@@ -1,17 +1,18 @@
 //! Whether the pods that should use Mizar do: each by an Endpoint of its own, no address twice, nothing left behind.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::Options;
-use super::parts::has_node;
+use super::parts::kind_and_name;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped};
 use crate::address::Cidr;
-use crate::facts::{EndpointFact, Facts, PodFact};
-use crate::network::{pods_that_predate_mizar, ranges};
+use crate::diagnosis::{self, CutOff, Leak, LeakCause, cut_off_pods};
+use crate::facts::{DropletFact, EndpointFact, Facts, PodFact, SubnetFact, Text};
+use crate::network::ranges;
 
 /// Returns the running pods with an address of their own on real nodes.
 fn networked(facts: &Facts) -> Vec<&PodFact> {
-    let hollow: Vec<&str> =
+    let hollow: HashSet<&str> =
         facts.nodes.items().iter().filter(|node| node.is_hollow()).map(|node| node.name.as_str()).collect();
     facts.pods.items().iter().filter(|pod| pod.is_on_pod_network() && !hollow.contains(&pod.node.as_str())).collect()
 }
@@ -30,16 +31,32 @@ pub(super) fn endpoints(facts: &Facts, options: &Options) -> Verdict {
     if pods.is_empty() {
         return Verdict::pass("no pod uses the network yet");
     }
+    let known = Known::of(facts);
     let problems = pods.iter().filter(settled).filter_map(|pod| {
         let candidates = by_pod.get(pod.name.as_str()).map_or(&[][..], Vec::as_slice);
         let endpoint = candidates.iter().find(|endpoint| endpoint.belongs_to(&pod.namespace, &pod.name));
-        mismatch(facts, pod, endpoint.copied())
+        mismatch(&known, pod, endpoint.copied())
     });
     grouped("pods", pods.len(), problems.collect(), Status::Fail)
 }
 
+/// Subnets and Droplets by name.
+struct Known<'a> {
+    subnets: HashMap<Text, &'a SubnetFact>,
+    droplets: HashMap<Text, &'a DropletFact>,
+}
+
+impl<'a> Known<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        Self {
+            subnets: facts.subnets.items().iter().map(|subnet| (subnet.object.name, subnet)).collect(),
+            droplets: facts.droplets.items().iter().map(|droplet| (droplet.object.name, droplet)).collect(),
+        }
+    }
+}
+
 /// Returns how a pod and its Endpoint disagree.
-fn mismatch(facts: &Facts, pod: &PodFact, endpoint: Option<&EndpointFact>) -> Option<Problem> {
+fn mismatch(known: &Known<'_>, pod: &PodFact, endpoint: Option<&EndpointFact>) -> Option<Problem> {
     let path = pod.path();
     let Some(endpoint) = endpoint else {
         let evidence = Evidence::new(format!("Pod {path}"), "Endpoint of mizar.com", "none", "one of type simple");
@@ -55,13 +72,13 @@ fn mismatch(facts: &Facts, pod: &PodFact, endpoint: Option<&EndpointFact>) -> Op
     if !endpoint.object.is_provisioned() {
         return problem("its Endpoint is not Provisioned", "spec.status", &endpoint.object.status, "Provisioned");
     }
-    let subnet = facts.subnets.items().iter().find(|subnet| subnet.object.name == endpoint.net);
+    let subnet = known.subnets.get(&endpoint.net);
     let range = subnet.and_then(|subnet| Cidr::new(&subnet.ip, &subnet.prefix).ok());
     if !range.is_some_and(|range| range.contains_text(&endpoint.ip)) {
         let wanted = range.map_or_else(|| "an existing Subnet".to_owned(), |range| format!("within {range}"));
         return problem("its address is outside its Subnet", "spec.ip", &endpoint.ip, &wanted);
     }
-    let droplet = facts.droplets.items().iter().find(|droplet| droplet.object.name == endpoint.droplet);
+    let droplet = known.droplets.get(&endpoint.droplet);
     let main_ip = droplet.map_or("no such Droplet", |droplet| droplet.main_ip.as_str());
     if main_ip != pod.host_ip {
         let seen = format!("{} ({main_ip})", endpoint.droplet);
@@ -71,73 +88,65 @@ fn mismatch(facts: &Facts, pod: &PodFact, endpoint: Option<&EndpointFact>) -> Op
 }
 
 pub(super) fn duplicates(facts: &Facts, _: &Options) -> Verdict {
-    let mut owners: BTreeMap<(&str, &str), Vec<&EndpointFact>> = BTreeMap::new();
     let simple = facts.endpoints.items().iter().filter(|endpoint| endpoint.kind == "simple" && !endpoint.ip.is_empty());
-    for endpoint in simple.filter(|endpoint| endpoint.object.deleting.is_none()) {
-        owners.entry((&endpoint.vni, &endpoint.ip)).or_default().push(endpoint);
-    }
-    let addresses = owners.len();
-    let problems = owners.into_iter().filter(|(_, endpoints)| endpoints.len() > 1).map(|((vni, ip), endpoints)| {
-        let names: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.object.name.as_str()).collect();
+    let addresses: HashSet<(Text, Text)> = simple.map(|endpoint| (endpoint.vni, endpoint.ip)).collect();
+    let problems = diagnosis::duplicates(facts).into_iter().map(|duplicate| {
+        let holders = std::iter::once(&duplicate.keeper).chain(&duplicate.others);
+        let names: Vec<&str> = holders.map(|holder| holder.endpoint.object.name.as_str()).collect();
+        let (ip, vni) = (duplicate.ip, duplicate.vni);
         let evidence = Evidence::new(format!("address {ip} (vni {vni})"), "spec.ip", names.join(", "), "one Endpoint");
         Problem::new(ip, format!("held by {}", names.join(" and ")), evidence)
     });
-    grouped("addresses", addresses, problems.collect(), Status::Fail)
+    grouped("addresses", addresses.len(), problems.collect(), Status::Fail)
 }
 
 pub(super) fn leaks(facts: &Facts, options: &Options) -> Verdict {
-    let mut by_name: HashMap<&str, Vec<&PodFact>> = HashMap::new();
-    for pod in facts.pods.items() {
-        by_name.entry(&pod.name).or_default().push(pod);
-    }
-    let has_pod = |endpoint: &EndpointFact| {
-        let pods = by_name.get(endpoint.pod.as_str()).map_or(&[][..], Vec::as_slice);
-        pods.iter().any(|pod| endpoint.belongs_to(&pod.namespace, &pod.name))
-    };
-    let has_host = |endpoint: &EndpointFact| {
-        let droplets = facts.droplets.items();
-        droplets.iter().any(|droplet| droplet.object.name == endpoint.droplet && has_node(facts, droplet))
-    };
-    let endpoints = facts.endpoints.items();
-    let settled = |endpoint: &&EndpointFact| {
-        endpoint.object.deleting.is_none() && options.is_older(endpoint.object.created, options.thresholds.settling)
-    };
-    let problems = endpoints.iter().filter(settled).filter_map(|endpoint| {
-        let (field, seen, reason) = match endpoint.kind.as_str() {
-            "simple" if !has_pod(endpoint) => ("spec.pod", &endpoint.pod, "its pod is gone"),
-            "host" if !has_host(endpoint) => ("spec.droplet", &endpoint.droplet, "its node is gone"),
-            _ => return None,
-        };
-        let evidence =
-            Evidence::new(format!("Endpoint {}", endpoint.object.name), field, seen.as_str(), "one that exists");
-        Some(Problem::new(endpoint.object.name, reason, evidence.since(endpoint.object.created)))
-    });
-    grouped("Endpoints", endpoints.len(), problems.collect(), Status::Warn)
+    let is_asked = |cause: LeakCause| !matches!(cause, LeakCause::HeldForNobody | LeakCause::DropletWithoutNode);
+    let total = facts.endpoints.items().len();
+    grouped("Endpoints", total, left(facts, options, is_asked), Status::Warn)
 }
 
-pub(super) fn older_than_mizar(facts: &Facts, _: &Options) -> Verdict {
+pub(super) fn placeholders(facts: &Facts, options: &Options) -> Verdict {
+    let total = facts.endpoints.items().iter().filter(|endpoint| endpoint.object.holds_for.is_some()).count();
+    if total == 0 {
+        return Verdict::pass("no address is kept");
+    }
+    let idle = left(facts, options, |cause| cause == LeakCause::HeldForNobody);
+    grouped("placeholders", total, idle, Status::Warn)
+}
+
+fn left(facts: &Facts, options: &Options, is_asked: impl Fn(LeakCause) -> bool) -> Vec<Problem> {
+    let leaks = diagnosis::leaks(facts, &options.moment()).into_iter().filter(|leak| is_asked(leak.cause));
+    let problem = |leak: Leak| {
+        let shared =
+            leak.shares_address_with.map_or_else(String::new, |other| format!(", and {other} uses its address"));
+        let evidence = Evidence::new(kind_and_name(&leak.object), &leak.field, &leak.names, "one that exists");
+        Problem::new(leak.object.object.name, format!("{}{shared}", leak.cause.reason()), evidence.since(leak.since))
+    };
+    leaks.map(problem).collect()
+}
+
+pub(super) fn older_than_mizar(facts: &Facts, options: &Options) -> Verdict {
     let ranges = ranges(facts.subnets.items());
     if ranges.is_empty() {
         return Verdict::skipped("there is no Subnet yet");
     }
-    let networked = networked(facts);
-    let real: HashSet<(&str, &str)> = networked.iter().map(|pod| (pod.namespace.as_str(), pod.name.as_str())).collect();
     let wanted: Vec<String> = ranges.iter().map(ToString::to_string).collect();
-    let problems = pods_that_predate_mizar(facts.pods.items(), facts.subnets.items())
-        .into_iter()
-        .filter(|pod| real.contains(&(pod.namespace.as_str(), pod.name.as_str())))
-        .map(|pod| {
-            let path = format!("{}/{}", pod.namespace, pod.name);
-            let object = format!("Pod {path}");
-            let (reason, evidence) = if pod.cut_off {
-                let evidence = Evidence::new(object, "metadata.creationTimestamp", "before", "after its node's daemon");
-                ("cut off when the daemon of its node started", evidence)
-            } else {
-                let wanted = format!("within {}", wanted.join(", "));
-                ("still on the network from before Mizar", Evidence::new(object, "status.podIP", &pod.ip, wanted))
-            };
-            let lost = if pod.is_ownerless() { ", and nothing would create it again" } else { "" };
-            Problem::new(path, format!("{reason}{lost}"), evidence)
-        });
-    grouped("pods", networked.len(), problems.collect(), Status::Warn)
+    let problems = cut_off_pods(facts, &options.moment()).into_iter().map(|found| {
+        let path = format!("{}/{}", found.pod.namespace, found.pod.name);
+        let object = format!("Pod {path}");
+        let evidence = match found.cut_off {
+            CutOff::BeforeMizar => {
+                Evidence::new(object, "status.podIP", &found.pod.ip, format!("within {}", wanted.join(", ")))
+            }
+            CutOff::DaemonRestarted => {
+                Evidence::new(object, "its Endpoint", "provisioned before", "after its node's daemon started")
+            }
+            CutOff::NeverWired => Evidence::new(object, "Endpoint of mizar.com", "none", "one of type simple"),
+        };
+        let lost = if found.pod.is_ownerless() { ", and nothing would create it again" } else { "" };
+        let evidence = evidence.on(&found.pod.node).since(found.since);
+        Problem::new(path, format!("{}{lost}", found.cut_off.reason()), evidence)
+    });
+    grouped("pods", networked(facts).len(), problems.collect(), Status::Warn)
 }

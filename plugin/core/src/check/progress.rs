@@ -2,7 +2,12 @@
 //! belong to says Provisioned.
 
 use super::Options;
-use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons};
+use super::parts::kind_and_name;
+use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons, some_of};
+use crate::diagnosis::{
+    Deadlock, Misplaced, Missing, Sign, deadlocks, displaced, forgotten_message, forgotten_subnets,
+    unprogrammed_nodes as unprogrammed_nodes_of,
+};
 use crate::facts::{Facts, MizarObject, Retry};
 
 /// Returns every object of Mizar with its kind.
@@ -53,12 +58,16 @@ pub(super) fn stuck(facts: &Facts, options: &Options) -> Verdict {
 }
 
 pub(super) fn unfinished_handlers(facts: &Facts, options: &Options) -> Verdict {
+    let deadlocks = deadlocks(facts, &options.moment());
+    if !deadlocks.is_empty() {
+        return deadlocked(&deadlocks);
+    }
     let objects = objects(facts);
     let mut problems = Vec::new();
-    let mut kinds = Vec::new();
     let mut worst = Status::Warn;
     for (kind, object) in objects.iter().filter(|(_, object)| object.is_provisioned() && object.deleting.is_none()) {
-        for retry in &object.retries {
+        // What a Droplet says of a Subnet that the operator forgot is told by another check.
+        for retry in object.retries.iter().filter(|retry| !forgotten_message(retry)) {
             let since = retry.started.or(object.created);
             if !options.is_older(since, options.thresholds.unfinished_handler) {
                 continue;
@@ -66,17 +75,88 @@ pub(super) fn unfinished_handlers(facts: &Facts, options: &Options) -> Verdict {
             if options.is_older(since, options.thresholds.stuck_failure) {
                 worst = Status::Fail;
             }
-            kinds.push(*kind);
             problems.push(unfinished(kind, object, retry));
         }
     }
-    // After a restart on a finished network the operator's Bouncers wait for Endpoints and its Endpoints for Bouncers.
-    if kinds.contains(&"Bouncer") && kinds.contains(&"Endpoint") {
-        let message =
-            format!("the operator was restarted on a finished network and wires no new pod: {}", reasons(&problems));
-        return Verdict::fail(message).with(problems.into_iter().map(|problem| problem.evidence).collect());
-    }
     grouped("objects", objects.len(), problems, worst)
+}
+
+/// After a restart on a finished network the operator's Bouncers wait for Endpoints and its Endpoints for Bouncers. It is
+/// certain once an object shows it, and to be expected from the start.
+fn deadlocked(deadlocks: &[Deadlock]) -> Verdict {
+    let nets: Vec<&str> = deadlocks.iter().map(|deadlock| deadlock.net.as_str()).collect();
+    let nets = some_of(&nets);
+    let signs: Vec<&Sign> = deadlocks.iter().flat_map(|deadlock| &deadlock.signs).collect();
+    if signs.is_empty() {
+        let evidence = deadlocks.iter().map(|deadlock| {
+            let started = deadlock.since.map_or_else(String::new, |since| since.to_string());
+            let wanted = "before the Bouncers were provisioned";
+            Evidence::new("the operator's container", "state.running.startedAt", started, wanted).since(deadlock.since)
+        });
+        let message = format!("the operator has just started on the finished network {nets} and will wire no new pod");
+        return Verdict::warn(message).with(evidence.collect());
+    }
+    let problems = signs.into_iter().map(|sign| {
+        let name = format!("{} {}", sign.kind, sign.name);
+        let (field, wanted) = match sign.handler {
+            Some(handler) => (format!("metadata.annotations[kopf.zalando.org/{handler}]"), "not there"),
+            None => ("spec.status".to_owned(), "Provisioned"),
+        };
+        let message = if sign.message.is_empty() { "tried again and again" } else { &sign.message };
+        let evidence = Evidence::new(&name, field, message, wanted).since(sign.since);
+        Problem::new(name, message.trim_end_matches('.'), evidence)
+    });
+    let problems: Vec<Problem> = problems.collect();
+    let message = format!(
+        "the operator was restarted on the finished network {nets} and wires no new pod: {}",
+        reasons(&problems)
+    );
+    Verdict::fail(message).with(problems.into_iter().map(|problem| problem.evidence).collect())
+}
+
+pub(super) fn operator_memory(facts: &Facts, options: &Options) -> Verdict {
+    let subnets = facts.subnets.items().len();
+    let forgotten = forgotten_subnets(facts, &options.moment());
+    let worst = if forgotten.iter().any(|subnet| !subnet.unconnected.is_empty()) { Status::Fail } else { Status::Warn };
+    let problems = forgotten.into_iter().map(|subnet| {
+        let name = format!("Subnet {}", subnet.net);
+        let unconnected: Vec<&str> = subnet.unconnected.iter().map(|droplet| droplet.as_str()).collect();
+        let reason = match (unconnected.as_slice(), subnet.waiting.first()) {
+            ([], None) => "finished before the operator started, so that it seems to have forgotten it".to_owned(),
+            ([], Some(droplet)) => format!("the operator has forgotten it, as Droplet {droplet} says"),
+            (droplets, _) => format!("the operator has forgotten it and connects no {}", some_of(droplets)),
+        };
+        let evidence = Evidence::new(&name, "spec.type", "not Provisioned", "Provisioned before the operator started");
+        Problem::new(name, reason, evidence.since(subnet.since))
+    });
+    grouped("Subnets", subnets, problems.collect(), worst)
+}
+
+const PROGRAMMING_LOST: &str = "its daemon was restarted and has lost what was programmed before";
+
+pub(super) fn unprogrammed_nodes(facts: &Facts, options: &Options) -> Verdict {
+    let nodes = facts.nodes.items().iter().filter(|node| !node.is_hollow()).count();
+    let mut problems = Vec::new();
+    for node in unprogrammed_nodes_of(facts, &options.moment()) {
+        if let Missing::Programming { since, lost } = node.missing {
+            let name = &node.node.object.name;
+            let lost: Vec<&str> = lost.iter().map(|endpoint| endpoint.as_str()).collect();
+            let seen = format!("provisioned before the daemon started at {since}");
+            let evidence =
+                Evidence::new(format!("Endpoint {}", some_of(&lost)), "spec.provisiondelay", seen, "after it");
+            let evidence = evidence.on(name).since(Some(since));
+            problems.push(Problem::new(name, PROGRAMMING_LOST, evidence));
+        }
+    }
+    for displaced in displaced(facts) {
+        if let Misplaced::ProgrammingLost { node, since } = displaced.misplaced {
+            let name = kind_and_name(&displaced.object);
+            let seen = format!("provisioned before the daemon started at {since}");
+            let evidence = Evidence::new(&name, "spec.provisiondelay", seen, "after it").since(Some(since));
+            problems.push(Problem::new(node.as_str(), PROGRAMMING_LOST, evidence.on(&node)));
+        }
+    }
+    grouped("nodes", nodes, problems, Status::Fail)
 }
 
 fn unfinished(kind: &str, object: &MizarObject, retry: &Retry) -> Problem {

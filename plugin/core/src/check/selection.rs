@@ -204,7 +204,7 @@ fn assert_exists(node: &str, facts: &Facts) -> Result<(), SelectionError> {
 /// Returns the node that a piece of evidence is about; nothing where it is about the cluster.
 #[must_use]
 pub fn node_of(evidence: &Evidence) -> Option<&str> {
-    evidence.object.strip_prefix("Node ").or_else(|| evidence.object.strip_prefix("node "))
+    evidence.node.as_deref().or_else(|| evidence.object.strip_prefix("Node "))
 }
 
 /// Keeps of a finding what concerns a node: what is about that node, and what is about none in particular.

@@ -1,6 +1,8 @@
 //! Every check with facts that make it pass and facts that do not, and what holds for all of them.
 
 mod around;
+mod healing;
+mod mutations;
 
 use std::collections::BTreeSet;
 
@@ -30,7 +32,7 @@ fn sample_of(check: &Check) -> Facts {
 }
 
 fn every_case() -> Vec<Case> {
-    cases().into_iter().chain(around::cases()).collect()
+    cases().into_iter().chain(around::cases()).chain(healing::cases()).collect()
 }
 
 fn run(id: &str, facts: &Facts) -> CheckResult {
@@ -285,20 +287,6 @@ fn cases() -> Vec<Case> {
             (object.status, object.created) = ("Init".into(), minutes_ago(1));
         }),
         case("stuck-objects", Warn, "does not go", |facts| pod_endpoint(facts).object.deleting = minutes_ago(5)),
-        case("unfinished-handlers", Warn, "Endpoint web-default--eth0: Bouncers not yet ready!", |facts| {
-            pod_endpoint(facts).object.retries =
-                Box::new([a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(2))]);
-        }),
-        case("unfinished-handlers", Fail, "was restarted on a finished network", |facts| {
-            pod_endpoint(facts).object.retries =
-                Box::new([a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(2))]);
-            facts.bouncers.edit()[0].object.retries =
-                Box::new([a_retry("bouncer_opr_on_bouncer_provisioned", minutes_ago(2))]);
-        }),
-        case("unfinished-handlers", Pass, "fine", |facts| {
-            pod_endpoint(facts).object.retries =
-                Box::new([a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(0))]);
-        }),
         case("other-networks", Fail, "Cilium", |facts| facts.daemon_sets.edit().push(a_foreign_daemon_set("cilium"))),
         case("pod-endpoints", Fail, "0 of 1 pods fine; default/web: has no Endpoint", |facts| {
             pod_endpoint(facts).object.name = "web-other--eth0".into();
@@ -312,23 +300,6 @@ fn cases() -> Vec<Case> {
             facts.endpoints.edit().retain(|endpoint| endpoint.kind != "simple");
             facts.pods.edit().iter_mut().for_each(|pod| pod.created = minutes_ago(0));
         }),
-        case("duplicate-addresses", Fail, "10.20.0.2: held by web-default--eth0 and api-default--eth0", |facts| {
-            facts.endpoints.edit().push(a_pod_endpoint("api", "10.20.0.2"));
-        }),
-        case("leaked-endpoints", Warn, "gone-default--eth0: its pod is gone", |facts| {
-            facts.endpoints.edit().push(a_pod_endpoint("gone", "10.20.0.7"));
-        }),
-        case("leaked-endpoints", Warn, "host-9-default--hostep-1: its node is gone", |facts| {
-            facts.endpoints.edit().push(a_host_endpoint(9));
-        }),
-        case("pods-older-than-mizar", Warn, "kube-system/coredns: still on the network from before", |facts| {
-            let old = PodFact { namespace: "kube-system".into(), ..a_pod("coredns", "10.244.0.3") };
-            facts.pods.edit().push(old);
-        }),
-        case("pods-older-than-mizar", Warn, "nothing would create it again", |facts| {
-            facts.pods.edit().push(PodFact { owner: None, ..a_pod("lonely", "10.244.0.3") });
-        }),
-        case("pods-older-than-mizar", Skipped, "no Subnet yet", |facts| facts.subnets.edit().clear()),
     ]
 }
 

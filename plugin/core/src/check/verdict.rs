@@ -1,5 +1,6 @@
 //! What a check can come to, and how many findings are told in one line.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -235,10 +236,15 @@ fn how_to_read(denied: &[Source]) -> String {
 /// Returns what is wrong, with things of the same reason together: "node-7, node-9: not ready; node-12: cordoned".
 pub(super) fn reasons(problems: &[Problem]) -> String {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for problem in problems {
-        match groups.iter_mut().find(|(reason, _)| *reason == problem.reason) {
-            Some((_, names)) => names.push(&problem.name),
-            None => groups.push((&problem.reason, vec![&problem.name])),
+        let place = *places.entry(&problem.reason).or_insert_with(|| {
+            groups.push((&problem.reason, Vec::new()));
+            groups.len() - 1
+        });
+        let names = &mut groups[place].1;
+        if names.last() != Some(&problem.name.as_str()) {
+            names.push(&problem.name);
         }
     }
     let parts: Vec<String> = groups.iter().map(|(reason, names)| format!("{}: {reason}", some_of(names))).collect();

@@ -1,7 +1,7 @@
 //! Whether the parts of Mizar are of one version: what the operator sends to a daemon has no version of its own, and a
 //! difference of a few bytes goes unnoticed until packets are lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Options;
 use super::nodes::hollow;
@@ -101,10 +101,11 @@ fn mixed(
 
 /// One name, but not the same bytes: the tag was moved between two pulls. Images differ by architecture anyway.
 fn mixed_content(facts: &Facts, daemons: &[(&PodFact, &ContainerFact)]) -> Option<Verdict> {
+    let architectures: HashMap<&str, &str> =
+        facts.nodes.items().iter().map(|node| (node.name.as_str(), node.architecture.as_str())).collect();
     let mut by_architecture: BTreeMap<&str, Vec<(&PodFact, &ContainerFact)>> = BTreeMap::new();
     for (pod, container) in daemons {
-        let node = facts.nodes.items().iter().find(|node| node.name == pod.node.as_str());
-        let architecture = node.map(|node| node.architecture.as_str()).unwrap_or_default();
+        let architecture = architectures.get(pod.node.as_str()).copied().unwrap_or_default();
         by_architecture.entry(architecture).or_default().push((*pod, *container));
     }
     by_architecture.values().find_map(|of_one| {

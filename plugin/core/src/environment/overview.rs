@@ -299,7 +299,8 @@ mod tests {
     fn the_mode_follows_the_config_map() {
         for (name, mode) in [(Some("arktos"), Mode::Arktos), (Some("other"), Mode::Kubernetes), (None, Mode::Neither)] {
             let mut facts = a_cluster_before();
-            facts.system_source = Fetched::Known(SystemSourceFact { name: name.map(str::to_owned) });
+            facts.system_source =
+                Fetched::Known(SystemSourceFact { name: name.map(str::to_owned), ..SystemSourceFact::default() });
             assert_eq!(overview(&facts, None).mode, mode);
         }
     }

@@ -121,7 +121,8 @@ fn without_the_core_api_weaker_signs_tell_of_arktos_and_the_gap_is_named() {
 
     let mut facts = cluster(&[("a", "", GENERIC)]);
     facts.mark(Source::CoreApi, Gap::Denied);
-    facts.system_source = Fetched::Known(SystemSourceFact { name: Some("arktos".into()) });
+    facts.system_source =
+        Fetched::Known(SystemSourceFact { name: Some("arktos".into()), ..SystemSourceFact::default() });
     assert_eq!(detect(&facts, None).environment, Environment::Arktos);
 }
 
@@ -130,7 +131,8 @@ fn a_server_whose_core_api_has_no_tenants_is_not_arktos_whatever_else_it_says() 
     let mut facts = cluster(&[("a", "", GENERIC)]);
     facts.version.edit().major.clear();
     facts.version.edit().minor.clear();
-    facts.system_source = Fetched::Known(SystemSourceFact { name: Some("arktos".into()) });
+    facts.system_source =
+        Fetched::Known(SystemSourceFact { name: Some("arktos".into()), ..SystemSourceFact::default() });
     assert_eq!(detect(&facts, None).environment, Environment::Kubernetes);
 }
 

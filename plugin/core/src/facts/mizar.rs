@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::reading::{condition, count, has_finalizer, list, map, moment, symbol_or_blank, text, text_or_blank, time};
 use super::workload::HelmMark;
 use super::{FromObject, Text, facts_from_objects};
+use crate::kind::MIZAR_GROUP;
+use crate::object::{ObjectId, ObjectRef};
 
 /// What kopf, the operator's framework, notes on every object; anything else under its prefix is a handler at work.
 const KOPF_PREFIX: &str = "kopf.zalando.org/";
@@ -75,6 +77,18 @@ impl MizarObject {
             holds_for: map(object, "/metadata/labels").get(HOLD_LABEL).map(|uid| Text::from(uid.as_str())),
             retries: retries(object),
         }
+    }
+
+    /// Returns what a change of this very object must name.
+    #[must_use]
+    pub fn id(&self, kind: &str) -> ObjectId {
+        let object = ObjectRef {
+            api_version: format!("{MIZAR_GROUP}/v1"),
+            kind: kind.to_owned(),
+            namespace: Some(self.namespace.to_string()),
+            name: self.name.to_string(),
+        };
+        ObjectId { object, uid: self.uid.to_string() }
     }
 
     /// Whether the operator has finished with it, as far as its status tells.

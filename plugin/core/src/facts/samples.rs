@@ -130,7 +130,9 @@ pub(crate) fn provisioned(name: &str) -> MizarObject {
     MizarObject {
         name: name.into(),
         namespace: "default".into(),
+        uid: format!("uid-of-{name}").as_str().into(),
         created: minutes_ago(30),
+        provisioned: minutes_ago(30),
         status: "Provisioned".into(),
         ..MizarObject::default()
     }

@@ -107,7 +107,8 @@ impl Source {
         Self::Endpoints,
     ];
 
-    /// Returns how to ask for it. Definitions come in small pages because of the size of their schemas.
+    /// Returns how to ask for it. Nodes and pods come in pages of about two megabytes. Definitions come in small pages: the schema of one alone may have
+    /// half a megabyte.
     #[must_use]
     pub const fn request(self) -> Request {
         match self {
@@ -116,8 +117,8 @@ impl Source {
             Self::Version => Request::Get { path: "/version" },
             Self::ApiServer => Request::Get { path: "/api/v1/namespaces/default/endpoints/kubernetes" },
             Self::SystemSource => Request::Get { path: "/api/v1/namespaces/kube-system/configmaps/system-source" },
-            Self::Nodes => whole("/api/v1/nodes", 500),
-            Self::Pods => whole("/api/v1/pods", 500),
+            Self::Nodes => whole("/api/v1/nodes", 250),
+            Self::Pods => whole("/api/v1/pods", 250),
             Self::Services => whole("/api/v1/services", 500),
             Self::DaemonSets => whole("/apis/apps/v1/daemonsets", 500),
             Self::Deployments => whole("/apis/apps/v1/deployments", 500),
@@ -143,7 +144,7 @@ impl Source {
                 field_selector: "",
                 metadata_only: true,
             },
-            Self::Definitions => whole("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", 50),
+            Self::Definitions => whole("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", 20),
             Self::Droplets => whole("/apis/mizar.com/v1/droplets", 500),
             Self::Vpcs => whole("/apis/mizar.com/v1/vpcs", 500),
             Self::Dividers => whole("/apis/mizar.com/v1/dividers", 500),

@@ -11,6 +11,7 @@ use super::reading::{
     condition, count, flag, generation, has_finalizer, list, map, symbol, symbol_or_blank, text, text_or_blank, time,
 };
 use super::{Text, facts_from_objects};
+use crate::object::{ObjectId, ObjectRef};
 
 /// The release that an object says it belongs to, by Helm's annotations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,6 +176,18 @@ impl PodFact {
     #[must_use]
     pub fn started(&self) -> Option<Timestamp> {
         self.containers.iter().filter(|container| !container.init).filter_map(|container| container.started).max()
+    }
+
+    /// Returns what a change of this very pod must name.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        let object = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            namespace: Some(self.namespace.to_string()),
+            name: self.name.to_string(),
+        };
+        ObjectId { object, uid: self.uid.to_string() }
     }
 
     /// Returns `namespace/name`.

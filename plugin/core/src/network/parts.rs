@@ -1,7 +1,9 @@
 //! When each part of the network is done. The rules follow the order in which the operator works: a part waits for the
 //! one before it, and says so instead of counting to zero.
 
-use super::{FIRST_SUBNET, FIRST_VPC, Network, Part, PartState, Wait};
+use std::collections::HashMap;
+
+use super::{DropletsByAddress, FIRST_SUBNET, FIRST_VPC, Network, Part, PartState, Wait};
 use crate::address::Cidr;
 use crate::facts::{DropletFact, EndpointFact, MizarObject, NodeFact, SubnetFact, VpcFact};
 
@@ -53,12 +55,13 @@ pub(super) fn droplets(network: &Network<'_>) -> PartState {
     if network.nodes.is_empty() {
         progress.fail("no node can run Mizar".to_owned());
     }
+    let by_address = DropletsByAddress::new(network.droplets);
     for node in network.nodes {
         if node.internal_ips.is_empty() {
             // The operator looks at such a node once and never again.
             progress.fail(format!("node {} has no InternalIP, so that it never gets a Droplet", node.name));
         }
-        let of_node: Vec<&DropletFact> = network.droplets_of(node).collect();
+        let of_node: Vec<&DropletFact> = by_address.of_node(node).collect();
         if let [first, second, ..] = of_node.as_slice() {
             progress
                 .fail(format!("node {} has two Droplets, {} and {}", node.name, first.object.name, second.object.name));
@@ -170,8 +173,10 @@ fn count(progress: &mut Progress, kind: &str, owner: &str, wanted: Option<u32>, 
     for object in objects {
         progress.expect(format!("{kind} {}", object.name), pending(object));
     }
-    for _ in objects.len()..wanted {
+    // Told once, however many are missing: somebody may have asked for billions.
+    if let Some(missing) = wanted.checked_sub(objects.len()).filter(|missing| *missing > 0) {
         progress.expect(owner.to_owned(), Some(format!("has {} of {wanted} {kind}s", objects.len())));
+        progress.state.total += missing - 1;
     }
 }
 
@@ -180,10 +185,14 @@ pub(super) fn host_endpoints(network: &Network<'_>) -> PartState {
     let mut progress = Progress::new(Part::HostEndpoints);
     let has_subnets = |vpc: &&VpcFact| network.subnets.iter().any(|subnet| subnet.vpc == vpc.object.name);
     let vpcs: Vec<&VpcFact> = network.vpcs.iter().filter(has_subnets).collect();
-    for droplet in network.nodes.iter().filter_map(|node| network.droplets_of(node).next()) {
+    let by_address = DropletsByAddress::new(network.droplets);
+    let mut hosts: HashMap<(&str, &str), &EndpointFact> = HashMap::new();
+    for endpoint in network.endpoints.iter().filter(|endpoint| endpoint.kind == "host") {
+        hosts.entry((endpoint.droplet.as_str(), endpoint.vpc.as_str())).or_insert(endpoint);
+    }
+    for droplet in network.nodes.iter().filter_map(|node| by_address.of_node(node).next()) {
         for vpc in &vpcs {
-            let endpoint = network.endpoints.iter().find(|endpoint| is_host_endpoint(endpoint, droplet, vpc));
-            let missing = match endpoint {
+            let missing = match hosts.get(&(droplet.object.name.as_str(), vpc.object.name.as_str())) {
                 Some(endpoint) => pending(&endpoint.object)
                     .map(|reason| format!("waits for Endpoint {}, which {reason}", endpoint.object.name)),
                 None => Some(format!("has no host endpoint in Vpc {} yet", vpc.object.name)),
@@ -195,10 +204,6 @@ pub(super) fn host_endpoints(network: &Network<'_>) -> PartState {
         progress.expect("host endpoints".to_owned(), Some("wait for Droplets and Subnets".to_owned()));
     }
     progress.finish()
-}
-
-fn is_host_endpoint(endpoint: &EndpointFact, droplet: &DropletFact, vpc: &VpcFact) -> bool {
-    endpoint.kind == "host" && endpoint.droplet == droplet.object.name && endpoint.vpc == vpc.object.name
 }
 
 fn named(name: &str) -> &str {

@@ -30,7 +30,7 @@ pub struct PodOnNetwork {
 }
 
 impl PodOnNetwork {
-    fn of(pod: &PodFact) -> Self {
+    pub(crate) fn of(pod: &PodFact) -> Self {
         Self {
             namespace: pod.namespace.to_string(),
             name: pod.name.to_string(),

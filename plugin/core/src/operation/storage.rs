@@ -3,10 +3,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use super::{FORMAT, Operation};
+use super::{FORMAT, Operation, Outcome};
 use crate::object::Object;
 
 /// The name of the Secret, in the namespace of the releases.
@@ -26,6 +27,20 @@ pub struct StoredOperation {
     pub resource_version: String,
     /// The uid of the Secret.
     pub uid: String,
+}
+
+impl StoredOperation {
+    /// Returns the record as an install goes on from it: what an ended repair found, or nothing that is unfinished.
+    #[must_use]
+    pub fn for_install(mut self, now: Timestamp) -> Self {
+        if self.operation.is_repair() {
+            match self.operation.clone().put_back(now) {
+                Some(previous) => self.operation = previous,
+                None => self.operation.finish(Outcome::Done, "", now),
+            }
+        }
+        self
+    }
 }
 
 /// Why the record of an operation cannot be read.
@@ -123,11 +138,11 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_left_to_the_newer_program() {
-        let newer = stored(&json!({"format": 2, "version": "9.0.0", "holder": "a sentence"}));
+        let newer = stored(&json!({"format": 3, "version": "9.0.0", "holder": "a sentence"}));
         assert_eq!(
             from_secret(&newer).unwrap_err().to_string(),
-            "secret one/mizar-operation records an operation in format 2, and this version of kubectl-mizar knows \
-             formats up to 1; use the version that began it (9.0.0)"
+            "secret one/mizar-operation records an operation in format 3, and this version of kubectl-mizar knows \
+             formats up to 2; use the version that began it (9.0.0)"
         );
     }
 
@@ -135,6 +150,14 @@ mod tests {
     fn unknown_fields_of_the_same_format_do_no_harm() {
         let mut content = serde_json::to_value(operation()).unwrap();
         content["somethingNew"] = json!(true);
+        assert_eq!(from_secret(&stored(&content)).unwrap().operation, operation());
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_program_is_read() {
+        let mut content = serde_json::to_value(operation()).unwrap();
+        content.as_object_mut().unwrap().remove("previous");
+        content["format"] = json!(1);
         assert_eq!(from_secret(&stored(&content)).unwrap().operation, operation());
     }
 

@@ -16,6 +16,7 @@ fn result(id: &str, status: Status, message: &str) -> CheckResult {
         title: check.title.to_owned(),
         message: message.to_owned(),
         hint: status.asks_for_action().then(|| format!("`look at {id}`")),
+        remedy: None,
         doc: check.doc(),
         evidence: Vec::new(),
     }

@@ -15,7 +15,8 @@ use crate::state::{self, BedState};
 
 struct Answering {
     layout: Layout,
-    simulator: Arc<Simulator>,
+    /// A bare bed has none.
+    simulator: Option<Arc<Simulator>>,
     faults: Mutex<Vec<FaultOrder>>,
     stop: mpsc::Sender<()>,
 }
@@ -23,7 +24,7 @@ struct Answering {
 /// Listens on the bed's socket until the returned task is aborted, which ends all conversations.
 pub(super) fn listen(
     layout: &Layout,
-    simulator: Arc<Simulator>,
+    simulator: Option<Arc<Simulator>>,
     stop: mpsc::Sender<()>,
 ) -> std::io::Result<JoinHandle<()>> {
     let listener = UnixListener::bind(layout.socket())?;
@@ -65,37 +66,42 @@ impl Answering {
                 Ok(state) => as_reply(&state),
                 Err(error) => Reply::Refused(error.to_string()),
             },
-            Request::SetFault { order } => {
-                self.change_faults(|faults| {
-                    if !faults.contains(&order) {
-                        faults.push(order);
-                    }
-                });
-                Reply::Done(Value::Null)
-            }
-            Request::ClearFaults => {
-                self.change_faults(Vec::clear);
-                Reply::Done(Value::Null)
-            }
-            Request::ListFaults => as_reply(&*self.faults.lock().unwrap_or_else(PoisonError::into_inner)),
-            Request::SimulatorState => Reply::Done(self.simulator.state()),
-            Request::Reset => {
-                self.change_faults(Vec::clear);
-                self.simulator.wipe().await;
-                Reply::Done(Value::Null)
-            }
             Request::Shutdown => {
                 // Full means that it is stopping already.
                 let _stopping = self.stop.try_send(());
                 Reply::Done(Value::Null)
             }
+            about_the_simulator => match &self.simulator {
+                Some(simulator) => self.order(simulator, about_the_simulator).await,
+                None => Reply::Refused("a bare bed has no simulator".to_owned()),
+            },
         }
     }
 
-    fn change_faults(&self, change: impl FnOnce(&mut Vec<FaultOrder>)) {
+    async fn order(&self, simulator: &Simulator, request: Request) -> Reply {
+        match request {
+            Request::SetFault { order } => self.change_faults(simulator, |faults| {
+                if !faults.contains(&order) {
+                    faults.push(order);
+                }
+            }),
+            Request::ClearFaults => self.change_faults(simulator, Vec::clear),
+            Request::ListFaults => as_reply(&*self.faults.lock().unwrap_or_else(PoisonError::into_inner)),
+            Request::SimulatorState => Reply::Done(simulator.state()),
+            Request::Reset => {
+                let done = self.change_faults(simulator, Vec::clear);
+                simulator.wipe().await;
+                done
+            }
+            Request::Status | Request::Shutdown => Reply::Refused("this is not about the simulator".to_owned()),
+        }
+    }
+
+    fn change_faults(&self, simulator: &Simulator, change: impl FnOnce(&mut Vec<FaultOrder>)) -> Reply {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut faults);
-        self.simulator.set_faults(faults.clone());
+        simulator.set_faults(faults.clone());
+        Reply::Done(Value::Null)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 /// The exit code of a process that was ended by SIGKILL.
-const KILLED: i64 = 137;
+pub(crate) const KILLED: i64 = 137;
 
 /// How long things take.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +42,8 @@ pub(crate) struct Situation {
     pub(crate) exited: Option<i64>,
     /// The pod is being deleted and its containers are to be gone.
     pub(crate) ended: Option<i64>,
-    /// The containers are killed now, and started anew in their pod.
-    pub(crate) restart: bool,
+    /// The containers are killed now, end with this code, and start anew in their pod.
+    pub(crate) killed: Option<i64>,
 }
 
 /// Where the containers are.
@@ -256,8 +256,8 @@ impl Lifecycle {
             return;
         }
         // Killed, or another image in the same pod: the container is started anew, the pod stays.
-        if situation.restart || self.images != situation.images {
-            self.note_exit(if situation.restart { KILLED } else { 0 }, now);
+        if situation.killed.is_some() || self.images != situation.images {
+            self.note_exit(situation.killed.unwrap_or(0), now);
             self.restarting = true;
             self.enter(Phase::Creating, now);
             return;
@@ -450,7 +450,7 @@ mod tests {
     fn a_killed_container_starts_anew_in_its_pod_without_a_pause() {
         let mut life = a_running_pod();
         let before = life.started;
-        life.advance(at(4), &Situation { restart: true, ..healthy() }, &PACE);
+        life.advance(at(4), &Situation { killed: Some(KILLED), ..healthy() }, &PACE);
         assert_eq!((life.is_running(), life.last_exit.map(|exit| exit.code)), (false, Some(KILLED)));
         pass(&mut life, 5..=6, &healthy());
         assert_eq!((life.is_ready(), life.restarts), (true, 1));

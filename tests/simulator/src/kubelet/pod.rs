@@ -51,7 +51,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) network_address: Option<String>,
     pub(crate) exited: Option<i64>,
     pub(crate) ended: Option<i64>,
-    pub(crate) restart: bool,
+    pub(crate) killed: Option<i64>,
     /// How much shorter than a real second a second is here.
     pub(crate) scale: f64,
 }
@@ -77,7 +77,7 @@ pub(crate) fn situation(pod: &Object, role: Role, around: &Surroundings<'_>) -> 
         address,
         exited: around.exited,
         ended: around.ended,
-        restart: around.restart,
+        killed: around.killed,
     }
 }
 
@@ -118,8 +118,8 @@ mod tests {
     }
 
     fn around(orders: &[FaultOrder]) -> Surroundings<'_> {
-        let (network_address, exited, ended, restart) = (None, None, None, false);
-        Surroundings { orders, host_ip: "127.1.0.1", network_address, exited, ended, restart, scale: 0.1 }
+        let (network_address, exited, ended, killed) = (None, None, None, None);
+        Surroundings { orders, host_ip: "127.1.0.1", network_address, exited, ended, killed, scale: 0.1 }
     }
 
     #[test]

@@ -3,10 +3,7 @@
 //! Each object is looked at by one handler at a time; different objects at the same time. What a look means is
 //! decided by `bookkeeping` and the handlers, what it writes is carried out by `writer`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{
     StreamExt,
@@ -14,7 +11,6 @@ use futures::{
     stream::{self, BoxStream, FuturesUnordered},
 };
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::{
     sync::oneshot,
     time::{Instant, sleep, sleep_until},
@@ -25,7 +21,9 @@ use super::{
     bookkeeping::{self, Cause, Tries},
     handling::{Action, Call, Handled, Handler, Outcome, Purpose, World},
     memory::{Memory, PROVISIONED},
+    pace::Pace,
     start_up::{self, StartError, Started},
+    tracked::{Tracked, Work},
     writer::{Request, Writer},
 };
 use crate::{
@@ -53,73 +51,6 @@ const WATCHED: [Kind; 13] = [
     Kind::NetworkPolicy,
     Kind::CoreEndpoints,
 ];
-
-/// The times of the operator, all in proportion to the round.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
-    pub(crate) round: Duration,
-    pub(crate) rounds: Rounds,
-}
-
-impl Pace {
-    /// From a watch event to the look at the object.
-    fn reaction(self) -> Duration {
-        (self.round / 100).max(Duration::from_millis(5))
-    }
-
-    /// From the start of the process to its first request.
-    fn start_up(self) -> Duration {
-        self.round / 15
-    }
-
-    /// From the first look at a divider that was there before to the moment when its droplet is found again. A
-    /// bouncer that is placed meanwhile fails.
-    fn divider_resumes(self) -> Duration {
-        self.round / 5
-    }
-
-    /// From SIGTERM to the end of an idle process.
-    fn stop(self) -> Duration {
-        self.round / 5
-    }
-}
-
-/// Whether somebody is at work on an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    Idle,
-    Busy,
-    /// The object changed during the work.
-    BusyAndChanged,
-}
-
-/// One object that the process has seen.
-struct Tracked {
-    object: Object,
-    /// It was there when the process began to watch and has not been handled since.
-    first_sight: bool,
-    due: Option<Instant>,
-    work: Work,
-    tries: Option<Tries>,
-    /// What was handled of it last. Kept beside the annotation, because an event may still show it without that.
-    handled: Option<Value>,
-    /// Its finalizer has been taken off.
-    released: bool,
-    /// Arktos' controllers tell of it: kopf's marks are not needed.
-    told: bool,
-}
-
-impl Tracked {
-    fn cause(&self) -> Cause {
-        if self.released {
-            return Cause::Nothing;
-        }
-        if self.told {
-            return bookkeeping::cause_of_call(&self.object, self.handled.as_ref());
-        }
-        bookkeeping::cause(&self.object, self.handled.as_ref(), self.first_sight)
-    }
-}
 
 /// What is to be done about an object after its writes.
 enum Next {
@@ -308,7 +239,7 @@ impl Process {
         tracked.object = object;
         if tracked.work != Work::Idle {
             tracked.work = Work::BusyAndChanged;
-        } else if !is_waiting_for_the_same_handler(tracked) && tracked.due.is_none_or(|present| due < present) {
+        } else if !tracked.waits_for_the_same_handler() && tracked.due.is_none_or(|present| due < present) {
             self.schedule(&key, due);
         }
     }
@@ -343,7 +274,7 @@ impl Process {
         self.pace.rounds == Rounds::One
             && matches!(key.kind, Kind::Vpc | Kind::Subnet)
             && self.memory.droplets.is_empty()
-            && self.began.elapsed() < self.pace.round
+            && self.began.elapsed() < self.pace.round * 3
     }
 
     fn look_at(&mut self, key: &Key, tracked: &mut Tracked) {
@@ -446,7 +377,7 @@ impl Process {
         if let Next::TryAgain(at) = next {
             self.schedule(key, *at);
         }
-        if changed && self.tracked.get(key).is_some_and(|tracked| !is_waiting_for_the_same_handler(tracked)) {
+        if changed && self.tracked.get(key).is_some_and(|tracked| !tracked.waits_for_the_same_handler()) {
             self.schedule(key, Instant::now() + self.pace.reaction());
         }
     }
@@ -460,19 +391,6 @@ fn is_told_by_arktos(source: Source, kind: Kind) -> bool {
 /// Whether a write about an object that is not Mizar's own is made in Arktos too: kopf's marks are not.
 fn is_written_in_arktos(request: &Request) -> bool {
     matches!(request, Request::Act(action) if !matches!(action, Action::AnnotateCoreEndpoints { .. }))
-}
-
-/// Whether a retry is pending that a change of the object does not bring forward.
-fn is_waiting_for_the_same_handler(tracked: &Tracked) -> bool {
-    let (Some(tries), Some(_)) = (&tracked.tries, tracked.due) else {
-        return false;
-    };
-    match tracked.cause() {
-        Cause::Handle(purpose) => {
-            Handler::of(&tracked.object, purpose).is_some_and(|handler| handler.name == tries.handler)
-        }
-        Cause::Finalizer | Cause::Nothing => false,
-    }
 }
 
 /// Returns the writes by which kopf closes a matter.

@@ -13,8 +13,8 @@ pub(super) const ROWS: &[Check] = &[
         severity: Blocker,
         phases: &[Health],
         title: "A daemon is ready on every node",
-        about: "One ready pod of DaemonSet mizar-daemon on every eligible node, with the image of the DaemonSet and \
-                few restarts: each cuts the pods of its node.",
+        about: "One ready pod of DaemonSet mizar-daemon on every eligible node, its node set up, of the present template, \
+                and with few restarts: each cuts the pods of its node.",
         hint: "`kubectl get pods -n mizar-system -l job=mizar-daemon -o wide` shows them, `kubectl describe pod NAME \
                -n mizar-system` tells why one is not ready",
         sources: &[Source::Nodes, Source::DaemonSets, Source::Pods],
@@ -26,8 +26,8 @@ pub(super) const ROWS: &[Check] = &[
         severity: Blocker,
         phases: &[Health],
         title: "Exactly one operator is ready",
-        about: "One replica, one ready pod; of the daemon's version and with the same bandwidth gate.",
-        hint: "`kubectl describe pod -n mizar-system -l app=mizar-operator` tells why it is not ready",
+        about: "One replica, one ready pod, in the network of its node, and with the daemon's bandwidth gate.",
+        hint: "`kubectl get deployment mizar-operator -n mizar-system -o yaml` shows how many there are, and the gates",
         sources: &[Source::Deployments, Source::DaemonSets, Source::Pods],
         evaluate: components::operator,
     },

@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// Name of the cluster
     #[arg(long, default_value = DEFAULT_NAME)]
     name: String,
-    /// daemon-never-ready, slow-start=SECONDS, image-pull-error, crash-loop or operator-crash-loop
+    #[arg(help = Fault::names())]
     fault: Option<Fault>,
     /// Only on this node
     #[arg(long, requires = "fault")]

@@ -1,0 +1,149 @@
+//! Cases of the checks that tell of what `repair` heals.
+
+use super::*;
+
+/// The operator's container was started so many seconds ago, long after the network was finished.
+fn restarted(facts: &mut Facts, seconds: i64) {
+    let started = now().checked_sub(jiff::SignedDuration::from_secs(seconds)).ok();
+    let pod = facts.pods.edit().iter_mut().find(|pod| pod.role == PodRole::Operator).expect("an operator");
+    pod.created = started;
+    pod.containers[0].started = started;
+}
+
+fn endpoint_waits(facts: &mut Facts, minutes: i64) {
+    pod_endpoint(facts).object.retries =
+        Box::new([a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(minutes))]);
+}
+
+fn bouncer_waits(facts: &mut Facts, minutes: i64) {
+    facts.bouncers.edit()[0].object.retries =
+        Box::new([a_retry("bouncer_opr_on_bouncer_provisioned", minutes_ago(minutes))]);
+}
+
+/// The daemon of node 1 was started anew in its pod.
+fn daemon_restarted(facts: &mut Facts) {
+    let container = &mut daemon_pod(facts, 0).containers[0];
+    (container.restarts, container.started) = (1, minutes_ago(5));
+}
+
+fn placeholder(ip: &str, pod: &str) -> EndpointFact {
+    let mut endpoint = a_pod_endpoint("hold", ip);
+    (endpoint.kind, endpoint.pod) = ("scaled".into(), Text::default());
+    endpoint.object.name = format!("mizar-hold-1-{}", ip.replace('.', "-")).as_str().into();
+    endpoint.object.holds_for = Some(pod.into());
+    endpoint
+}
+
+#[expect(clippy::too_many_lines, reason = "a table")]
+pub(super) fn cases() -> Vec<Case> {
+    use Status::{Fail, Pass, Skipped, Warn};
+    vec![
+        case("unfinished-handlers", Warn, "Endpoint web-default--eth0: Bouncers not yet ready!", |facts| {
+            endpoint_waits(facts, 2);
+        }),
+        case("unfinished-handlers", Fail, "was restarted on the finished network net0", |facts| {
+            endpoint_waits(facts, 2);
+            bouncer_waits(facts, 2);
+        }),
+        case("unfinished-handlers", Fail, "was restarted on the finished network net0", |facts| {
+            // Within a second: nobody has to wait for a minute to be told.
+            restarted(facts, 3);
+            endpoint_waits(facts, 0);
+            bouncer_waits(facts, 0);
+        }),
+        case("unfinished-handlers", Fail, "Endpoint web-default--eth0: is Init", |facts| {
+            restarted(facts, 300);
+            bouncer_waits(facts, 0);
+            pod_endpoint(facts).object.status = "Init".into();
+        }),
+        case("unfinished-handlers", Warn, "has just started on the finished network net0", |facts| {
+            restarted(facts, 3);
+        }),
+        case("unfinished-handlers", Pass, "fine", |facts| restarted(facts, 300)),
+        case("unfinished-handlers", Pass, "fine", |facts| {
+            // Set back after the restart: what still waits goes on in the next round.
+            restarted(facts, 10);
+            endpoint_waits(facts, 0);
+            bouncer_waits(facts, 0);
+            facts.bouncers.edit()[0].object.provisioned = minutes_ago(0);
+        }),
+        case("unfinished-handlers", Pass, "fine", |facts| endpoint_waits(facts, 0)),
+        case("operator-memory", Warn, "finished before the operator started", |facts| restarted(facts, 300)),
+        case("operator-memory", Warn, "as Droplet host-1 says", |facts| {
+            restarted(facts, 300);
+            let mut retry = a_retry("droplet_opr_on_droplet_provisioned", minutes_ago(4));
+            retry.message = Some("Subnet net0 not yet provisioned!".into());
+            facts.droplets.edit()[0].object.retries = Box::new([retry]);
+        }),
+        case("operator-memory", Fail, "connects no host-3", |facts| {
+            restarted(facts, 300);
+            facts.endpoints.edit().retain(|endpoint| endpoint.droplet != "host-3");
+        }),
+        case("operator-memory", Pass, "1 Subnet fine", |facts| {
+            restarted(facts, 300);
+            facts.subnets.edit()[0].kind = "Provisioned".into();
+        }),
+        case("unprogrammed-nodes", Fail, "2 of 3 nodes fine; node-1: its daemon was restarted", daemon_restarted),
+        case("unprogrammed-nodes", Fail, "2 of 3 nodes fine; node-1: its daemon was restarted", |facts| {
+            daemon_restarted(facts);
+            facts.endpoints.edit()[0].object.provisioned = minutes_ago(4);
+        }),
+        case("unprogrammed-nodes", Pass, "all 3 nodes fine", |facts| {
+            daemon_restarted(facts);
+            facts.endpoints.edit()[0].object.provisioned = minutes_ago(4);
+            facts.dividers.edit()[0].object.provisioned = minutes_ago(4);
+        }),
+        case("dividers", Fail, "is on Droplet \"host-1\", which does not exist", |facts| {
+            facts.nodes.edit().retain(|node| node.name != "node-1");
+        }),
+        case("duplicate-addresses", Fail, "10.20.0.2: held by api-default--eth0 and web-default--eth0", |facts| {
+            facts.endpoints.edit().push(a_pod_endpoint("api", "10.20.0.2"));
+            facts.pods.edit().push(a_pod("api", "10.20.0.2"));
+        }),
+        case("duplicate-addresses", Pass, "fine", |facts| {
+            // What is only left over uses nothing.
+            facts.endpoints.edit().push(a_pod_endpoint("gone", "10.20.0.2"));
+        }),
+        case("leaked-endpoints", Warn, "gone-default--eth0: its pod is gone", |facts| {
+            facts.endpoints.edit().push(a_pod_endpoint("gone", "10.20.0.7"));
+        }),
+        case("leaked-endpoints", Warn, "and web-default--eth0 uses its address", |facts| {
+            facts.endpoints.edit().push(a_pod_endpoint("gone", "10.20.0.2"));
+        }),
+        case("leaked-endpoints", Warn, "web-default--eth0: it is older than its pod", |facts| {
+            facts.pods.edit().iter_mut().filter(|pod| pod.name == "web").for_each(|pod| pod.created = minutes_ago(5));
+        }),
+        case("leaked-endpoints", Warn, "host-9-default--hostep-1: its node is gone", |facts| {
+            facts.endpoints.edit().push(a_host_endpoint(9));
+        }),
+        case("leaked-endpoints", Pass, "fine", |facts| {
+            // A Droplet that is gone is no node that is gone.
+            facts.droplets.edit().remove(0);
+        }),
+        case("idle-placeholders", Warn, "it keeps the address of a pod that is gone", |facts| {
+            facts.endpoints.edit().push(placeholder("10.20.0.7", "uid-gone"));
+        }),
+        case("idle-placeholders", Pass, "1 placeholder fine", |facts| {
+            facts.pods.edit().iter_mut().filter(|pod| pod.name == "web").for_each(|pod| pod.uid = "uid-web".into());
+            facts.endpoints.edit().push(placeholder("10.20.0.2", "uid-web"));
+        }),
+        case("pods-older-than-mizar", Warn, "kube-system/coredns: still on the network from before", |facts| {
+            let old = PodFact { namespace: "kube-system".into(), ..a_pod("coredns", "10.244.0.3") };
+            facts.pods.edit().push(old);
+        }),
+        case("pods-older-than-mizar", Warn, "nothing would create it again", |facts| {
+            facts.pods.edit().push(PodFact { owner: None, ..a_pod("lonely", "10.244.0.3") });
+        }),
+        case("pods-older-than-mizar", Warn, "default/web: cut off when the daemon", daemon_restarted),
+        case("pods-older-than-mizar", Warn, "never began", |facts| {
+            restarted(facts, 300);
+            let waits = PodFact { phase: "Pending".into(), ready: false, ..a_pod("late", "") };
+            facts.pods.edit().push(waits);
+        }),
+        case("pods-older-than-mizar", Pass, "fine", |facts| {
+            daemon_restarted(facts);
+            pod_endpoint(facts).object.provisioned = minutes_ago(4);
+        }),
+        case("pods-older-than-mizar", Skipped, "no Subnet yet", |facts| facts.subnets.edit().clear()),
+    ]
+}

@@ -1,0 +1,450 @@
+//! The plan of a repair: what is done, in which order, what it cuts, and what it cannot heal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Remedy;
+use crate::diagnosis::{
+    Diagnosis, Displaced, Duplicate, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, diagnose, operator_run,
+};
+use crate::facts::{BouncerFact, Facts, Text};
+use crate::network::PodOnNetwork;
+use crate::object::ObjectId;
+use crate::restart::{Placeholder, missing};
+
+/// What a person asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The remedies to take; all when none is named.
+    pub only: BTreeSet<Remedy>,
+    /// Whether to restart the operator in any case.
+    pub restart_operator: bool,
+    /// Whether an earlier repair may have been killed between giving pods other addresses and telling the older pods'
+    /// addresses to the Bouncers again.
+    pub resend: bool,
+}
+
+impl Wish {
+    fn includes(&self, remedy: Remedy) -> bool {
+        self.only.is_empty() || self.only.contains(&remedy)
+    }
+}
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "act")]
+pub enum Act {
+    /// Delete an object that belongs to nothing.
+    Delete {
+        /// The object.
+        object: ObjectId,
+        /// Why it belongs to nothing.
+        reason: String,
+    },
+    /// Set a Bouncer or a Divider back to Init, and wait until the operator has placed it anew.
+    PlaceAnew {
+        /// The object.
+        object: ObjectId,
+        /// Why.
+        reason: String,
+    },
+    /// Label an object, so that the operator looks at it again.
+    ShowAgain {
+        /// The object.
+        object: ObjectId,
+        /// Why.
+        reason: String,
+    },
+    /// Restart the operator by the sequence of [`crate::restart`].
+    RestartOperator {
+        /// Why.
+        reason: String,
+    },
+    /// Keep the addresses that the operator does not know to be used, then set one Bouncer back and wait until all goes on.
+    Unlock {
+        /// The Subnet.
+        net: Text,
+        /// The Bouncer.
+        bouncer: ObjectId,
+        /// The addresses to keep.
+        hold: Vec<Placeholder>,
+        /// Why.
+        reason: String,
+    },
+    /// Delete a node's host Endpoints, then its Droplets, label the node, and wait until new ones are there.
+    Reprogram {
+        /// The node.
+        node: ObjectId,
+        /// Its Droplets.
+        droplets: Vec<ObjectId>,
+        /// Its host Endpoints.
+        host_endpoints: Vec<ObjectId>,
+        /// Its addresses, by which its next Droplet is known.
+        addresses: Vec<String>,
+        /// The Vpcs in which it then has a host Endpoint.
+        vpcs: Vec<Text>,
+        /// Why.
+        reason: String,
+    },
+    /// Delete a pod whose owner creates it again, and wait until that runs.
+    Recreate {
+        /// The pod.
+        pod: PodOnNetwork,
+        /// That very pod.
+        object: ObjectId,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Act {
+    /// Returns why it is done.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Delete { reason, .. }
+            | Self::PlaceAnew { reason, .. }
+            | Self::ShowAgain { reason, .. }
+            | Self::RestartOperator { reason }
+            | Self::Unlock { reason, .. }
+            | Self::Reprogram { reason, .. }
+            | Self::Recreate { reason, .. } => reason,
+        }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delete { object, .. } => write!(formatter, "delete {object}"),
+            Self::PlaceAnew { object, .. } => write!(formatter, "set {object} back to Init"),
+            Self::ShowAgain { object, .. } => write!(formatter, "label {object}"),
+            Self::RestartOperator { .. } => write!(formatter, "restart the operator"),
+            Self::Unlock { bouncer, hold, .. } => {
+                write!(formatter, "keep {} addresses, then set {bouncer} back to Init", hold.len())
+            }
+            Self::Reprogram { node, droplets, host_endpoints, .. } => {
+                let (hosts, droplets) = (host_endpoints.len(), droplets.len());
+                write!(formatter, "delete {hosts} host Endpoints and {droplets} Droplets of {node}, and label it")
+            }
+            Self::Recreate { object, .. } => write!(formatter, "recreate {object}"),
+        }
+    }
+}
+
+/// What people lose for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cut {
+    /// Who, and what they lose.
+    pub what: String,
+    /// For how long.
+    pub how_long: String,
+}
+
+/// One remedy at work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// The remedy.
+    pub remedy: Remedy,
+    /// What is done, in order.
+    pub acts: Vec<Act>,
+    /// What it cuts; nothing where nobody notices.
+    pub cuts: Vec<Cut>,
+}
+
+/// What no remedy heals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Beyond {
+    /// What is wrong.
+    pub what: String,
+    /// What a person can do.
+    pub advice: String,
+}
+
+/// The plan of a repair.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RepairPlan {
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What no remedy heals.
+    pub beyond: Vec<Beyond>,
+    /// What is left alone because it was not asked for.
+    pub left: Vec<Remedy>,
+    /// What is good to know and no reason to do something now.
+    pub notes: Vec<String>,
+}
+
+impl RepairPlan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Whether the operator has to work for it; it need not for who restarts it.
+    #[must_use]
+    pub fn needs_operator(&self) -> bool {
+        !self.steps.is_empty() && !self.steps.iter().any(|step| step.remedy == Remedy::OperatorMemory)
+    }
+
+    /// Returns the step of a remedy.
+    #[must_use]
+    pub fn step(&self, remedy: Remedy) -> Option<&Step> {
+        self.steps.iter().find(|step| step.remedy == remedy)
+    }
+}
+
+/// Makes the plan for what the facts show.
+#[must_use]
+pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
+    let found = diagnose(facts, moment);
+    let restart = restart_reason(&found, wish);
+    let mut plan =
+        RepairPlan { beyond: beyond(&found), notes: notes(&found, restart.is_some()), ..RepairPlan::default() };
+    for remedy in Remedy::ALL {
+        let acts = match remedy {
+            Remedy::Leaks => deletions(&found, |cause| cause != LeakCause::HeldForNobody),
+            Remedy::Placement => placements(&found, restart.is_some()),
+            Remedy::StalledObjects => stalled(&found),
+            Remedy::OperatorMemory => {
+                restart.iter().map(|reason| Act::RestartOperator { reason: reason.clone() }).collect()
+            }
+            // A restart ends it too.
+            Remedy::Deadlock if restart.is_some() => Vec::new(),
+            Remedy::Deadlock => unlocks(facts, &found),
+            Remedy::NodeProgramming => programmings(&found),
+            Remedy::DuplicateAddresses => other_addresses(facts, &found.duplicates, wish.resend),
+            Remedy::Placeholders => deletions(&found, |cause| cause == LeakCause::HeldForNobody),
+            Remedy::CutOffPods => recreations(&found),
+        };
+        if acts.is_empty() {
+            continue;
+        }
+        if remedy == Remedy::OperatorMemory || wish.includes(remedy) {
+            let cuts = cuts(remedy, &acts);
+            plan.steps.push(Step { remedy, acts, cuts });
+        } else {
+            plan.left.push(remedy);
+        }
+    }
+    plan
+}
+
+/// Says why the operator must be restarted, if it must: for what it forgot, for what else needs it to remember, or for what
+/// can only be deleted while it does not look.
+fn restart_reason(found: &Diagnosis, wish: &Wish) -> Option<String> {
+    let mut reasons = Vec::new();
+    if wish.restart_operator {
+        reasons.push("you asked for it".to_owned());
+    }
+    let unconnected: BTreeSet<&str> =
+        found.forgotten_subnets.iter().flat_map(|subnet| subnet.unconnected.iter().map(Text::as_str)).collect();
+    if wish.includes(Remedy::OperatorMemory) && !unconnected.is_empty() {
+        let names = unconnected.into_iter().collect::<Vec<_>>().join(", ");
+        reasons.push(format!("it forgot a Subnet when it started, and cannot connect {names}"));
+    }
+    if wish.includes(Remedy::NodeProgramming)
+        && !found.unprogrammed_nodes.is_empty()
+        && !found.forgotten_subnets.is_empty()
+    {
+        reasons.push(
+            "it forgot a Subnet when it started, and could not connect the nodes that are programmed anew".into(),
+        );
+    }
+    let shared = found.leaks.iter().filter(|leak| {
+        leak.shares_address_with.is_some()
+            && wish.includes(if leak.cause == LeakCause::HeldForNobody { Remedy::Placeholders } else { Remedy::Leaks })
+    });
+    let shared: Vec<String> = shared.map(|leak| leak.object.to_string()).collect();
+    if !shared.is_empty() {
+        let names = shared.join(", ");
+        reasons.push(format!("deleting {names} while it runs would cut the pod that has the same address"));
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// Deletes what belongs to nothing. What shares its address with something in use goes while the operator is down.
+fn deletions(found: &Diagnosis, is_asked: impl Fn(LeakCause) -> bool) -> Vec<Act> {
+    let leaks = found.leaks.iter().filter(|leak| is_asked(leak.cause) && leak.shares_address_with.is_none());
+    leaks.map(|leak| Act::Delete { object: leak.object.clone(), reason: leak.cause.reason().to_owned() }).collect()
+}
+
+fn placements(found: &Diagnosis, restarts: bool) -> Vec<Act> {
+    // A Bouncer that is set back ends a deadlock, which must wait until addresses are kept; a restart sets all back.
+    let is_locked = |net: Text| restarts || found.deadlocks.iter().any(|deadlock| deadlock.net == net);
+    let gone = found.displaced.iter().filter(|displaced| displaced.misplaced == Misplaced::DropletGone);
+    let displaced = gone.filter(|displaced| displaced.net.is_empty() || !is_locked(displaced.net));
+    let reason = |displaced: &Displaced| format!("Droplet {:?} is gone", displaced.droplet.as_str());
+    displaced.map(|displaced| Act::PlaceAnew { object: displaced.object.clone(), reason: reason(displaced) }).collect()
+}
+
+/// Connects nodes anew, then places what their daemons have lost: it may be placed there again.
+fn programmings(found: &Diagnosis) -> Vec<Act> {
+    let mut acts: Vec<Act> = found.unprogrammed_nodes.iter().map(reprogram).collect();
+    acts.extend(found.displaced.iter().filter_map(|displaced| match displaced.misplaced {
+        Misplaced::DropletGone => None,
+        Misplaced::ProgrammingLost { node, since } => Some(Act::PlaceAnew {
+            object: displaced.object.clone(),
+            reason: format!("the daemon on {node} started at {since}, after it was programmed there"),
+        }),
+    }));
+    acts
+}
+
+fn stalled(found: &Diagnosis) -> Vec<Act> {
+    let reason = "it was Init when the operator started, which gave it up";
+    let stalled = found.stalled_objects.iter();
+    stalled.map(|one| Act::ShowAgain { object: one.object.clone(), reason: reason.to_owned() }).collect()
+}
+
+fn unlocks(facts: &Facts, found: &Diagnosis) -> Vec<Act> {
+    let mut by_net: BTreeMap<Text, Vec<Placeholder>> = BTreeMap::new();
+    for placeholder in missing(facts, operator_run(facts).map(|run| run.began)) {
+        by_net.entry(placeholder.net).or_default().push(placeholder);
+    }
+    let unlock = |deadlock: &crate::diagnosis::Deadlock| Act::Unlock {
+        net: deadlock.net,
+        bouncer: deadlock.bouncer.clone(),
+        hold: by_net.remove(&deadlock.net).unwrap_or_default(),
+        reason: "the operator was restarted on a finished network and wires no new pod".to_owned(),
+    };
+    found.deadlocks.iter().map(unlock).collect()
+}
+
+fn reprogram(node: &UnprogrammedNode) -> Act {
+    let reason = match &node.missing {
+        Missing::Droplet => "it has no Droplet".to_owned(),
+        Missing::HostEndpoint { vpcs } => {
+            format!("it has no host Endpoint in {}", vpcs.iter().map(Text::as_str).collect::<Vec<_>>().join(", "))
+        }
+        Missing::Programming { since, .. } => format!("its daemon started at {since} and lost what it had programmed"),
+    };
+    Act::Reprogram {
+        node: node.node.clone(),
+        droplets: node.droplets.clone(),
+        host_endpoints: node.host_endpoints.clone(),
+        addresses: node.addresses.clone(),
+        vpcs: node.vpcs.clone(),
+        reason,
+    }
+}
+
+/// Recreates the younger pods that somebody creates again; then the Bouncers are told of the older ones again, since the end
+/// of the younger took their entry away.
+fn other_addresses(facts: &Facts, duplicates: &[Duplicate], resend: bool) -> Vec<Act> {
+    let mut acts = Vec::new();
+    let mut nets = BTreeSet::new();
+    for duplicate in duplicates {
+        let keeper = format!("{}/{}", duplicate.keeper.pod.namespace, duplicate.keeper.pod.name);
+        for other in duplicate.others.iter().filter(|other| !other.pod.is_ownerless()) {
+            nets.insert(duplicate.net);
+            let reason = format!("it has the address {} of {keeper}", duplicate.ip);
+            acts.push(Act::Recreate { pod: other.pod.clone(), object: other.id.clone(), reason });
+        }
+    }
+    let again = |bouncer: &&BouncerFact| resend || nets.contains(&bouncer.net);
+    let bouncers = facts.bouncers.items().iter().filter(|bouncer| bouncer.object.deleting.is_none()).filter(again);
+    let mut bouncers: Vec<&BouncerFact> = bouncers.collect();
+    bouncers.sort_by_key(|bouncer| bouncer.object.name);
+    acts.extend(bouncers.into_iter().map(|bouncer| Act::PlaceAnew {
+        object: bouncer.object.id("Bouncer"),
+        reason: "the pods that keep their address are told to it again".to_owned(),
+    }));
+    acts
+}
+
+fn recreations(found: &Diagnosis) -> Vec<Act> {
+    let doubled: BTreeSet<&str> = found
+        .duplicates
+        .iter()
+        .flat_map(|duplicate| &duplicate.others)
+        .filter(|other| !other.pod.is_ownerless())
+        .map(|other| other.id.uid.as_str())
+        .collect();
+    let pods = found.cut_off_pods.iter();
+    let pods = pods.filter(|pod| !pod.pod.is_ownerless() && !doubled.contains(pod.id.uid.as_str()));
+    let recreate = |pod: &crate::diagnosis::CutOffPod| Act::Recreate {
+        pod: pod.pod.clone(),
+        object: pod.id.clone(),
+        reason: pod.cut_off.reason().to_owned(),
+    };
+    pods.map(recreate).collect()
+}
+
+fn cuts(remedy: Remedy, acts: &[Act]) -> Vec<Cut> {
+    let cut = |what: String, how_long: &str| vec![Cut { what, how_long: how_long.to_owned() }];
+    let recreated: Vec<String> = acts
+        .iter()
+        .filter_map(|act| match act {
+            Act::Recreate { pod, .. } => Some(format!("{}/{}", pod.namespace, pod.name)),
+            _ => None,
+        })
+        .collect();
+    match remedy {
+        Remedy::Leaks | Remedy::Placeholders | Remedy::StalledObjects => Vec::new(),
+        Remedy::Placement => cut(
+            "traffic through these Dividers and Bouncers, which forward nothing now".to_owned(),
+            "below a second each, while they are placed",
+        ),
+        Remedy::OperatorMemory => cut(
+            "no new pod and no new service is wired, and nodes are cordoned; running pods keep their network"
+                .to_owned(),
+            "about a minute",
+        ),
+        Remedy::Deadlock => cut(
+            "traffic through one Bouncer, while it is placed anew".to_owned(),
+            "below a second; new pods wait up to 20 s",
+        ),
+        Remedy::NodeProgramming => {
+            cut("the way between these nodes themselves and all pods".to_owned(), "a few seconds a node")
+        }
+        Remedy::DuplicateAddresses | Remedy::CutOffPods => {
+            cut(format!("{} pods: {}", recreated.len(), recreated.join(", ")), "until their successors run")
+        }
+    }
+}
+
+fn beyond(found: &Diagnosis) -> Vec<Beyond> {
+    let hanging = found.hanging_deletions.iter().map(|hanging| {
+        let (kind, name) = (hanging.object.object.kind.to_lowercase(), &hanging.object.object.name);
+        Beyond {
+            what: format!("{} is being deleted for ever: a thread of the operator spins over it", hanging.object),
+            advice: format!(
+                "if nothing uses it any more, let it go with `kubectl patch {kind}s.mizar.com {name} -n default --type \
+                 merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'`, then `kubectl mizar repair --restart-operator`"
+            ),
+        }
+    });
+    let ownerless = |pod: &PodOnNetwork, what: &str| Beyond {
+        what: format!("Pod {}/{} {what}, and nobody would create it again", pod.namespace, pod.name),
+        advice: format!(
+            "save it with `kubectl get pod {0} -n {1} -o yaml`, then delete it and create it again",
+            pod.name, pod.namespace
+        ),
+    };
+    let doubled = found.duplicates.iter().flat_map(|duplicate| {
+        let others = duplicate.others.iter().filter(|other| other.pod.is_ownerless());
+        others.map(|other| ownerless(&other.pod, &format!("has the address {} of another pod", duplicate.ip)))
+    });
+    let cut_off = found.cut_off_pods.iter().filter(|pod| pod.pod.is_ownerless());
+    let cut_off = cut_off.map(|pod| ownerless(&pod.pod, &format!("is {}", pod.cut_off.reason())));
+    hanging.chain(doubled).chain(cut_off).collect()
+}
+
+fn notes(found: &Diagnosis, restarts: bool) -> Vec<String> {
+    if restarts || found.forgotten_subnets.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<&str> = found.forgotten_subnets.iter().map(|subnet| subnet.net.as_str()).collect();
+    vec![format!(
+        "the operator started after Subnet {} was finished, and cannot connect a node that is added: `kubectl mizar repair \
+         --restart-operator` at a quiet time",
+        names.join(", ")
+    )]
+}

@@ -1,0 +1,90 @@
+//! What each step does, by what is there. A step is done when nothing is left to do.
+
+use std::collections::BTreeSet;
+
+use super::index::EndpointsByPod;
+use super::{Act, Leak, leaks, missing};
+use crate::facts::{EndpointFact, Facts, MizarObject, PodFact, Text};
+
+const INIT: &str = "Init";
+const PROVISIONED: &str = "Provisioned";
+
+/// Every address that a living thing shares is left to [`prepare`].
+pub(super) fn leaks_seen(facts: &Facts) -> Vec<Act> {
+    let is_harmless = |leak: &Leak| !leak.shares_address && !leak.deleting;
+    leaks(facts).into_iter().filter(is_harmless).map(|leak| Act::Delete { object: leak.object }).collect()
+}
+
+/// Nodes that somebody else has cordoned stay theirs.
+pub(super) fn cordon(facts: &Facts) -> Vec<Act> {
+    let open = facts.nodes.items().iter().filter(|node| !node.unschedulable && !node.is_hollow());
+    open.map(|node| Act::Cordon { node: node.name.clone() }).collect()
+}
+
+pub(super) fn uncordon(facts: &Facts) -> Vec<Act> {
+    let ours = facts.nodes.items().iter().filter(|node| node.cordoned_by.is_some());
+    ours.map(|node| Act::Uncordon { node: node.name.clone() }).collect()
+}
+
+/// Pods on a node that have no address yet: the new operator would give them one that is in use. Created again, they wait
+/// for a node until the end.
+pub(super) fn waiting_pods(facts: &Facts) -> impl Iterator<Item = &PodFact> {
+    unwired_pods(facts).filter(|pod| is_created_again_elsewhere(pod))
+}
+
+/// Pods on a node that have no address yet, whoever made them.
+pub(super) fn unwired_pods(facts: &Facts) -> impl Iterator<Item = &PodFact> {
+    let endpoints = EndpointsByPod::of(facts);
+    facts.pods.items().iter().filter(move |pod| {
+        let waits = pod.phase == "Pending" && !pod.node.is_empty() && !pod.host_network && pod.deleting.is_none();
+        waits && !endpoints.of_pod(pod).any(|endpoint| endpoint.object.is_provisioned())
+    })
+}
+
+fn is_created_again_elsewhere(pod: &PodFact) -> bool {
+    !pod.tolerates_cordon && pod.owner.as_ref().is_some_and(|owner| owner.kind != "DaemonSet" && owner.kind != "Node")
+}
+
+pub(super) fn waiting(facts: &Facts) -> Vec<Act> {
+    waiting_pods(facts).map(|pod| Act::Delete { object: pod.id() }).collect()
+}
+
+/// What only a stopped operator allows, and what the next one must find.
+pub(super) fn prepare(facts: &Facts) -> Vec<Act> {
+    let mut acts: Vec<Act> = leaks(facts).into_iter().map(|leak| Act::DeleteUnseen { object: leak.object }).collect();
+    let endpoints = EndpointsByPod::of(facts);
+    for pod in waiting_pods(facts) {
+        let half_wired = endpoints.of_pod(pod);
+        acts.extend(half_wired.map(|endpoint| Act::DeleteUnseen { object: endpoint.object.id("Endpoint") }));
+        acts.push(Act::DeleteUnseen { object: pod.id() });
+    }
+    // One that is not provisioned must not be taken for one that is.
+    let forgotten = facts.subnets.items().iter().filter(|it| it.object.is_provisioned() && it.kind != PROVISIONED);
+    acts.extend(forgotten.map(|subnet| Act::Remember { object: subnet.object.id("Subnet") }));
+    acts.extend(missing(facts, None).into_iter().map(|placeholder| Act::Hold { placeholder }));
+    acts.extend(placeholders(facts).filter(|it| it.object.is_provisioned()).map(|it| to(&it.object, "Endpoint", INIT)));
+    // A Bouncer that a starting operator finds Init is given up for good.
+    let unfinished = facts.bouncers.items().iter().filter(|bouncer| bouncer.object.status == INIT);
+    acts.extend(unfinished.map(|bouncer| to(&bouncer.object, "Bouncer", PROVISIONED)));
+    acts
+}
+
+/// What the new operator must make before its own eyes: placeholders, so that it knows the addresses; Dividers on nodes
+/// that are gone; then every Bouncer, which ends the wait of all others.
+pub(super) fn wire(facts: &Facts) -> Vec<Act> {
+    let droplets: BTreeSet<Text> = facts.droplets.items().iter().map(|droplet| droplet.object.name).collect();
+    let mut acts: Vec<Act> = missing(facts, None).into_iter().map(|placeholder| Act::Hold { placeholder }).collect();
+    acts.extend(placeholders(facts).filter(|it| it.object.is_provisioned()).map(|it| to(&it.object, "Endpoint", INIT)));
+    let homeless = facts.dividers.items().iter().filter(|divider| !droplets.contains(&divider.droplet));
+    acts.extend(homeless.map(|divider| to(&divider.object, "Divider", INIT)));
+    acts.extend(facts.bouncers.items().iter().map(|bouncer| to(&bouncer.object, "Bouncer", INIT)));
+    acts
+}
+
+fn placeholders(facts: &Facts) -> impl Iterator<Item = &EndpointFact> {
+    facts.endpoints.items().iter().filter(|it| it.object.holds_for.is_some() && it.object.deleting.is_none())
+}
+
+fn to(object: &MizarObject, kind: &str, status: &str) -> Act {
+    Act::Status { object: object.id(kind), status: status.to_owned() }
+}

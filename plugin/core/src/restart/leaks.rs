@@ -1,0 +1,51 @@
+//! What an earlier operator left behind: objects whose pod or node is gone. A starting operator takes them for living
+//! ones, and one leaked host Endpoint keeps its Bouncers waiting for ever.
+
+use std::collections::BTreeSet;
+
+use super::index::PodsByName;
+use crate::facts::{EndpointFact, Facts, Text};
+use crate::object::ObjectId;
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leak {
+    /// The object.
+    pub object: ObjectId,
+    /// Whether something living has its address: then only a stopped operator must not see it go, or it would cut that.
+    pub shares_address: bool,
+    /// Whether it is being deleted already.
+    pub deleting: bool,
+}
+
+/// Returns all of them; nodes, pods, Droplets and Endpoints must have been read.
+#[must_use]
+pub fn leaks(facts: &Facts) -> Vec<Leak> {
+    let pods = PodsByName::of(facts);
+    let pod_uids: BTreeSet<Text> = facts.pods.items().iter().map(|pod| pod.uid).collect();
+    let addresses: BTreeSet<&str> =
+        facts.nodes.items().iter().flat_map(|node| &node.internal_ips).map(String::as_str).collect();
+    let (droplets, dead): (Vec<_>, Vec<_>) =
+        facts.droplets.items().iter().partition(|droplet| addresses.contains(droplet.main_ip.as_str()));
+    let living: BTreeSet<Text> = droplets.iter().map(|droplet| droplet.object.name).collect();
+    let is_leak = |endpoint: &EndpointFact| match endpoint.object.holds_for {
+        Some(uid) => !pod_uids.contains(&uid),
+        None if endpoint.kind == "simple" => pods.of_endpoint(endpoint).is_none(),
+        None => endpoint.kind == "host" && !living.contains(&endpoint.droplet),
+    };
+    let (leaked, alive): (Vec<&EndpointFact>, Vec<&EndpointFact>) =
+        facts.endpoints.items().iter().partition(|endpoint| is_leak(endpoint));
+    let used: BTreeSet<(Text, Text)> = alive.iter().map(|endpoint| (endpoint.vni, endpoint.ip)).collect();
+    // Host Endpoints first: the others are theirs.
+    let endpoints = leaked.into_iter().map(|endpoint| Leak {
+        object: endpoint.object.id("Endpoint"),
+        shares_address: used.contains(&(endpoint.vni, endpoint.ip)),
+        deleting: endpoint.object.deleting.is_some(),
+    });
+    let droplets = dead.into_iter().map(|droplet| Leak {
+        object: droplet.object.id("Droplet"),
+        shares_address: false,
+        deleting: droplet.object.deleting.is_some(),
+    });
+    endpoints.chain(droplets).collect()
+}

@@ -1,0 +1,365 @@
+//! Repairing a running Mizar: the facts, the plan made of them, shown and agreed to; then remedy by remedy, each planned anew
+//! from what is there by then; and the proof.
+//!
+//! Nothing is remembered but what cannot be seen, so a repair that was killed is finished by running it again.
+
+mod acts;
+mod waits;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mizar_core::check::Phase;
+use mizar_core::diagnosis::operator_run;
+use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
+use mizar_core::facts::{Facts, Gap, Source};
+use mizar_core::operation::Outcome;
+use mizar_core::repair::{self, Remedy, RepairPlan, Step, Wish};
+use mizar_core::restart::RestartPlan;
+use mizar_core::site::Site;
+use tokio::time::Instant;
+
+use super::gather::{Wanted, gather};
+use super::operation::Settled;
+use super::prepare::Consent;
+use super::records::DEFAULT_NAMESPACE;
+use super::run::Run;
+use super::{apply, ground, judge, operation, records, restart};
+use crate::cluster::Cluster;
+use crate::failure::{Failure, Kind};
+use crate::report::{self, Output, Reporter};
+
+/// How often a remedy is taken: what it brings about may need it again, and somebody may work against us.
+const TURNS: usize = 4;
+
+/// What is read to find out what is wrong.
+const SOURCES: &[Source] = &[
+    Source::Nodes,
+    Source::Pods,
+    Source::Deployments,
+    Source::Droplets,
+    Source::Vpcs,
+    Source::Dividers,
+    Source::Subnets,
+    Source::Bouncers,
+    Source::Endpoints,
+];
+
+/// What the person asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// `-n`.
+    pub(crate) namespace: Option<String>,
+    /// The remedies to take; all when none is named.
+    pub(crate) only: BTreeSet<Remedy>,
+    /// Whether to restart the operator in any case.
+    pub(crate) restart_operator: bool,
+    /// Only show the plan.
+    pub(crate) plan_only: bool,
+    /// Whether to go on without asking.
+    pub(crate) consent: Consent,
+    /// Replaces the limits of all waits.
+    pub(crate) timeout: Option<Duration>,
+    /// What stdout is for.
+    pub(crate) output: Output,
+}
+
+/// Repairs. The events tell everything; what is returned is only how it ended.
+pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, resend: false };
+    let repair = Repair { run: Run::new(cluster.clone(), reporter.clone()), request, wish, finishes: false };
+    let result = repair.carry_out().await;
+    let (outcome, exit, error) = match &result {
+        Ok(outcome) => (*outcome, 0, None),
+        Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
+    };
+    let requests = cluster.ledger().requests();
+    reporter.event(&Event::Finished { outcome, exit, requests, elapsed: begun.elapsed(), error });
+    result.map(drop)
+}
+
+struct Repair {
+    run: Run,
+    request: Request,
+    wish: Wish,
+    /// Whether an earlier repair did not come to its end, so that its record is still to be closed.
+    finishes: bool,
+}
+
+impl Repair {
+    async fn carry_out(mut self) -> Result<Outcome, Failure> {
+        let server = self.run.cluster().server().to_owned();
+        self.run.tell(Event::Started {
+            command: "repair".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            clusters: vec![ClusterName { site: Site::Management, context: None, server }],
+            namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+        });
+        let settled = self.settle().await?;
+        let (plan, facts) = self.plan().await?;
+        self.show(&plan, &facts)?;
+        if self.request.plan_only {
+            return Ok(Outcome::Planned);
+        }
+        if plan.is_empty() && !self.finishes {
+            return nothing_to_do(&plan);
+        }
+        self.refuse_without_operator(&plan, &facts)?;
+        if !plan.is_empty() {
+            self.ask()?;
+        }
+        self.run.stop_gently();
+        let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();
+        operation::hold(&mut self.run, &stages, settled).await?;
+        let done = self.treat(plan).await;
+        let (outcome, message) = match &done {
+            Ok(_) => (Outcome::Done, String::new()),
+            Err(failure) => (failure.kind.outcome(), failure.message.clone()),
+        };
+        self.run.enter("apply");
+        let left = match self.run.held.take() {
+            Some(held) => {
+                let ended = held.end(outcome, &message).await;
+                let left = done?;
+                ended?;
+                left
+            }
+            None => done?,
+        };
+        self.prove(&left).await?;
+        Ok(Outcome::Done)
+    }
+
+    /// Finds the release, and for who means to change something: that nobody else is at it, and what an earlier repair has
+    /// left half done.
+    async fn settle(&mut self) -> Result<Settled, Failure> {
+        let run = &mut self.run;
+        run.enter("records");
+        let asked = self.request.namespace.as_deref();
+        let records = records::read(run.cluster(), asked.unwrap_or(DEFAULT_NAMESPACE)).await?;
+        run.namespace = ground::namespace(asked, &records)?;
+        let stored = operation::read(run.cluster(), run.namespace()).await?;
+        let settled = if self.request.plan_only {
+            Settled { stored, claim: mizar_core::operation::Claim::Fresh, waited: false }
+        } else {
+            let settled = operation::settle(run.cluster(), run.namespace(), stored, |event| run.tell(event)).await?;
+            records::refuse_pending(&records, |name| ground::our_revision(settled.stored.as_ref(), name))?;
+            settled
+        };
+        if let Some(stored) = settled.stored.as_ref().filter(|stored| stored.operation.is_repair()) {
+            self.finishes = true;
+            self.wish.restart_operator |= stored.operation.restart.is_some();
+            let stage = stored.operation.current_stage().map(|stage| stage.name.as_str());
+            self.wish.resend = stage == Some(Remedy::DuplicateAddresses.id());
+        }
+        Ok(settled)
+    }
+
+    /// Reads everything and plans what to do about it.
+    async fn plan(&self) -> Result<(RepairPlan, Facts), Failure> {
+        self.run.enter("look");
+        let now = Timestamp::now();
+        let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }, now).await?.facts;
+        refuse_gaps(&facts)?;
+        let moment = judge::options(self.run.namespace(), now).moment();
+        Ok((repair::plan(&facts, &moment, &self.wish), facts))
+    }
+
+    fn show(&self, plan: &RepairPlan, facts: &Facts) -> Result<(), Failure> {
+        let restart = match plan.step(Remedy::OperatorMemory) {
+            Some(_) => Some(self.restart_plan(facts)?),
+            None => None,
+        };
+        self.run.reporter().pause();
+        if self.request.output == Output::Text {
+            let text = report::repair::text(plan, restart.as_ref());
+            if self.request.plan_only {
+                report::data(&text)?;
+            } else {
+                report::note(text.trim_end());
+            }
+        }
+        self.run.tell(Event::RepairPlanned { plan: Box::new(plan.clone()), restart: restart.map(Box::new) });
+        Ok(())
+    }
+
+    fn restart_plan(&self, facts: &Facts) -> Result<RestartPlan, Failure> {
+        mizar_core::restart::plan(facts, self.run.namespace()).map_err(|obstacle| restart::refused(&obstacle))
+    }
+
+    fn refuse_without_operator(&self, plan: &RepairPlan, facts: &Facts) -> Result<(), Failure> {
+        if !plan.needs_operator() || operator_run(facts).is_some_and(|run| run.ready) {
+            return Ok(());
+        }
+        let namespace = self.run.namespace();
+        let message = "the operator does not run, and only it can do what is planned; nothing was changed";
+        Err(Failure::new(Kind::Refused, message)
+            .hint(format!("why: kubectl describe pod -n {namespace} -l app=mizar-operator"))
+            .hint("start it so that no address is given twice: kubectl mizar repair --restart-operator"))
+    }
+
+    fn ask(&self) -> Result<(), Failure> {
+        match self.request.consent {
+            Consent::Given => Ok(()),
+            Consent::CannotAsk => {
+                let message = "this plan needs a yes, and there is no terminal to ask on; nothing was changed";
+                Err(Failure::new(Kind::Usage, message).hint("read the plan above, then add -y"))
+            }
+            Consent::Ask => {
+                self.run.reporter().pause();
+                if report::prompt::confirm("Carry out this plan?") {
+                    Ok(())
+                } else {
+                    Err(Failure::new(Kind::Failed, "not carried out: nothing was changed"))
+                }
+            }
+        }
+    }
+
+    /// Takes one remedy after the other, each as planned from what is there by then. Returns what is left.
+    async fn treat(&mut self, agreed: RepairPlan) -> Result<RepairPlan, Failure> {
+        let part = Part::Deploy;
+        let begun = Instant::now();
+        self.run.tell(Event::StepStarted { step: part });
+        let consent = Agreement::of(&agreed);
+        let mut turns: BTreeMap<Remedy, usize> = BTreeMap::new();
+        let mut plan = agreed;
+        loop {
+            let next = plan.steps.iter().filter_map(|step| consent.covers(step));
+            let next = next.into_iter().find(|step| turns.get(&step.remedy).copied().unwrap_or_default() < TURNS);
+            let Some(step) = next else { break };
+            *turns.entry(step.remedy).or_default() += 1;
+            self.run.go_on()?;
+            self.carry_out_step(&step).await.map_err(apply::while_applying)?;
+            if step.remedy == Remedy::OperatorMemory {
+                self.wish.restart_operator = false;
+            }
+            if step.remedy == Remedy::DuplicateAddresses {
+                self.wish.resend = false;
+            }
+            plan = self.plan().await?.0;
+        }
+        let remedies: usize = turns.values().sum();
+        let summary = format!("{} remedies taken in {remedies} turns", turns.len());
+        self.run.tell(Event::StepFinished {
+            step: part,
+            summary,
+            result: StepResult::Succeeded,
+            elapsed: begun.elapsed(),
+        });
+        Ok(plan)
+    }
+
+    /// Judges everything again, and names what is left.
+    async fn prove(&self, left: &RepairPlan) -> Result<(), Failure> {
+        let step = Part::SanityCheck;
+        let begun = Instant::now();
+        self.run.tell(Event::StepStarted { step });
+        let quiet = waits::until_quiet(&self.run, self.request.timeout).await;
+        self.run.enter("check");
+        let (_, report) =
+            judge::judge(self.run.cluster(), Phase::Health, self.run.namespace(), None, false, self.run.reporter())
+                .await?;
+        report::findings(self.run.reporter(), &report);
+        let mut failure = unhealed(left);
+        if let Err(unquiet) = quiet {
+            failure = failure.detail(unquiet.message);
+            failure.details.extend(unquiet.details);
+        }
+        // Who asked for some remedies only knows that other things are left.
+        let only = !self.request.only.is_empty();
+        for result in report.blocking().filter(|_| !only) {
+            failure = failure.detail(format!("{}: {}", result.id, result.message));
+        }
+        if failure.details.is_empty() {
+            let summary = format!("repaired: {}", report.summary());
+            self.run.tell(Event::StepFinished {
+                step,
+                summary,
+                result: StepResult::Succeeded,
+                elapsed: begun.elapsed(),
+            });
+            return Ok(());
+        }
+        Err(failure.hint("see everything with hints: kubectl mizar check"))
+    }
+}
+
+/// What a person agreed to. Removing what is left over may follow from it and cuts nobody.
+struct Agreement {
+    remedies: BTreeSet<Remedy>,
+    pods: BTreeSet<String>,
+}
+
+impl Agreement {
+    fn of(plan: &RepairPlan) -> Self {
+        let remedies = plan.steps.iter().map(|step| step.remedy).chain([Remedy::Leaks, Remedy::Placeholders]);
+        let acts = plan.steps.iter().flat_map(|step| &step.acts);
+        let pods = acts.filter_map(|act| match act {
+            repair::Act::Recreate { object, .. } => Some(object.uid.clone()),
+            _ => None,
+        });
+        Self { remedies: remedies.collect(), pods: pods.collect() }
+    }
+
+    /// Returns what of a step was agreed to. A pod that got another's address while we were at it is recreated again; one
+    /// that was cut off since is not.
+    fn covers(&self, step: &Step) -> Option<Step> {
+        let is_agreed = |act: &&repair::Act| match act {
+            repair::Act::Recreate { object, .. } if step.remedy == Remedy::CutOffPods => {
+                self.pods.contains(&object.uid)
+            }
+            _ => true,
+        };
+        let acts: Vec<repair::Act> = step.acts.iter().filter(is_agreed).cloned().collect();
+        (self.remedies.contains(&step.remedy) && !acts.is_empty()).then(|| Step { acts, ..step.clone() })
+    }
+}
+
+fn refuse_gaps(facts: &Facts) -> Result<(), Failure> {
+    for source in SOURCES {
+        match facts.gap(*source) {
+            None => {}
+            Some(Gap::Absent) => {
+                return Err(Failure::new(Kind::Refused, "Mizar is not installed here: there is nothing to repair")
+                    .hint("install it: kubectl mizar install"));
+            }
+            Some(Gap::Denied) => {
+                let message = format!("you are not allowed to {}; nothing was changed", source.right());
+                return Err(
+                    Failure::new(Kind::Unreachable, message).hint("see what you may do: kubectl auth can-i --list")
+                );
+            }
+            Some(Gap::Failed(reason)) => {
+                let message = format!("could not read {}: {reason}; nothing was changed", source.noun());
+                return Err(Failure::new(Kind::Unreachable, message));
+            }
+            Some(Gap::NotAsked) => {
+                return Err(Failure::new(Kind::Bug, format!("nobody read {}", source.noun())));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn nothing_to_do(plan: &RepairPlan) -> Result<Outcome, Failure> {
+    if plan.beyond.is_empty() {
+        return Ok(Outcome::NothingToDo);
+    }
+    Err(unhealed(plan))
+}
+
+/// Names what no remedy heals, and what was not healed by the one that there is.
+fn unhealed(left: &RepairPlan) -> Failure {
+    let mut failure = Failure::new(Kind::Failed, "not everything could be repaired");
+    for beyond in &left.beyond {
+        failure = failure.detail(&beyond.what).hint(&beyond.advice);
+    }
+    for act in left.steps.iter().flat_map(|step| step.acts.iter().map(move |act| (step.remedy, act))) {
+        failure = failure.detail(format!("{}: still to {}: {}", act.0, act.1, act.1.reason()));
+    }
+    failure
+}

@@ -1,0 +1,171 @@
+//! Carrying out one remedy: its acts, and the waits that belong to them.
+
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use mizar_core::event::{ApplyResult, Event};
+use mizar_core::object::ObjectId;
+use mizar_core::repair::{Act, Remedy, Step};
+use mizar_core::restart::Placeholder;
+use mizar_core::site::Site;
+
+use super::{Repair, waits};
+use crate::failure::Failure;
+use crate::flow::gather::CONCURRENCY;
+use crate::flow::recreate::{self, Doomed};
+use crate::flow::restart;
+use crate::flow::treat::{self, Extent};
+
+/// The labels by which an object is shown to the operator again. It compares objects without their status, and looks at
+/// what has changed.
+const REPROGRAMMED_AT: &str = "mizar.dev/reprogrammed-at";
+const SHOWN_AT: &str = "mizar.dev/shown-at";
+
+impl Repair {
+    /// Does what a remedy has to do, and records that it is at it.
+    pub(super) async fn carry_out_step(&self, step: &Step) -> Result<(), Failure> {
+        let stage = step.remedy.id();
+        if let Some(held) = &self.run.held {
+            held.begin_stage(stage).await?;
+        }
+        self.run.enter("apply");
+        let begun = treat::stage_begins(&self.run, stage, step.acts.len());
+        match step.remedy {
+            Remedy::Leaks | Remedy::Placeholders => self.delete(stage, &step.acts).await?,
+            Remedy::CutOffPods => self.recreate(stage, &step.acts).await?,
+            Remedy::DuplicateAddresses => {
+                self.recreate(stage, &step.acts).await?;
+                self.one_by_one(stage, &step.acts).await?;
+            }
+            _ => self.one_by_one(stage, &step.acts).await?,
+        }
+        if let Some(held) = &self.run.held {
+            held.end_stage(stage).await;
+        }
+        treat::stage_ends(&self.run, stage, summary(&step.acts), begun);
+        Ok(())
+    }
+
+    fn extent(&self) -> Extent {
+        Extent { limit: self.request.timeout, ..Extent::default() }
+    }
+
+    /// Deletes what belongs to nothing, and waits until it is gone.
+    async fn delete(&self, stage: &str, acts: &[Act]) -> Result<(), Failure> {
+        let doomed: Vec<ObjectId> = acts
+            .iter()
+            .filter_map(|act| match act {
+                Act::Delete { object, .. } => Some(object.clone()),
+                _ => None,
+            })
+            .collect();
+        let deletions = stream::iter(&doomed).map(Ok::<_, Failure>);
+        deletions
+            .try_for_each_concurrent(CONCURRENCY, |object| async move {
+                treat::delete(&self.run, object).await?;
+                self.tell(object, ApplyResult::Deleted);
+                Ok(())
+            })
+            .await?;
+        treat::until_gone(&self.run, stage, &doomed, self.extent()).await
+    }
+
+    /// Recreates pods, name servers first.
+    async fn recreate(&self, stage: &str, acts: &[Act]) -> Result<(), Failure> {
+        let pods: Vec<Doomed> = acts
+            .iter()
+            .filter_map(|act| match act {
+                Act::Recreate { pod, object, .. } => Some(Doomed { pod: pod.clone(), uid: object.uid.clone() }),
+                _ => None,
+            })
+            .collect();
+        recreate::recreate_pods(&self.run, stage, self.request.timeout, pods).await
+    }
+
+    /// What must not happen at once: each act is over before the next begins.
+    async fn one_by_one(&self, stage: &str, acts: &[Act]) -> Result<(), Failure> {
+        for act in acts {
+            self.run.go_on()?;
+            match act {
+                Act::PlaceAnew { object, .. } => self.place_anew(stage, object).await?,
+                Act::ShowAgain { object, .. } => {
+                    treat::label(&self.run, object, SHOWN_AT, &label_of(Timestamp::now())).await?;
+                    self.tell(object, ApplyResult::Changed);
+                    treat::until_provisioned(&self.run, stage, std::slice::from_ref(object), self.extent()).await?;
+                }
+                Act::RestartOperator { .. } => {
+                    let restarted = restart::restart(&self.run, self.request.timeout).await?;
+                    restarted.unsettled.map_or(Ok(()), Err)?;
+                }
+                Act::Unlock { net, bouncer, hold, .. } => {
+                    self.hold(hold).await?;
+                    self.let_operator_settle().await?;
+                    treat::set_to_init(&self.run, bouncer).await?;
+                    self.tell(bouncer, ApplyResult::Changed);
+                    waits::until_unlocked(&self.run, stage, *net, self.extent()).await?;
+                }
+                Act::Reprogram { node, droplets, host_endpoints, addresses, vpcs, .. } => {
+                    for objects in [host_endpoints, droplets] {
+                        for object in objects {
+                            treat::delete(&self.run, object).await?;
+                            self.tell(object, ApplyResult::Deleted);
+                        }
+                        treat::until_gone(&self.run, stage, objects, self.extent()).await?;
+                    }
+                    treat::label(&self.run, node, REPROGRAMMED_AT, &label_of(Timestamp::now())).await?;
+                    self.tell(node, ApplyResult::Changed);
+                    let name = &node.object.name;
+                    waits::until_connected(&self.run, stage, name, addresses, vpcs, self.extent()).await?;
+                }
+                // Many at once: see above.
+                Act::Delete { .. } | Act::Recreate { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn place_anew(&self, stage: &str, object: &ObjectId) -> Result<(), Failure> {
+        treat::set_to_init(&self.run, object).await?;
+        self.tell(object, ApplyResult::Changed);
+        treat::until_provisioned(&self.run, stage, std::slice::from_ref(object), self.extent()).await
+    }
+
+    /// Keeps the addresses that pods use and the operator does not know of.
+    async fn hold(&self, placeholders: &[Placeholder]) -> Result<(), Failure> {
+        let holds = stream::iter(placeholders).map(Ok::<_, Failure>);
+        holds.try_for_each_concurrent(CONCURRENCY, |placeholder| treat::hold(&self.run, placeholder)).await
+    }
+
+    /// A Bouncer that is Init too soon after the operator's start is given up for good.
+    async fn let_operator_settle(&self) -> Result<(), Failure> {
+        let (_, facts) = self.plan().await?;
+        self.run.enter("apply");
+        let needed = self.run.timing().operator_settle;
+        let started = mizar_core::diagnosis::operator_run(&facts).map(|run| run.started);
+        // A node's clock may be ahead of ours.
+        let runs_for = started.map_or(Duration::ZERO, |started| {
+            Duration::try_from(Timestamp::now().duration_since(started)).unwrap_or_default()
+        });
+        tokio::select! {
+            () = tokio::time::sleep(needed.saturating_sub(runs_for)) => Ok(()),
+            failure = self.run.stopped() => Err(failure),
+        }
+    }
+
+    fn tell(&self, object: &ObjectId, result: ApplyResult) {
+        self.run.tell(Event::ObjectApplied { object: object.object.clone(), site: Site::Management, result });
+    }
+}
+
+/// A moment, as a label may hold it.
+fn label_of(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%dT%H-%M-%SZ").to_string()
+}
+
+fn summary(acts: &[Act]) -> String {
+    match acts {
+        [one] => one.to_string(),
+        many => format!("{} acts", many.len()),
+    }
+}

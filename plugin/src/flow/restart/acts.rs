@@ -1,0 +1,225 @@
+//! Carrying out one step: its acts, and the wait that belongs to it.
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use mizar_core::facts::{Facts, PodFact};
+use mizar_core::kind;
+use mizar_core::object::{ObjectId, ObjectRef};
+use mizar_core::restart::{self, Act, OPERATOR, Step};
+use serde_json::{Value, json};
+
+use super::Sequence;
+use crate::cluster::watch::{WatchScope, Watched};
+use crate::failure::{Failure, Kind};
+use crate::flow::cordon::{cordon, uncordon};
+use crate::flow::gather::CONCURRENCY;
+use crate::flow::treat::{self, Extent};
+use crate::flow::wait::{Standing, Watches};
+use crate::flow::workloads::OPERATOR_PODS;
+
+impl Sequence<'_> {
+    /// Does a step and waits for it; returns one line about what it came to.
+    pub(super) async fn step(&mut self, step: Step, acts: &[Act], facts: &Facts) -> Result<String, Failure> {
+        match step {
+            Step::Leaks | Step::Waiting => {
+                self.all(acts).await?;
+                self.until_gone_or_late(step, acts).await?;
+                Ok(format!("{} deleted", acts.len()))
+            }
+            Step::Cordon => {
+                self.all(acts).await?;
+                Ok(format!("{} nodes cordoned", acts.len()))
+            }
+            Step::Stop => {
+                self.all(acts).await?;
+                self.until_operators(step, <[PodFact]>::is_empty, "is still there", Extent::default()).await?;
+                Ok("the operator is gone".to_owned())
+            }
+            Step::Prepare => {
+                self.all(acts).await?;
+                treat::until_gone(self.run, step.as_str(), &unseen(acts), self.extent()).await?;
+                Ok(prepared(acts))
+            }
+            Step::Start => {
+                self.all(acts).await?;
+                self.until_ready(Extent::default()).await?;
+                Ok("the operator is ready".to_owned())
+            }
+            Step::Wire => self.wire(acts, facts).await,
+            Step::Uncordon => {
+                self.all(acts).await?;
+                Ok(format!("{} nodes uncordoned", acts.len()))
+            }
+        }
+    }
+
+    fn extent(&self) -> Extent {
+        Extent { limit: self.limit, ..Extent::default() }
+    }
+
+    async fn all(&self, acts: &[Act]) -> Result<(), Failure> {
+        stream::iter(acts).map(Ok).try_for_each_concurrent(CONCURRENCY, |act| self.act(act)).await
+    }
+
+    async fn act(&self, act: &Act) -> Result<(), Failure> {
+        let run = self.run;
+        match act {
+            Act::Delete { object } => treat::delete(run, object).await,
+            Act::DeleteUnseen { object } => treat::delete_unseen(run, object).await,
+            Act::Cordon { node } => cordon(run, node, &self.id).await.map(drop),
+            Act::Uncordon { node } => uncordon(run, node).await.map(drop),
+            Act::Scale { replicas } => self.scale(*replicas).await,
+            Act::Remember { object } => {
+                let decide = |live: &Value| {
+                    (live["spec"]["type"] != "Provisioned").then(|| json!({"spec": {"type": "Provisioned"}}))
+                };
+                treat::change(run, object, decide).await.map(drop)
+            }
+            Act::Hold { placeholder } => treat::hold(run, placeholder).await,
+            Act::Status { object, status } => treat::set_status(run, object, status).await.map(drop),
+        }
+    }
+
+    async fn scale(&self, replicas: u32) -> Result<(), Failure> {
+        let deployment = ObjectRef {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            namespace: Some(self.run.namespace().to_owned()),
+            name: OPERATOR.to_owned(),
+        };
+        let decide =
+            |live: &Value| (live["spec"]["replicas"] != replicas).then(|| json!({"spec": {"replicas": replicas}}));
+        treat::change_named(self.run, &deployment, decide).await.map(drop)
+    }
+
+    /// What the operator does not let go in time is deleted when it has stopped.
+    async fn until_gone_or_late(&self, step: Step, acts: &[Act]) -> Result<(), Failure> {
+        let deleted: Vec<ObjectId> = acts
+            .iter()
+            .filter_map(|act| if let Act::Delete { object } = act { Some(object.clone()) } else { None })
+            .collect();
+        let extent = Extent { limit: Some(self.run.timing().operator_rounds), ..Extent::default() };
+        match treat::until_gone(self.run, step.as_str(), &deleted, extent).await {
+            Err(failure) if failure.kind == Kind::TimedOut => Ok(()),
+            waited => waited,
+        }
+    }
+
+    /// Placeholders first, so that the new operator knows the addresses; then what ends the wait of all others, one by one.
+    async fn wire(&mut self, acts: &[Act], facts: &Facts) -> Result<String, Failure> {
+        let run = self.run;
+        let settle = Extent { settle: run.timing().operator_settle, ..self.extent() };
+        self.until_ready(settle).await?;
+        let before = self.running().await?;
+        let (one_by_one, together): (Vec<&Act>, Vec<&Act>) = acts.iter().partition(|act| is_placed(act));
+        let together: Vec<Act> = together.into_iter().cloned().collect();
+        self.all(&together).await?;
+        let count = one_by_one.len();
+        for act in one_by_one {
+            if let Act::Status { object, .. } = act {
+                treat::reprovision(run, object).await?;
+            }
+        }
+        self.until_held().await?;
+        // What does not follow for a reason of its own must not keep the nodes cordoned: every address is held.
+        let rounds = run.timing().operator_rounds_for(facts.nodes.items().len()) * 2;
+        let extent = Extent { limit: Some(self.limit.unwrap_or(rounds)), ..Extent::default() };
+        self.unsettled = match treat::until_settled(run, Step::Wire.as_str(), extent).await {
+            Ok(()) => None,
+            Err(failure) if failure.kind == Kind::TimedOut => Some(failure),
+            Err(failure) => return Err(failure),
+        };
+        let after = self.running().await?;
+        // Another run of it has begun in between and knows nothing: the next look starts this step again.
+        if before.is_some() && before == after {
+            let mut record = self.held.restart().await.unwrap_or_default();
+            record.wired = after;
+            self.held.set_restart(Some(record)).await?;
+        }
+        Ok(format!("{count} Bouncers and Dividers made anew, {} addresses held", held_by(facts, &together)))
+    }
+
+    /// Which run of the operator is at work, if one is.
+    async fn running(&self) -> Result<Option<String>, Failure> {
+        let facts = super::read(self.run.cluster()).await?;
+        let run = restart::operators(&facts, self.run.namespace()).find(|pod| pod.ready).map(restart::run_of);
+        Ok(run)
+    }
+
+    /// Waits until the operator has seen every placeholder: from then on it hands out none of their addresses.
+    async fn until_held(&self) -> Result<(), Failure> {
+        let facts = super::read(self.run.cluster()).await?;
+        let placeholders = facts.endpoints.items().iter().filter(|endpoint| endpoint.object.holds_for.is_some());
+        let ids: Vec<ObjectId> = placeholders.map(|endpoint| endpoint.object.id("Endpoint")).collect();
+        treat::until_provisioned(self.run, Step::Wire.as_str(), &ids, self.extent()).await
+    }
+
+    async fn until_ready(&self, extent: Extent) -> Result<(), Failure> {
+        let is_ready = |pods: &[PodFact]| {
+            let [pod] = pods else { return false };
+            pod.ready && pod.deleting.is_none()
+        };
+        self.until_operators(Step::Start, is_ready, "is not ready", extent).await
+    }
+
+    async fn until_operators(
+        &self,
+        step: Step,
+        complete: impl Fn(&[PodFact]) -> bool,
+        reason: &str,
+        extent: Extent,
+    ) -> Result<(), Failure> {
+        let Some(info) = kind::lookup("v1", "Pod") else { return Ok(()) };
+        let scope =
+            WatchScope { namespace: Some(self.run.namespace()), labels: Some(OPERATOR_PODS), ..WatchScope::default() };
+        let mut watches = Watches(vec![self.run.cluster().watch(&info, &scope, whole)]);
+        let extent = Extent { limit: extent.limit.or(self.limit), ..extent };
+        treat::wait_for(self.run, step.as_str(), extent, &mut watches, |watched| {
+            let facts = pods(watched);
+            let pods: Vec<PodFact> = restart::operators(&facts, self.run.namespace()).cloned().collect();
+            let complete = complete(&pods);
+            let mut waiting_for: Vec<String> =
+                pods.iter().filter(|_| !complete).map(|pod| format!("pod {} {reason}", pod.path())).collect();
+            if !complete && pods.is_empty() {
+                waiting_for.push("the operator has no pod yet".to_owned());
+            }
+            Standing { done: usize::from(complete), total: 1, waiting_for, failed: None, complete }
+        })
+        .await
+    }
+}
+
+fn is_placed(act: &Act) -> bool {
+    matches!(act, Act::Status { object, .. } if object.object.kind != "Endpoint")
+}
+
+fn unseen(acts: &[Act]) -> Vec<ObjectId> {
+    let of = |act: &Act| if let Act::DeleteUnseen { object } = act { Some(object.clone()) } else { None };
+    acts.iter().filter_map(of).collect()
+}
+
+fn prepared(acts: &[Act]) -> String {
+    let count = |wanted: fn(&Act) -> bool| acts.iter().filter(|act| wanted(act)).count();
+    format!(
+        "{} addresses held, {} Subnets marked, {} leaks deleted",
+        count(|act| matches!(act, Act::Hold { .. } | Act::Status { .. })),
+        count(|act| matches!(act, Act::Remember { .. })),
+        count(|act| matches!(act, Act::DeleteUnseen { .. })),
+    )
+}
+
+fn held_by(facts: &Facts, acts: &[Act]) -> usize {
+    let there = facts.endpoints.items().iter().filter(|endpoint| endpoint.object.holds_for.is_some()).count();
+    there + acts.iter().filter(|act| matches!(act, Act::Hold { .. })).count()
+}
+
+fn pods(watched: &[Watched]) -> Facts {
+    let mut facts = Facts::default();
+    for pod in watched.iter().flat_map(Watched::objects) {
+        facts.absorb(mizar_core::facts::Source::Pods, pod);
+    }
+    facts
+}
+
+fn whole(object: Value) -> Value {
+    object
+}
