@@ -130,7 +130,9 @@ async fn fixed(question: &Question) -> Fixed {
 
 /// Judges what was read.
 fn examine(question: &Question, facts: &Facts, at: Timestamp) -> Result<Examined, Failure> {
-    let found = question.namespace.as_deref().or_else(|| release_namespace(facts));
+    // Before an install it is where the plan goes, not where somebody else's Mizar may be.
+    let installed = || release_namespace(facts).filter(|_| question.plan.is_none());
+    let found = question.namespace.as_deref().or_else(installed);
     let namespace = found.unwrap_or(DEFAULT_NAMESPACE).to_owned();
     let options = judge::options(&namespace, at);
     let report = question

@@ -1,11 +1,14 @@
 //! Situations that do not go by taking back what made them: each list is of one bed, and every situation comes on top of
 //! the one before it.
 
+use std::time::Duration;
+
 use mizar_bed::Fault;
 
 use super::situation::Situation;
 use super::stage::{Stage, workload};
-use crate::cluster::items;
+
+const BLUR: Duration = Duration::from_secs(4);
 
 /// A daemon whose container started anew.
 pub(crate) fn daemon() -> Vec<Situation> {
@@ -14,11 +17,17 @@ pub(crate) fn daemon() -> Vec<Situation> {
             "daemon-restarted",
             "the container of a daemon started anew, and what it had programmed is gone",
         )
-        .warns("pods-older-than-mizar", "Pod ")
+        .fails("unprogrammed-nodes", "node-2")
+        .warns("pods-older-than-mizar", "Pod default/web-")
         .lasting(5)
-        .made_by(async |stage: &mut Stage<'_>| stage.fault(Fault::DaemonRestart, Some("node-2")).await),
+        .made_by(async |stage: &mut Stage<'_>| {
+            // What is wired within seconds of a restart may be of before or after it.
+            tokio::time::sleep(BLUR).await;
+            stage.fault(Fault::DaemonRestart, Some("node-2")).await;
+        }),
         Situation::after("daemon-crashing", "a daemon crashes again and again")
             .fails("daemon", "node-3")
+            .fails("unprogrammed-nodes", "node-2")
             .warns("pods-older-than-mizar", "Pod ")
             .made_by(async |stage: &mut Stage<'_>| {
                 stage.fault(Fault::CrashLoop, Some("node-3")).await;
@@ -35,11 +44,13 @@ pub(crate) fn operator() -> Vec<Situation> {
             "the operator's container started anew on a finished network: a deadlock",
         )
         .fails("unfinished-handlers", "Bouncer net0-b-")
+        .warns("operator-memory", "Subnet net0")
         .lasting(5)
         .made_by(async |stage: &mut Stage<'_>| stage.fault(Fault::OperatorRestart, None).await),
         Situation::after("operator-crashing", "the operator crashes again and again")
             .fails("operator", "CrashLoopBackOff")
             .fails("unfinished-handlers", "Bouncer net0-b-")
+            .warns("operator-memory", "Subnet net0")
             .lasting(5)
             .made_by(async |stage: &mut Stage<'_>| {
                 stage.fault(Fault::OperatorCrashLoop, None).await;
@@ -57,17 +68,14 @@ pub(crate) fn removal() -> Vec<Situation> {
             .warns("left-finalizers", "node")
             .lasting(5)
             .made_by(async |stage: &mut Stage<'_>| stage.destroy(&workload("deployments/mizar-operator")).await),
-        Situation::after("deletion-stuck", "a pod was deleted, and nobody takes the operator's finalizer off")
-            .fails("stuck-deletions", "pod default/web-")
+        Situation::after("deletion-stuck", "a service was deleted, and nobody takes the operator's finalizer off")
+            .fails("stuck-deletions", "service default/web")
             .fails("operator", "mizar-operator")
             .warns("left-objects", "mizar.com")
             .warns("left-finalizers", "node")
             .lasting(5)
             .made_by(async |stage: &mut Stage<'_>| {
-                let pods = items(stage.bed, "/api/v1/namespaces/default/pods").await;
-                let web = pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str());
-                let web = web.filter(|name| name.starts_with("web-")).next().unwrap();
-                stage.start_deleting(&format!("/api/v1/namespaces/default/pods/{web}")).await;
+                stage.start_deleting("/api/v1/namespaces/default/services/web").await;
             }),
     ]
 }

@@ -12,7 +12,8 @@ pub(crate) fn after() -> Vec<Situation> {
         Situation::after("operator-rolls", "the operator's Deployment would start a second one beside the first")
             .warns("operator-strategy", "Deployment mizar-system/mizar-operator")
             .made_by(async |stage: &mut Stage<'_>| {
-                let strategy = json!({"spec": {"strategy": {"type": "RollingUpdate"}}});
+                let strategy =
+                    json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}});
                 stage.edit(&workload("deployments/mizar-operator"), strategy).await;
             }),
         Situation::after("daemons-outdated", "the DaemonSet names a newer image than its pods run")

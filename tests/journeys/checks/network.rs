@@ -46,6 +46,7 @@ pub(crate) fn after() -> Vec<Situation> {
             }),
         Situation::after("object-astray", "somebody made a Vpc in another namespace")
             .warns("objects-namespace", "vpcs.mizar.com kube-system/astray")
+            .fails("dividers", "Vpc astray")
             .made_by(async |stage: &mut Stage<'_>| {
                 let spec =
                     json!({"ip": "10.98.0.0", "prefix": "16", "vni": "98", "dividers": 0, "status": "Provisioned"});

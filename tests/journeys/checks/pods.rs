@@ -1,6 +1,7 @@
 //! Situations of the pods and services that use the network.
 
 use mizar_bed::Fault;
+use mizar_core::facts::HOLD_LABEL;
 use serde_json::{Value, json};
 
 use super::situation::Situation;
@@ -35,6 +36,14 @@ pub(crate) fn after() -> Vec<Situation> {
             .made_by(async |stage: &mut Stage<'_>| {
                 let mut endpoint = endpoint("gone-default--eth-0a1b2c3d", "simple", "10.20.77.7");
                 endpoint["spec"]["pod"] = json!("gone");
+                stage.create(&mizar("endpoints"), endpoint).await;
+            }),
+        Situation::after("placeholder-for-nobody", "the address of a pod that is gone is still kept")
+            .warns("idle-placeholders", "Endpoint mizar-hold-1-10.20.66.6")
+            .lasting(5)
+            .made_by(async |stage: &mut Stage<'_>| {
+                let mut endpoint = endpoint("mizar-hold-1-10.20.66.6", "scaled", "10.20.66.6");
+                endpoint["metadata"]["labels"] = json!({ HOLD_LABEL: "7d1f3a52-0000-4000-8000-000000000000" });
                 stage.create(&mizar("endpoints"), endpoint).await;
             }),
         Situation::after("duplicate-address", "two pods got one address")

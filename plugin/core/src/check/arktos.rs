@@ -94,6 +94,10 @@ fn object(network: &ArktosNetworkFact) -> String {
 }
 
 pub(super) fn networks(facts: &Facts, _: &Options) -> Verdict {
+    // Otherwise nobody reads them; that the switch is off, another check tells.
+    if !is_switched(facts) {
+        return Verdict::skipped("the operator does not work for Arktos");
+    }
     let networks = facts.arktos_networks.items();
     if networks.is_empty() {
         return Verdict::warn("there is no network: pods that name none use network default, which must exist");
@@ -125,6 +129,10 @@ pub(super) fn networks(facts: &Facts, _: &Options) -> Verdict {
 }
 
 pub(super) fn network_dns(facts: &Facts, _: &Options) -> Verdict {
+    // Otherwise nobody reads them; that the switch is off, another check tells.
+    if !is_switched(facts) {
+        return Verdict::skipped("the operator does not work for Arktos");
+    }
     let own = |network: &&ArktosNetworkFact| network.tenant.is_empty() || network.tenant == OWN_TENANT;
     let networks: Vec<&ArktosNetworkFact> =
         facts.arktos_networks.items().iter().filter(own).filter(|network| network.kind == "mizar").collect();

@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Check] = &[
         title: "The tenants' networks are ready",
         about: "Every Network of Arktos is of type mizar, Ready, and names a Vpc that exists.",
         hint: "`kubectl get networks.arktos.futurewei.com -o yaml` shows them; the log of Arktos' network controller tells why one is not Ready",
-        sources: &[Source::ArktosNetworks, Source::Vpcs, Source::CoreApi, Source::ApiGroups],
+        sources: &[Source::ArktosNetworks, Source::SystemSource, Source::Vpcs, Source::CoreApi, Source::ApiGroups],
         evaluate: arktos::networks,
     },
     Check {
@@ -77,7 +77,14 @@ pub(super) const ROWS: &[Check] = &[
         title: "Every network has its name service",
         about: "For every Network of tenant system a ready Deployment coredns-NETWORK and a service kube-dns-NETWORK in kube-system. Those of other tenants cannot be seen from here.",
         hint: "`kubectl get deployments,services -n kube-system` shows them; Arktos' network controller makes them",
-        sources: &[Source::ArktosNetworks, Source::Deployments, Source::Services, Source::CoreApi, Source::ApiGroups],
+        sources: &[
+            Source::ArktosNetworks,
+            Source::SystemSource,
+            Source::Deployments,
+            Source::Services,
+            Source::CoreApi,
+            Source::ApiGroups,
+        ],
         evaluate: arktos::network_dns,
     },
 ];
