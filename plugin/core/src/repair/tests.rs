@@ -107,7 +107,7 @@ fn a_restarted_daemon_brings_its_node_then_what_was_placed_there_and_its_pods() 
     assert_eq!(remedies(&plan), [Remedy::NodeProgramming, Remedy::CutOffPods]);
     let Act::Reprogram { node, droplets, host_endpoints, vpcs, .. } = &plan.steps[0].acts[0] else { panic!() };
     assert_eq!((node.object.name.as_str(), droplets.len(), host_endpoints.len()), ("node-1", 1, 1));
-    assert_eq!(vpcs.iter().map(|vpc| vpc.as_str()).collect::<Vec<_>>(), ["vpc0"]);
+    assert_eq!(vpcs.iter().map(Text::as_str).collect::<Vec<_>>(), ["vpc0"]);
     let after = plan.steps[0].acts[1..].iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(after.len(), 1, "the Divider was on host-1, the Bouncer was not: {after:?}");
     assert!(after[0].contains("vpc0-d-1"), "{after:?}");
@@ -277,7 +277,9 @@ fn place(facts: &mut Facts, name: &str, at: Option<jiff::Timestamp>) {
 
 fn unlock(facts: &mut Facts, at: Option<jiff::Timestamp>) {
     let names: Vec<Text> = facts.bouncers.items().iter().map(|bouncer| bouncer.object.name).collect();
-    names.iter().for_each(|name| place(facts, name, at));
+    for name in &names {
+        place(facts, name, at);
+    }
     facts.bouncers.edit().iter_mut().for_each(|bouncer| bouncer.object.retries = Box::default());
     for endpoint in facts.endpoints.edit() {
         endpoint.object.retries = Box::default();
@@ -350,10 +352,10 @@ fn cause(facts: &mut Facts, trouble: &Trouble, number: usize) {
         }
         Trouble::PlacedNowhere => facts.bouncers.edit()[0].droplet = "host-9".into(),
         Trouble::HostEndpointLost => {
-            facts.endpoints.edit().retain(|endpoint| endpoint.kind != "host" || endpoint.droplet != "host-2")
+            facts.endpoints.edit().retain(|endpoint| endpoint.kind != "host" || endpoint.droplet != "host-2");
         }
         Trouble::LeakOfUsedAddress => {
-            facts.endpoints.edit().push(a_pod_endpoint(&format!("old-{number}"), "10.20.0.2"))
+            facts.endpoints.edit().push(a_pod_endpoint(&format!("old-{number}"), "10.20.0.2"));
         }
     }
 }
