@@ -135,6 +135,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         timeout: args.timeout,
         output,
     };
-    install(cluster, report::reporter(output, context.verbosity), request).await?;
+    // It is large: every step of an install is in it.
+    Box::pin(install(cluster, report::reporter(output, context.verbosity), request)).await?;
     Ok(ExitCode::SUCCESS)
 }
