@@ -50,7 +50,6 @@ pub(crate) fn operator() -> Vec<Situation> {
         Situation::after("operator-crashing", "the operator crashes again and again")
             .fails("operator", "CrashLoopBackOff")
             .fails("unfinished-handlers", "Bouncer net0-b-")
-            .warns("operator-memory", "Subnet net0")
             .lasting(5)
             .made_by(async |stage: &mut Stage<'_>| {
                 stage.fault(Fault::OperatorCrashLoop, None).await;
