@@ -24,7 +24,7 @@ pub use leaks::{Leak, LeakCause, leaks};
 pub use nodes::{Displaced, Misplaced, Missing, UnprogrammedNode, displaced, unprogrammed_nodes};
 pub use operator::{
     Deadlock, ForgottenSubnet, HangingDeletion, OperatorRun, Sign, StalledObject, blocked_by_bouncers, deadlocks,
-    forgotten_message, forgotten_subnets, hanging_deletions, operator_run, stalled_objects,
+    forgotten_message, forgotten_placeholders, forgotten_subnets, hanging_deletions, operator_run, stalled_objects,
 };
 pub use pods::{CutOff, CutOffPod, Duplicate, Holder, cut_off_pods, duplicates};
 

@@ -229,6 +229,9 @@ fn next(nothing_there: bool, change: &Change, worst: &[CheckResult]) -> Option<S
         }
         _ if nothing_there => Some("`kubectl mizar check --pre` tells whether Mizar can be installed here".to_owned()),
         _ if worst.is_empty() => None,
+        _ if worst.iter().any(|result| result.remedy.is_some()) => {
+            Some("`kubectl mizar repair --plan` shows how to heal it; it changes nothing".to_owned())
+        }
         _ => Some("`kubectl mizar check` shows all findings with what was seen".to_owned()),
     }
 }

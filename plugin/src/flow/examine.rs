@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mizar_core::check::{CheckResult, Options, Report, Selection, access, release_namespace};
+use mizar_core::check::{CheckResult, Report, Selection, access, release_namespace};
 use mizar_core::facts::{self, Facts};
 use mizar_core::timing::Timing;
 use tokio::time::{Instant, sleep_until};
@@ -134,7 +134,7 @@ fn examine(question: &Question, facts: &Facts, at: Timestamp) -> Result<Examined
     let installed = || release_namespace(facts).filter(|_| question.plan.is_none());
     let found = question.namespace.as_deref().or_else(installed);
     let namespace = found.unwrap_or(DEFAULT_NAMESPACE).to_owned();
-    let options = Options { namespace: namespace.clone(), ..Options::at(at) };
+    let options = judge::options(&namespace, at);
     let report = question
         .selection
         .judge(facts, &options)

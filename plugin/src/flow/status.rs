@@ -1,7 +1,7 @@
 //! What runs: read once, or followed for as long as a person looks.
 
 use jiff::Timestamp;
-use mizar_core::check::{Options, Phase, sources_of};
+use mizar_core::check::{Phase, sources_of};
 use mizar_core::environment::Environment;
 use mizar_core::facts::{Facts, Source};
 use mizar_core::kind;
@@ -55,7 +55,7 @@ pub(crate) fn replayed(facts: &Facts, question: &Question) -> Status {
 }
 
 fn judge(facts: &Facts, now: Timestamp, question: &Question, server: Option<&str>, change: Change) -> Status {
-    let options = Options { namespace: namespace(facts, question), ..Options::at(now) };
+    let options = super::judge::options(&namespace(facts, question), now);
     let plugin = env!("CARGO_PKG_VERSION");
     Status::of(facts, &options, Seen { server, plugin, environment: question.environment, change })
 }

@@ -6,9 +6,10 @@ use super::Options;
 use super::parts::kind_and_name;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped};
 use crate::address::Cidr;
-use crate::diagnosis::{self, CutOff, Leak, LeakCause, cut_off_pods};
+use crate::diagnosis::{self, CutOff, Leak, LeakCause, cut_off_pods, forgotten_placeholders, operator_run};
 use crate::facts::{DropletFact, EndpointFact, Facts, PodFact, SubnetFact, Text};
 use crate::network::ranges;
+use crate::restart::missing;
 
 /// Returns the running pods with an address of their own on real nodes.
 fn networked(facts: &Facts) -> Vec<&PodFact> {
@@ -113,6 +114,21 @@ pub(super) fn placeholders(facts: &Facts, options: &Options) -> Verdict {
     }
     let idle = left(facts, options, |cause| cause == LeakCause::HeldForNobody);
     grouped("placeholders", total, idle, Status::Warn)
+}
+
+pub(super) fn unknown_addresses(facts: &Facts, _: &Options) -> Verdict {
+    let simple = facts.endpoints.items().iter().filter(|endpoint| endpoint.kind == "simple" && !endpoint.ip.is_empty());
+    let used = simple.count();
+    let Some(run) = operator_run(facts) else {
+        return Verdict::skipped("no operator runs that could give addresses");
+    };
+    let unheld = missing(facts, Some(run.began)).into_iter().map(|held| held.ip);
+    let forgotten = forgotten_placeholders(facts).into_iter().map(|held| held.ip);
+    let problem = |ip: Text| {
+        let evidence = Evidence::new(format!("address {ip}"), "placeholder", "none that the operator knows", "one");
+        Problem::new(ip, "in use, and the operator may give it to a new pod", evidence.since(Some(run.started)))
+    };
+    grouped("addresses", used, unheld.chain(forgotten).map(problem).collect(), Status::Warn)
 }
 
 fn left(facts: &Facts, options: &Options, is_asked: impl Fn(LeakCause) -> bool) -> Vec<Problem> {

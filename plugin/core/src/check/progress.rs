@@ -8,7 +8,7 @@ use crate::diagnosis::{
     Deadlock, Misplaced, Missing, Sign, deadlocks, displaced, forgotten_message, forgotten_subnets,
     unprogrammed_nodes as unprogrammed_nodes_of,
 };
-use crate::facts::{Facts, MizarObject, Retry};
+use crate::facts::{Facts, MizarObject, Retry, Text};
 
 /// Returns every object of Mizar with its kind.
 fn objects(facts: &Facts) -> Vec<(&'static str, &MizarObject)> {
@@ -120,7 +120,7 @@ pub(super) fn operator_memory(facts: &Facts, options: &Options) -> Verdict {
     let worst = if forgotten.iter().any(|subnet| !subnet.unconnected.is_empty()) { Status::Fail } else { Status::Warn };
     let problems = forgotten.into_iter().map(|subnet| {
         let name = format!("Subnet {}", subnet.net);
-        let unconnected: Vec<&str> = subnet.unconnected.iter().map(|droplet| droplet.as_str()).collect();
+        let unconnected: Vec<&str> = subnet.unconnected.iter().map(Text::as_str).collect();
         let reason = match (unconnected.as_slice(), subnet.waiting.first()) {
             ([], None) => "finished before the operator started, so that it seems to have forgotten it".to_owned(),
             ([], Some(droplet)) => format!("the operator has forgotten it, as Droplet {droplet} says"),
@@ -140,7 +140,7 @@ pub(super) fn unprogrammed_nodes(facts: &Facts, options: &Options) -> Verdict {
     for node in unprogrammed_nodes_of(facts, &options.moment()) {
         if let Missing::Programming { since, lost } = node.missing {
             let name = &node.node.object.name;
-            let lost: Vec<&str> = lost.iter().map(|endpoint| endpoint.as_str()).collect();
+            let lost: Vec<&str> = lost.iter().map(Text::as_str).collect();
             let seen = format!("provisioned before the daemon started at {since}");
             let evidence =
                 Evidence::new(format!("Endpoint {}", some_of(&lost)), "spec.provisiondelay", seen, "after it");

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
@@ -14,6 +14,9 @@ use super::index::Places;
 use super::nodes::host_endpoints;
 use crate::facts::{BouncerFact, EndpointFact, Facts, MizarObject, PodFact, PodRole, Retry, Text};
 use crate::object::ObjectId;
+
+/// Times of objects are cut to the second.
+const BLUR: SignedDuration = SignedDuration::from_secs(1);
 
 /// The present run of the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +34,10 @@ pub struct OperatorRun {
 #[must_use]
 pub fn operator_run(facts: &Facts) -> Option<OperatorRun> {
     let pods = facts.pods.items().iter().filter(|pod| pod.role == PodRole::Operator && pod.deleting.is_none());
+    // Times are cut to the second, and in its first second no operator has provisioned anything.
+    let began = |pod: &PodFact| run_began(pod)?.checked_add(BLUR).ok();
     let runs =
-        pods.filter_map(|pod| Some(OperatorRun { began: run_began(pod)?, started: pod.started()?, ready: pod.ready }));
+        pods.filter_map(|pod| Some(OperatorRun { began: began(pod)?, started: pod.started()?, ready: pod.ready }));
     runs.max_by_key(|run| run.began)
 }
 
@@ -41,6 +46,21 @@ pub fn operator_run(facts: &Facts) -> Option<OperatorRun> {
 pub(super) fn run_began(pod: &PodFact) -> Option<Timestamp> {
     let restarted = pod.containers.iter().any(|container| !container.init && container.restarts > 0);
     if restarted { pod.started() } else { pod.created }
+}
+
+/// Returns the placeholders that the operator's present run has not seen become Provisioned: it does not know that their
+/// addresses are in use.
+#[must_use]
+pub fn forgotten_placeholders(facts: &Facts) -> Vec<&EndpointFact> {
+    let Some(run) = operator_run(facts) else { return Vec::new() };
+    let is_forgotten = |endpoint: &&EndpointFact| {
+        let object = &endpoint.object;
+        object.holds_for.is_some()
+            && object.deleting.is_none()
+            && object.is_provisioned()
+            && object.provisioned.is_some_and(|provisioned| provisioned < run.began)
+    };
+    facts.endpoints.items().iter().filter(is_forgotten).collect()
 }
 
 /// A network on which no new pod is wired since the operator was restarted.

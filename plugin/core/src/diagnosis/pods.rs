@@ -25,6 +25,16 @@ pub struct Holder {
     pub pod: PodOnNetwork,
     /// That very pod.
     pub id: ObjectId,
+    /// Whether it uses its node's network: it has the address and does not use it.
+    pub host_network: bool,
+}
+
+impl Holder {
+    /// Whether recreating its pod gives it another address, and somebody does create it again.
+    #[must_use]
+    pub const fn can_move(&self) -> bool {
+        !self.host_network && !self.pod.is_ownerless()
+    }
 }
 
 /// An address that several pods use.
@@ -59,12 +69,16 @@ pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
         }
     }
     let of_users = |((vni, ip), mut users): ((Text, Text), Vec<(&EndpointFact, &PodFact)>)| {
-        users.sort_by_key(|(_, pod)| (pod.owner.is_some(), pod.created, pod.name, pod.namespace));
+        if users.iter().all(|(_, pod)| pod.host_network) {
+            return None;
+        }
+        users.sort_by_key(|(_, pod)| (!pod.host_network, pod.owner.is_some(), pod.created, pod.name, pod.namespace));
         let net = users.first()?.0.net;
         let mut holders = users.into_iter().map(|(endpoint, pod)| Holder {
             endpoint: endpoint.object.id("Endpoint"),
             pod: PodOnNetwork::of(pod),
             id: pod_id(pod),
+            host_network: pod.host_network,
         });
         let keeper = holders.next()?;
         let mut others: Vec<Holder> = holders.collect();

@@ -59,8 +59,10 @@ fn a_mizar_pod(role: PodRole, name: &str, node: u8, image: &str) -> PodFact {
             name: "main".into(),
             image: image.into(),
             ready: true,
+            started: minutes_ago(31),
             ..ContainerFact::default()
         }],
+        created: minutes_ago(31),
         ..a_pod(name, &format!("192.168.0.{node}"))
     }
 }

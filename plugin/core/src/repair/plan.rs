@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Remedy;
 use crate::diagnosis::{
-    Diagnosis, Displaced, Duplicate, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, diagnose, operator_run,
+    Diagnosis, Displaced, Duplicate, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, diagnose,
+    forgotten_placeholders, operator_run,
 };
-use crate::facts::{BouncerFact, Facts, Text};
+use crate::facts::{BouncerFact, EndpointFact, Facts, Text};
 use crate::network::PodOnNetwork;
 use crate::object::ObjectId;
 use crate::restart::{Placeholder, missing};
@@ -70,6 +71,17 @@ pub enum Act {
         bouncer: ObjectId,
         /// The addresses to keep.
         hold: Vec<Placeholder>,
+        /// Placeholders that an earlier run of the operator knew: it has to learn of them again.
+        renew: Vec<ObjectId>,
+        /// Why.
+        reason: String,
+    },
+    /// Keep the addresses that the operator does not know to be used.
+    Hold {
+        /// The addresses to keep.
+        hold: Vec<Placeholder>,
+        /// Placeholders that an earlier run of the operator knew: it has to learn of them again.
+        renew: Vec<ObjectId>,
         /// Why.
         reason: String,
     },
@@ -109,6 +121,7 @@ impl Act {
             | Self::ShowAgain { reason, .. }
             | Self::RestartOperator { reason }
             | Self::Unlock { reason, .. }
+            | Self::Hold { reason, .. }
             | Self::Reprogram { reason, .. }
             | Self::Recreate { reason, .. } => reason,
         }
@@ -122,9 +135,10 @@ impl fmt::Display for Act {
             Self::PlaceAnew { object, .. } => write!(formatter, "set {object} back to Init"),
             Self::ShowAgain { object, .. } => write!(formatter, "label {object}"),
             Self::RestartOperator { .. } => write!(formatter, "restart the operator"),
-            Self::Unlock { bouncer, hold, .. } => {
-                write!(formatter, "keep {} addresses, then set {bouncer} back to Init", hold.len())
+            Self::Unlock { bouncer, hold, renew, .. } => {
+                write!(formatter, "keep {} addresses, then set {bouncer} back to Init", hold.len() + renew.len())
             }
+            Self::Hold { hold, renew, .. } => write!(formatter, "keep {} addresses", hold.len() + renew.len()),
             Self::Reprogram { node, droplets, host_endpoints, .. } => {
                 let (hosts, droplets) = (host_endpoints.len(), droplets.len());
                 write!(formatter, "delete {hosts} host Endpoints and {droplets} Droplets of {node}, and label it")
@@ -205,6 +219,7 @@ impl RepairPlan {
 pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
     let found = diagnose(facts, moment);
     let restart = restart_reason(&found, wish);
+    let is_at_work = operator_run(facts).is_some_and(|run| run.ready);
     let mut plan =
         RepairPlan { beyond: beyond(&found), notes: notes(&found, restart.is_some()), ..RepairPlan::default() };
     for remedy in Remedy::ALL {
@@ -220,7 +235,7 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
             Remedy::Deadlock => unlocks(facts, &found),
             Remedy::NodeProgramming => programmings(&found),
             Remedy::DuplicateAddresses => other_addresses(facts, &found.duplicates, wish.resend),
-            Remedy::Placeholders => deletions(&found, |cause| cause == LeakCause::HeldForNobody),
+            Remedy::Placeholders => placeholders(facts, &found, restart.is_some()),
             Remedy::CutOffPods => recreations(&found),
         };
         if acts.is_empty() {
@@ -232,6 +247,10 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
         } else {
             plan.left.push(remedy);
         }
+    }
+    if !is_at_work {
+        // Only an operator that runs lets go of what is deleted, and places what is set back.
+        plan.steps.sort_by_key(|step| step.remedy != Remedy::OperatorMemory);
     }
     plan
 }
@@ -308,13 +327,43 @@ fn unlocks(facts: &Facts, found: &Diagnosis) -> Vec<Act> {
     for placeholder in missing(facts, operator_run(facts).map(|run| run.began)) {
         by_net.entry(placeholder.net).or_default().push(placeholder);
     }
+    // None of a locked network can have come to this run of the operator, whatever its status says.
+    let idle: BTreeSet<&str> = found.leaks.iter().map(|leak| leak.object.uid.as_str()).collect();
+    let is_held = |held: &EndpointFact| held.object.holds_for.is_some() && held.object.deleting.is_none();
+    let held: Vec<&EndpointFact> = facts
+        .endpoints
+        .items()
+        .iter()
+        .filter(|held| is_held(held) && !idle.contains(held.object.uid.as_str()))
+        .collect();
+    let renewed = |net: Text| held.iter().filter(move |held| held.net == net);
     let unlock = |deadlock: &crate::diagnosis::Deadlock| Act::Unlock {
+        renew: renewed(deadlock.net).map(|held| held.object.id("Endpoint")).collect(),
         net: deadlock.net,
         bouncer: deadlock.bouncer.clone(),
         hold: by_net.remove(&deadlock.net).unwrap_or_default(),
         reason: "the operator was restarted on a finished network and wires no new pod".to_owned(),
     };
     found.deadlocks.iter().map(unlock).collect()
+}
+
+/// Gives free the addresses of pods that are gone; keeps those that are used and that the operator does not know, unless
+/// another remedy does that.
+fn placeholders(facts: &Facts, found: &Diagnosis, restarts: bool) -> Vec<Act> {
+    let mut acts = deletions(found, |cause| cause == LeakCause::HeldForNobody);
+    let Some(run) = operator_run(facts).filter(|_| !restarts) else { return acts };
+    let is_locked = |net: Text| found.deadlocks.iter().any(|deadlock| deadlock.net == net);
+    let hold: Vec<Placeholder> =
+        missing(facts, Some(run.began)).into_iter().filter(|held| !is_locked(held.net)).collect();
+    let idle: BTreeSet<&str> = found.leaks.iter().map(|leak| leak.object.uid.as_str()).collect();
+    let renew = forgotten_placeholders(facts).into_iter();
+    let renew = renew.filter(|held| !is_locked(held.net) && !idle.contains(held.object.uid.as_str()));
+    let renew: Vec<ObjectId> = renew.map(|held| held.object.id("Endpoint")).collect();
+    if !hold.is_empty() || !renew.is_empty() {
+        let reason = "the operator does not know that they are used and would give them to new pods".to_owned();
+        acts.push(Act::Hold { hold, renew, reason });
+    }
+    acts
 }
 
 fn reprogram(node: &UnprogrammedNode) -> Act {
@@ -342,7 +391,7 @@ fn other_addresses(facts: &Facts, duplicates: &[Duplicate], resend: bool) -> Vec
     let mut nets = BTreeSet::new();
     for duplicate in duplicates {
         let keeper = format!("{}/{}", duplicate.keeper.pod.namespace, duplicate.keeper.pod.name);
-        for other in duplicate.others.iter().filter(|other| !other.pod.is_ownerless()) {
+        for other in duplicate.others.iter().filter(|other| other.can_move()) {
             nets.insert(duplicate.net);
             let reason = format!("it has the address {} of {keeper}", duplicate.ip);
             acts.push(Act::Recreate { pod: other.pod.clone(), object: other.id.clone(), reason });
@@ -364,7 +413,7 @@ fn recreations(found: &Diagnosis) -> Vec<Act> {
         .duplicates
         .iter()
         .flat_map(|duplicate| &duplicate.others)
-        .filter(|other| !other.pod.is_ownerless())
+        .filter(|other| other.can_move())
         .map(|other| other.id.uid.as_str())
         .collect();
     let pods = found.cut_off_pods.iter();
@@ -429,7 +478,7 @@ fn beyond(found: &Diagnosis) -> Vec<Beyond> {
         ),
     };
     let doubled = found.duplicates.iter().flat_map(|duplicate| {
-        let others = duplicate.others.iter().filter(|other| other.pod.is_ownerless());
+        let others = duplicate.others.iter().filter(|other| !other.host_network && other.pod.is_ownerless());
         others.map(|other| ownerless(&other.pod, &format!("has the address {} of another pod", duplicate.ip)))
     });
     let cut_off = found.cut_off_pods.iter().filter(|pod| pod.pod.is_ownerless());

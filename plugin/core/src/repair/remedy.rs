@@ -23,7 +23,7 @@ pub enum Remedy {
     NodeProgramming,
     /// The younger of two pods with one address is recreated.
     DuplicateAddresses,
-    /// Placeholders go with the pods whose addresses they kept.
+    /// Addresses that the operator does not know to be used are kept; placeholders go with the pods that they were for.
     Placeholders,
     /// Pods without a network are recreated.
     CutOffPods,
@@ -70,7 +70,7 @@ impl Remedy {
             Self::Deadlock => "End the deadlock after a restart of the operator",
             Self::NodeProgramming => "Program nodes anew",
             Self::DuplicateAddresses => "Give pods with one address one each",
-            Self::Placeholders => "Give free the addresses that are kept for pods that are gone",
+            Self::Placeholders => "Keep the addresses that are used, and no others",
             Self::CutOffPods => "Recreate pods that have no network",
         }
     }
@@ -86,7 +86,7 @@ impl Remedy {
             Self::Deadlock => &["unfinished-handlers"],
             Self::NodeProgramming => &["unprogrammed-nodes", "host-endpoints", "droplets"],
             Self::DuplicateAddresses => &["duplicate-addresses"],
-            Self::Placeholders => &["idle-placeholders"],
+            Self::Placeholders => &["idle-placeholders", "unknown-addresses"],
             Self::CutOffPods => &["pods-older-than-mizar"],
         }
     }

@@ -94,7 +94,7 @@ fn a_forgotten_subnet_alone_is_no_reason_for_a_restart() {
     let mut facts = a_healthy_cluster();
     operator_restarted(&mut facts);
     let plan = plan_of(&facts);
-    assert!(plan.is_empty(), "{plan:?}");
+    assert_eq!(remedies(&plan), [Remedy::Placeholders], "only the address in use is kept: {plan:?}");
     assert_eq!(plan.notes.len(), 1);
 }
 
@@ -107,7 +107,7 @@ fn a_restarted_daemon_brings_its_node_then_what_was_placed_there_and_its_pods() 
     assert_eq!(remedies(&plan), [Remedy::NodeProgramming, Remedy::CutOffPods]);
     let Act::Reprogram { node, droplets, host_endpoints, vpcs, .. } = &plan.steps[0].acts[0] else { panic!() };
     assert_eq!((node.object.name.as_str(), droplets.len(), host_endpoints.len()), ("node-1", 1, 1));
-    assert_eq!(vpcs.iter().map(|vpc| vpc.as_str()).collect::<Vec<_>>(), ["vpc0"]);
+    assert_eq!(vpcs.iter().map(Text::as_str).collect::<Vec<_>>(), ["vpc0"]);
     let after = plan.steps[0].acts[1..].iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(after.len(), 1, "the Divider was on host-1, the Bouncer was not: {after:?}");
     assert!(after[0].contains("vpc0-d-1"), "{after:?}");
@@ -124,7 +124,7 @@ fn a_node_is_not_programmed_by_an_operator_that_cannot_connect_it() {
     let only = Wish { only: [Remedy::CutOffPods].into(), ..Wish::default() };
     let plan = plan(&facts, &moment(), &only);
     assert_eq!(remedies(&plan), [Remedy::CutOffPods], "what was not asked for needs no restart");
-    assert_eq!(plan.left, [Remedy::NodeProgramming]);
+    assert_eq!(plan.left, [Remedy::NodeProgramming, Remedy::Placeholders]);
 }
 
 #[test]
@@ -209,18 +209,14 @@ fn apply(facts: &mut Facts, act: &Act, stamp: i64) {
                 .edit()
                 .retain(|endpoint| !leaks.iter().any(|leak| is_gone(&endpoint.object.uid, &leak.object)));
             facts.subnets.edit().iter_mut().for_each(|subnet| subnet.kind = "Provisioned".into());
+            let held = crate::restart::missing(facts, None);
+            keep(facts, &held, &[], at, stamp);
             unlock(facts, at);
             connect(facts, at);
         }
-        Act::Unlock { hold, .. } => {
-            for held in hold {
-                let mut endpoint = a_pod_endpoint("hold", &held.ip);
-                endpoint.object.name = held.name().as_str().into();
-                endpoint.object.uid = format!("uid-{stamp}-{}", held.ip).as_str().into();
-                (endpoint.kind, endpoint.pod) = ("scaled".into(), Text::default());
-                endpoint.object.holds_for = Some(held.pod);
-                facts.endpoints.edit().push(endpoint);
-            }
+        Act::Hold { hold, renew, .. } => keep(facts, hold, renew, at, stamp),
+        Act::Unlock { hold, renew, .. } => {
+            keep(facts, hold, renew, at, stamp);
             unlock(facts, at);
         }
         Act::Reprogram { droplets, host_endpoints, .. } => {
@@ -247,6 +243,28 @@ fn apply(facts: &mut Facts, act: &Act, stamp: i64) {
     }
 }
 
+fn keep(
+    facts: &mut Facts,
+    hold: &[crate::restart::Placeholder],
+    renew: &[crate::object::ObjectId],
+    at: Option<jiff::Timestamp>,
+    stamp: i64,
+) {
+    for held in hold {
+        let mut endpoint = a_pod_endpoint("hold", &held.ip);
+        endpoint.object.name = held.name().as_str().into();
+        endpoint.object.uid = format!("uid-{stamp}-{}", held.ip).as_str().into();
+        (endpoint.kind, endpoint.pod) = ("scaled".into(), Text::default());
+        (endpoint.object.holds_for, endpoint.object.provisioned) = (Some(held.pod), at);
+        facts.endpoints.edit().push(endpoint);
+    }
+    for endpoint in facts.endpoints.edit() {
+        if renew.iter().any(|object| endpoint.object.uid.as_str() == object.uid) {
+            endpoint.object.provisioned = at;
+        }
+    }
+}
+
 fn place(facts: &mut Facts, name: &str, at: Option<jiff::Timestamp>) {
     for divider in facts.dividers.edit().iter_mut().filter(|divider| divider.object.name == name) {
         (divider.droplet, divider.object.provisioned) = ("host-2".into(), at);
@@ -259,7 +277,9 @@ fn place(facts: &mut Facts, name: &str, at: Option<jiff::Timestamp>) {
 
 fn unlock(facts: &mut Facts, at: Option<jiff::Timestamp>) {
     let names: Vec<Text> = facts.bouncers.items().iter().map(|bouncer| bouncer.object.name).collect();
-    names.iter().for_each(|name| place(facts, name, at));
+    for name in names {
+        place(facts, name.as_str(), at);
+    }
     facts.bouncers.edit().iter_mut().for_each(|bouncer| bouncer.object.retries = Box::default());
     for endpoint in facts.endpoints.edit() {
         endpoint.object.retries = Box::default();
@@ -332,10 +352,10 @@ fn cause(facts: &mut Facts, trouble: &Trouble, number: usize) {
         }
         Trouble::PlacedNowhere => facts.bouncers.edit()[0].droplet = "host-9".into(),
         Trouble::HostEndpointLost => {
-            facts.endpoints.edit().retain(|endpoint| endpoint.kind != "host" || endpoint.droplet != "host-2")
+            facts.endpoints.edit().retain(|endpoint| endpoint.kind != "host" || endpoint.droplet != "host-2");
         }
         Trouble::LeakOfUsedAddress => {
-            facts.endpoints.edit().push(a_pod_endpoint(&format!("old-{number}"), "10.20.0.2"))
+            facts.endpoints.edit().push(a_pod_endpoint(&format!("old-{number}"), "10.20.0.2"));
         }
     }
 }

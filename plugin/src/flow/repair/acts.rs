@@ -32,7 +32,11 @@ impl Repair {
         self.run.enter("apply");
         let begun = treat::stage_begins(&self.run, stage, step.acts.len());
         match step.remedy {
-            Remedy::Leaks | Remedy::Placeholders => self.delete(stage, &step.acts).await?,
+            Remedy::Leaks => self.delete(stage, &step.acts).await?,
+            Remedy::Placeholders => {
+                self.delete(stage, &step.acts).await?;
+                self.one_by_one(stage, &step.acts).await?;
+            }
             Remedy::CutOffPods => self.recreate(stage, &step.acts).await?,
             Remedy::DuplicateAddresses => {
                 self.recreate(stage, &step.acts).await?;
@@ -98,8 +102,12 @@ impl Repair {
                     let restarted = restart::restart(&self.run, self.request.timeout).await?;
                     restarted.unsettled.map_or(Ok(()), Err)?;
                 }
-                Act::Unlock { net, bouncer, hold, .. } => {
-                    self.hold(hold).await?;
+                Act::Hold { hold, renew, .. } => {
+                    self.hold(hold, renew).await?;
+                    waits::until_held(&self.run, stage, self.extent()).await?;
+                }
+                Act::Unlock { net, bouncer, hold, renew, .. } => {
+                    self.hold(hold, renew).await?;
                     self.let_operator_settle().await?;
                     treat::set_to_init(&self.run, bouncer).await?;
                     self.tell(bouncer, ApplyResult::Changed);
@@ -132,7 +140,13 @@ impl Repair {
     }
 
     /// Keeps the addresses that pods use and the operator does not know of.
-    async fn hold(&self, placeholders: &[Placeholder]) -> Result<(), Failure> {
+    async fn hold(&self, placeholders: &[Placeholder], renew: &[ObjectId]) -> Result<(), Failure> {
+        let renewals = stream::iter(renew).map(Ok::<_, Failure>);
+        renewals
+            .try_for_each_concurrent(CONCURRENCY, |object| async move {
+                treat::set_to_init(&self.run, object).await.map(drop)
+            })
+            .await?;
         let holds = stream::iter(placeholders).map(Ok::<_, Failure>);
         holds.try_for_each_concurrent(CONCURRENCY, |placeholder| treat::hold(&self.run, placeholder)).await
     }

@@ -53,6 +53,19 @@ pub(super) async fn until_unlocked(run: &Run, stage: &str, net: Text, extent: Ex
     .await
 }
 
+/// Waits until every placeholder is Provisioned: from then on its address is not given to anybody.
+pub(super) async fn until_held(run: &Run, stage: &str, extent: Extent) -> Result<(), Failure> {
+    let mut watches = watches(run, &["Endpoint"]);
+    wait_for(run, stage, extent, &mut watches, |watched| {
+        let facts = facts(watched);
+        let held = facts.endpoints.items().iter().filter(|endpoint| endpoint.object.holds_for.is_some());
+        let held: Vec<_> = held.map(|endpoint| &endpoint.object).collect();
+        let left = held.iter().filter(|object| !object.is_provisioned());
+        standing(held.len(), left.map(|object| format!("Endpoint {} is {}", object.name, object.status)).collect())
+    })
+    .await
+}
+
 /// Waits until a node has a Droplet again, and a host Endpoint in every Vpc.
 pub(super) async fn until_connected(
     run: &Run,
@@ -119,6 +132,7 @@ fn essentials(object: Value) -> Value {
             "uid": metadata["uid"],
             "creationTimestamp": metadata["creationTimestamp"],
             "deletionTimestamp": metadata["deletionTimestamp"],
+            "labels": metadata["labels"],
             "annotations": metadata["annotations"],
         },
         "spec": object["spec"],

@@ -146,10 +146,11 @@ fn verdict(view: &View<'_>) -> (String, anstyle::Style) {
 
 /// What to type now.
 fn next_steps(view: &View<'_>) -> Vec<String> {
-    let findings = view.report.results.iter().filter(|result| result.status.asks_for_action());
+    let findings = || view.report.results.iter().filter(|result| result.status.asks_for_action());
+    let heals = findings().any(|result| result.remedy.is_some()).then(|| "kubectl mizar repair --plan".to_owned());
     // The first of the worst: what it breaks is often what the others tell of.
-    let worst = findings.min_by_key(|result| Reverse((result.blocks(), result.status)));
-    worst.map(|result| format!("kubectl mizar explain {}", result.id)).into_iter().collect()
+    let worst = findings().min_by_key(|result| Reverse((result.blocks(), result.status)));
+    heals.into_iter().chain(worst.map(|result| format!("kubectl mizar explain {}", result.id))).collect()
 }
 
 /// An age as kubectl writes it: `5m`, `10h`, `3d`.

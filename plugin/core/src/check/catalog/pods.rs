@@ -53,6 +53,17 @@ pub(super) const ROWS: &[Check] = &[
         evaluate: pods::placeholders,
     },
     Check {
+        id: "unknown-addresses",
+        category: Pods,
+        severity: Warning,
+        phases: &[Health],
+        title: "The operator knows every address in use",
+        about: "An operator that starts on a finished network gives addresses from the start again, unless those of the running pods are kept by placeholders that it has seen become Provisioned.",
+        hint: "have the addresses kept, before new pods get them: `kubectl mizar repair --plan`, then `kubectl mizar repair`",
+        sources: &[Source::Pods, Source::Endpoints],
+        evaluate: pods::unknown_addresses,
+    },
+    Check {
         id: "pods-older-than-mizar",
         category: Pods,
         severity: Warning,

@@ -42,6 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
             endpoint_waits(facts, 2);
         }),
         case("unfinished-handlers", Fail, "was restarted on the finished network net0", |facts| {
+            restarted(facts, 300);
             endpoint_waits(facts, 2);
             bouncer_waits(facts, 2);
         }),
@@ -126,6 +127,20 @@ pub(super) fn cases() -> Vec<Case> {
         case("idle-placeholders", Pass, "1 placeholder fine", |facts| {
             facts.pods.edit().iter_mut().filter(|pod| pod.name == "web").for_each(|pod| pod.uid = "uid-web".into());
             facts.endpoints.edit().push(placeholder("10.20.0.2", "uid-web"));
+        }),
+        case("unknown-addresses", Warn, "10.20.0.2: in use, and the operator may give it", |facts| {
+            restarted(facts, 300)
+        }),
+        case("unknown-addresses", Warn, "10.20.0.2: in use", |facts| {
+            // An earlier run knew the placeholder; this one does not.
+            restarted(facts, 300);
+            facts.endpoints.edit().push(placeholder("10.20.0.2", "uid-web"));
+        }),
+        case("unknown-addresses", Pass, "fine", |facts| {
+            restarted(facts, 300);
+            let mut held = placeholder("10.20.0.2", "uid-web");
+            held.object.provisioned = minutes_ago(4);
+            facts.endpoints.edit().push(held);
         }),
         case("pods-older-than-mizar", Warn, "kube-system/coredns: still on the network from before", |facts| {
             let old = PodFact { namespace: "kube-system".into(), ..a_pod("coredns", "10.244.0.3") };
