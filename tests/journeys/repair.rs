@@ -141,6 +141,12 @@ async fn what_restarts_left_over_is_deleted_and_live_pods_keep_their_network() {
     let host = get(&bed, "/api/v1/namespaces/default/pods/c").await["spec"]["nodeName"].clone();
     let doomed = if host == "node-3" { "node-2" } else { "node-3" };
     send(&bed, "DELETE", &format!("/api/v1/nodes/{doomed}"), None).await.unwrap();
+    // The controllers of a real cluster remove what was there.
+    for pod in items(&bed, "/api/v1/pods").await.iter().filter(|pod| pod["spec"]["nodeName"] == doomed) {
+        let (namespace, name) = (&pod["metadata"]["namespace"], &pod["metadata"]["name"]);
+        let path = format!("/api/v1/namespaces/{}/pods/{}", namespace.as_str().unwrap(), name.as_str().unwrap());
+        send(&bed, "DELETE", &format!("{path}?gracePeriodSeconds=0"), None).await.unwrap();
+    }
     until("they are gone", async || {
         !names(&bed, "/api/v1/nodes").await.contains(&doomed.to_owned())
             && !names(&bed, "/api/v1/namespaces/default/pods").await.contains(&"a".to_owned())
