@@ -84,7 +84,7 @@ impl Placeholder {
 
 /// Returns the placeholders that the running or coming operator needs and that do not exist, one an address: for each
 /// pod's Endpoint that was provisioned by an earlier run. `since` is when the present run began; without it every address
-/// in use is held. A pod on its node's network has an address and does not use it.
+/// in use is held.
 #[must_use]
 pub fn missing(facts: &Facts, since: Option<Timestamp>) -> Vec<Placeholder> {
     let pods = PodsByName::of(facts);
@@ -97,9 +97,7 @@ pub fn missing(facts: &Facts, since: Option<Timestamp>) -> Vec<Placeholder> {
     let used = endpoints.iter().filter(|endpoint| is_forgotten(endpoint, since));
     let wanted: BTreeSet<Placeholder> = used
         .filter(|endpoint| !held.contains(&(endpoint.vni, endpoint.ip)))
-        .filter_map(|endpoint| {
-            Some(Placeholder::of(endpoint, pods.of_endpoint(endpoint).filter(|pod| !pod.host_network)?))
-        })
+        .filter_map(|endpoint| Some(Placeholder::of(endpoint, pods.of_endpoint(endpoint)?)))
         .collect();
     let mut seen = BTreeSet::new();
     wanted.into_iter().filter(|placeholder| seen.insert((placeholder.vni, placeholder.ip))).collect()
