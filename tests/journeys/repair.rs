@@ -129,7 +129,11 @@ async fn a_deadlock_after_a_restart_of_the_operator_is_found_at_once_and_ended_w
 async fn what_restarts_left_over_is_deleted_and_live_pods_keep_their_network() {
     let bed = installed().await;
     // Without the name servers no pod but ours stands on the node that goes.
-    send(&bed, "DELETE", "/apis/apps/v1/namespaces/kube-system/deployments/coredns", None).await.unwrap();
+    for path in
+        ["/apis/apps/v1/namespaces/kube-system/deployments/coredns", "/api/v1/namespaces/kube-system/services/kube-dns"]
+    {
+        send(&bed, "DELETE", path, None).await.unwrap();
+    }
     for pod in ["a", "b", "c"] {
         address_of_new_pod(&bed, pod).await;
     }
