@@ -120,6 +120,12 @@ async fn a_deadlock_after_a_restart_of_the_operator_is_found_at_once_and_ended_w
 #[tokio::test(flavor = "multi_thread")]
 async fn what_restarts_left_over_is_deleted_and_live_pods_keep_their_network() {
     let bed = installed().await;
+    // Without the name servers no pod but ours stands on the node that goes.
+    for path in
+        ["/apis/apps/v1/namespaces/kube-system/deployments/coredns", "/api/v1/namespaces/kube-system/services/kube-dns"]
+    {
+        send(&bed, "DELETE", path, None).await.unwrap();
+    }
     for pod in ["a", "b", "c"] {
         address_of_new_pod(&bed, pod).await;
     }
@@ -133,6 +139,12 @@ async fn what_restarts_left_over_is_deleted_and_live_pods_keep_their_network() {
     let host = get(&bed, "/api/v1/namespaces/default/pods/c").await["spec"]["nodeName"].clone();
     let doomed = if host == "node-3" { "node-2" } else { "node-3" };
     send(&bed, "DELETE", &format!("/api/v1/nodes/{doomed}"), None).await.unwrap();
+    // The controllers of a real cluster remove what was there.
+    for pod in items(&bed, "/api/v1/pods").await.iter().filter(|pod| pod["spec"]["nodeName"] == doomed) {
+        let (namespace, name) = (&pod["metadata"]["namespace"], &pod["metadata"]["name"]);
+        let path = format!("/api/v1/namespaces/{}/pods/{}", namespace.as_str().unwrap(), name.as_str().unwrap());
+        send(&bed, "DELETE", &format!("{path}?gracePeriodSeconds=0"), None).await.unwrap();
+    }
     until("they are gone", async || {
         !names(&bed, "/api/v1/nodes").await.contains(&doomed.to_owned())
             && !names(&bed, "/api/v1/namespaces/default/pods").await.contains(&"a".to_owned())

@@ -70,7 +70,7 @@ pub fn leaks(facts: &Facts, moment: &Moment) -> Vec<Leak> {
     for endpoint in endpoints.iter().filter(|endpoint| endpoint.object.deleting.is_none()) {
         match judge.cause(endpoint) {
             Some(cause) if moment.has_settled(endpoint.object.created) => left.push((cause, endpoint)),
-            _ if endpoint.ip.is_empty() => {}
+            _ if endpoint.ip.is_empty() || judge.is_unused(endpoint) => {}
             _ => _ = used.insert((endpoint.vni, endpoint.ip), endpoint.object.name),
         }
     }
@@ -125,13 +125,24 @@ fn named(cause: LeakCause, endpoint: &EndpointFact) -> Text {
 pub(super) struct Judge<'a> {
     pods: Pods<'a>,
     uids: HashSet<Text>,
+    on_node_network: HashSet<Text>,
     places: Places<'a>,
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn of(facts: &'a Facts) -> Self {
-        let uids = facts.pods.items().iter().map(|pod| pod.uid).collect();
-        Self { pods: Pods::of(facts), uids, places: Places::of(facts) }
+        let pods = facts.pods.items().iter();
+        let uids = pods.clone().map(|pod| pod.uid).collect();
+        let on_node_network = pods.filter(|pod| pod.host_network).map(|pod| pod.uid).collect();
+        Self { pods: Pods::of(facts), uids, on_node_network, places: Places::of(facts) }
+    }
+
+    /// Whether nobody uses the address: a pod on its node's network has one, and does without.
+    fn is_unused(&self, endpoint: &EndpointFact) -> bool {
+        match endpoint.object.holds_for {
+            Some(pod) => self.on_node_network.contains(&pod),
+            None => endpoint.kind == "simple" && self.pods.of_endpoint(endpoint).is_some_and(|pod| pod.host_network),
+        }
     }
 
     /// Returns why an Endpoint belongs to nothing, if so. Those of services are judged elsewhere.
