@@ -25,6 +25,8 @@ pub struct Wish {
     /// Whether an earlier repair may have been killed between giving pods other addresses and telling the older pods'
     /// addresses to the Bouncers again.
     pub resend: bool,
+    /// Whether an earlier repair may have been killed before the operator learned of every placeholder.
+    pub renew: bool,
 }
 
 impl Wish {
@@ -235,7 +237,7 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
             Remedy::Deadlock => unlocks(facts, &found),
             Remedy::NodeProgramming => programmings(&found),
             Remedy::DuplicateAddresses => other_addresses(facts, &found.duplicates, wish.resend),
-            Remedy::Placeholders => placeholders(facts, &found, restart.is_some()),
+            Remedy::Placeholders => placeholders(facts, &found, restart.is_some(), wish.renew),
             Remedy::CutOffPods => recreations(&found),
         };
         if acts.is_empty() {
@@ -349,15 +351,20 @@ fn unlocks(facts: &Facts, found: &Diagnosis) -> Vec<Act> {
 
 /// Gives free the addresses of pods that are gone; keeps those that are used and that the operator does not know, unless
 /// another remedy does that.
-fn placeholders(facts: &Facts, found: &Diagnosis, restarts: bool) -> Vec<Act> {
+fn placeholders(facts: &Facts, found: &Diagnosis, restarts: bool, renews: bool) -> Vec<Act> {
     let mut acts = deletions(found, |cause| cause == LeakCause::HeldForNobody);
     let Some(run) = operator_run(facts).filter(|_| !restarts) else { return acts };
     let is_locked = |net: Text| found.deadlocks.iter().any(|deadlock| deadlock.net == net);
     let hold: Vec<Placeholder> =
         missing(facts, Some(run.began)).into_iter().filter(|held| !is_locked(held.net)).collect();
     let idle: BTreeSet<&str> = found.leaks.iter().map(|leak| leak.object.uid.as_str()).collect();
-    let renew = forgotten_placeholders(facts).into_iter();
-    let renew = renew.filter(|held| !is_locked(held.net) && !idle.contains(held.object.uid.as_str()));
+    let known = forgotten_placeholders(facts);
+    let all = facts.endpoints.items().iter().filter(|held| renews && held.object.holds_for.is_some());
+    let renew: BTreeMap<Text, &EndpointFact> =
+        known.into_iter().chain(all).map(|held| (held.object.name, held)).collect();
+    let renew = renew.into_values().filter(|held| {
+        held.object.deleting.is_none() && !is_locked(held.net) && !idle.contains(held.object.uid.as_str())
+    });
     let renew: Vec<ObjectId> = renew.map(|held| held.object.id("Endpoint")).collect();
     if !hold.is_empty() || !renew.is_empty() {
         let reason = "the operator does not know that they are used and would give them to new pods".to_owned();

@@ -108,6 +108,14 @@ pub(crate) struct Tries {
     pub(crate) count: u32,
 }
 
+/// Returns the tries of a handler as an object notes them.
+pub(crate) fn noted(object: &Object, handler: &'static str) -> Option<Tries> {
+    let progress: Value = serde_json::from_str(object.annotation(&format!("{PREFIX}{handler}"))?).ok()?;
+    let started = progress["started"].as_str().and_then(|text| format!("{text}Z").parse().ok());
+    let count = progress["retries"].as_u64().and_then(|count| u32::try_from(count).ok());
+    Some(Tries { handler, started: started?, count: count? })
+}
+
 /// A patch of an object and, where its kind keeps the status apart, one of the status.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record {
@@ -242,6 +250,21 @@ mod tests {
         let record = finished(&an_object(Kind::Vpc, "vpc0", &json!({"status": "Init"})), None);
         let text = record.object["metadata"]["annotations"][LAST_HANDLED].as_str().unwrap();
         assert_eq!(text, "{\"spec\":{\"status\":\"Init\"}}\n");
+    }
+
+    #[test]
+    fn what_an_earlier_process_put_off_is_taken_up_and_its_note_removed() {
+        let started = "2026-03-01T12:00:00.25Z".parse().unwrap();
+        let tries = Tries { handler: "droplet_opr_on_droplet_provisioned", started, count: 3 };
+        let mut value = an_object(Kind::Droplet, "n1", &json!({"status": "Provisioned"})).value().clone();
+        let note = put_off(Kind::Droplet, &tries, Purpose::Resume, started, "Subnet net0 not yet provisioned!");
+        value["metadata"]["annotations"] = note.object["metadata"]["annotations"].clone();
+        let object = Object::new(Kind::Droplet, value);
+        assert_eq!(noted(&object, tries.handler), Some(tries.clone()));
+        assert_eq!(noted(&object, "another"), None);
+        let end = finished(&object, noted(&object, tries.handler).as_ref());
+        let key = format!("{PREFIX}{}", tries.handler);
+        assert_eq!(end.object["metadata"]["annotations"].get(&key), Some(&Value::Null));
     }
 
     #[test]

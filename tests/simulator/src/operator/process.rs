@@ -295,6 +295,8 @@ impl Process {
         let now = Timestamp::now();
         let failed_at = Instant::now();
         let before = tracked.tries.take().filter(|tries| tries.handler == handler.name);
+        // What an earlier process put off goes on in this one, and its note goes when it is done.
+        let before = before.or_else(|| bookkeeping::noted(&tracked.object, handler.name));
         let mut requests = Vec::new();
         if before.is_some() {
             requests.push(Request::Merge(bookkeeping::touch(now)));
