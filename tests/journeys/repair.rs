@@ -12,6 +12,7 @@ use crate::cli::{Ended, Mizar};
 use crate::cluster::{
     NAMESPACE, address_of_new_pod, changes, create, get, installed, items, names, patch, requests, send,
 };
+use crate::restart::until;
 
 /// The program is as impatient as the bed's operator, whose rounds take a second instead of fifteen.
 const SCALE: f64 = 0.1;
@@ -29,21 +30,12 @@ async fn repair(bed: &Bed) -> Ended {
     Mizar::on(bed).args("repair -y").impatient(SCALE).run().await
 }
 
-/// Waits until something is true.
-async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
-    let begun = Instant::now();
-    while !is_so().await {
-        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 async fn fault(bed: &Bed, fault: Fault, node: Option<&str>) {
     bed.fault(FaultOrder { fault, node: node.map(ToOwned::to_owned) }).await.unwrap();
 }
 
 /// The operator's pod ends, and its Deployment makes another one.
-async fn restart_operator(bed: &Bed) {
+pub(crate) async fn restart_operator(bed: &Bed) {
     let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
     let uid = |pods: &[Value]| pods.iter().find(|pod| pod["metadata"]["labels"]["app"] == "mizar-operator").cloned();
     let old = uid(&items(bed, &path).await).unwrap();
