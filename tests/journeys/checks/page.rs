@@ -68,20 +68,24 @@ fn page() -> String {
     for (phase, title) in [(Phase::Preflight, "Before an install"), (Phase::Health, "Of an installation")] {
         write!(page, "\n## {title}\n\n| situation | what is so | facts |\n|---|---|---|\n").unwrap();
         for situation in situations.iter().filter(|situation| situation.phase == phase) {
-            let (name, story) = (situation.name, situation.story);
-            writeln!(page, "| <a id=\"{name}\"></a>{name} | {story} | {} |", origin(situation)).unwrap();
+            writeln!(page, "| {} | {} | {} |", link(situation), situation.story, origin(situation)).unwrap();
         }
     }
     page
 }
 
+/// The name, which leads to the facts where they are recorded.
 fn link(situation: &Situation) -> String {
-    format!("[{0}](#{0})", situation.name)
+    let name = situation.name;
+    match situation.origin {
+        Origin::Bed(_) => format!("[{name}](../tests/fixtures/facts/{name}.json)"),
+        Origin::Edited { .. } => name.to_owned(),
+    }
 }
 
 fn origin(situation: &Situation) -> String {
     match &situation.origin {
-        Origin::Edited { of, .. } => format!("edited: of [{of}](#{of})"),
+        Origin::Edited { of, .. } => format!("those of {of}, edited"),
         Origin::Bed(_) if situation.lasting.is_zero() => "recorded on a bed".to_owned(),
         Origin::Bed(_) => format!("recorded on a bed, judged {} min later", situation.lasting.as_mins()),
     }
