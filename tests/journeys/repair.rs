@@ -214,6 +214,16 @@ async fn of_two_pods_with_one_address_the_younger_gets_another() {
     prove(&bed, "duplicate").await;
 }
 
+/// Repairs until nothing is left. What a repair finds only while it is at work was in no plan that anybody agreed to: it is
+/// named, and the next one heals it.
+async fn repair_to_the_end(bed: &Bed) {
+    let first = repair(bed).await;
+    if first.code != Some(0) {
+        first.exits(1).tells(&["still to", "kubectl mizar repair"]);
+        repair(bed).await.exits(0);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_any_write_a_rerun_finishes() {
     let bed = installed().await;
@@ -232,7 +242,7 @@ async fn killed_after_any_write_a_rerun_finishes() {
         }
         running.signal(Signal::SIGKILL);
         println!("killed after {kill_after} writes: {:?}", running.end().await.code);
-        repair(&bed).await.exits(0);
+        repair_to_the_end(&bed).await;
         assert!(check(&bed).await.code == Some(0));
     }
     prove(&bed, "killed").await;

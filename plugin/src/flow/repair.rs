@@ -367,5 +367,8 @@ fn unhealed(left: &RepairPlan) -> Failure {
     for act in left.steps.iter().flat_map(|step| step.acts.iter().map(move |act| (step.remedy, act))) {
         failure = failure.detail(format!("{}: still to {}: {}", act.0, act.1, act.1.reason()));
     }
+    if !left.steps.is_empty() {
+        failure = failure.hint("see what that takes, and agree to it: kubectl mizar repair");
+    }
     failure
 }
