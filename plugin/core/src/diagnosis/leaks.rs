@@ -70,6 +70,8 @@ pub fn leaks(facts: &Facts, moment: &Moment) -> Vec<Leak> {
     for endpoint in endpoints.iter().filter(|endpoint| endpoint.object.deleting.is_none()) {
         match judge.cause(endpoint) {
             Some(cause) if moment.has_settled(endpoint.object.created) => left.push((cause, endpoint)),
+            // A placeholder for nobody uses nothing, however young it is.
+            Some(LeakCause::HeldForNobody) => {}
             _ if endpoint.ip.is_empty() || judge.is_unused(endpoint) => {}
             _ => _ = used.insert((endpoint.vni, endpoint.ip), endpoint.object.name),
         }

@@ -62,7 +62,11 @@ pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
         let counts = endpoint.kind == "simple" && !endpoint.ip.is_empty() && endpoint.object.deleting.is_none();
         // One that is older than its pod was left by an earlier pod of the name.
         let is_of = |pod: &&PodFact| {
-            pod.deleting.is_none() && endpoint.object.created.zip(pod.created).is_none_or(|(made, pod)| made >= pod)
+            // One that has ended uses nothing any more, whatever its Endpoint says.
+            let is_over = matches!(pod.phase.as_str(), "Succeeded" | "Failed");
+            !is_over
+                && pod.deleting.is_none()
+                && endpoint.object.created.zip(pod.created).is_none_or(|(made, pod)| made >= pod)
         };
         if let Some(pod) = pods.of_endpoint(endpoint).filter(|pod| counts && is_of(pod)) {
             users.entry((endpoint.vni, endpoint.ip)).or_default().push((endpoint, pod));
@@ -158,7 +162,9 @@ pub fn cut_off_pods(facts: &Facts, moment: &Moment) -> Vec<CutOffPod> {
         let endpoint = wired.get(&(pod.namespace, pod.name)).copied();
         if pod.phase == "Running" && !pod.ip.is_empty() {
             if !ranges.iter().any(|range| range.contains_text(&pod.ip)) {
-                return Some((CutOff::BeforeMizar, None));
+                // Where no daemon is ready, another network may serve it, and its successor would get none of Mizar's.
+                let is_served = daemons.get(&pod.node).is_some_and(|daemon| daemon.ready);
+                return is_served.then_some((CutOff::BeforeMizar, None));
             }
             let since = daemons.get(&pod.node).and_then(|daemon| run_began(daemon))?;
             let wired = endpoint.map_or(pod.created, |endpoint| endpoint.object.provisioned)?;

@@ -231,11 +231,16 @@ mizar_kinds! {
 }
 
 impl EndpointFact {
-    /// Whether it is the one of this pod: it holds only the pod's name, its own name also the namespace.
+    /// Whether it is the one of this pod: it holds only the pod's name, its own name also the namespace, as
+    /// `POD-NAMESPACE-TENANT-INTERFACE`. On Kubernetes the tenant is blank, and what goes on after a single hyphen is the
+    /// rest of a longer namespace.
     #[must_use]
     pub fn belongs_to(&self, namespace: &str, pod: &str) -> bool {
         let rest = self.object.name.strip_prefix(pod).and_then(|rest| rest.strip_prefix('-'));
-        self.pod == pod && rest.and_then(|rest| rest.strip_prefix(namespace)).is_some_and(|rest| rest.starts_with('-'))
+        self.pod == pod
+            && rest
+                .and_then(|rest| rest.strip_prefix(namespace))
+                .is_some_and(|rest| rest.starts_with("--") || rest.starts_with('-') && !rest.contains("--"))
     }
 }
 

@@ -210,7 +210,7 @@ fn stalled(found: &Diagnosis) -> Vec<Act> {
 
 fn unlocks(facts: &Facts, found: &Diagnosis) -> Vec<Act> {
     let mut by_net: BTreeMap<Text, Vec<Placeholder>> = BTreeMap::new();
-    for placeholder in missing(facts, operator_run(facts).map(|run| run.began)) {
+    for placeholder in missing(facts, operator_run(facts).map(|run| run.knows_since())) {
         by_net.entry(placeholder.net).or_default().push(placeholder);
     }
     // None of a locked network can have come to this run of the operator, whatever its status says.
@@ -240,7 +240,7 @@ fn placeholders(facts: &Facts, found: &Diagnosis, restarts: bool, renews: bool) 
     let Some(run) = operator_run(facts).filter(|_| !restarts) else { return acts };
     let is_locked = |net: Text| found.deadlocks.iter().any(|deadlock| deadlock.net == net);
     let hold: Vec<Placeholder> =
-        missing(facts, Some(run.began)).into_iter().filter(|held| !is_locked(held.net)).collect();
+        missing(facts, Some(run.knows_since())).into_iter().filter(|held| !is_locked(held.net)).collect();
     let idle: BTreeSet<&str> = found.leaks.iter().map(|leak| leak.object.uid.as_str()).collect();
     let known = forgotten_placeholders(facts);
     let all = facts.endpoints.items().iter().filter(|held| renews && held.object.holds_for.is_some());

@@ -95,12 +95,14 @@ pub fn missing(facts: &Facts, since: Option<Timestamp>) -> Vec<Placeholder> {
         .map(|endpoint| (endpoint.vni, endpoint.ip))
         .collect();
     let used = endpoints.iter().filter(|endpoint| is_forgotten(endpoint, since));
-    let wanted: BTreeSet<Placeholder> = used
+    let mut wanted: Vec<(&PodFact, Placeholder)> = used
         .filter(|endpoint| !held.contains(&(endpoint.vni, endpoint.ip)))
-        .filter_map(|endpoint| Some(Placeholder::of(endpoint, pods.of_endpoint(endpoint)?)))
+        .filter_map(|endpoint| pods.of_endpoint(endpoint).map(|pod| (pod, Placeholder::of(endpoint, pod))))
         .collect();
-    let mut seen = BTreeSet::new();
-    wanted.into_iter().filter(|placeholder| seen.insert((placeholder.vni, placeholder.ip))).collect()
+    // Of several pods with one address the one that nobody would create again, else the oldest, is to keep it.
+    wanted.sort_by_key(|(pod, held)| (held.vni, held.ip, pod.owner.is_some(), pod.created, pod.uid));
+    wanted.dedup_by_key(|(_, held)| (held.vni, held.ip));
+    wanted.into_iter().map(|(_, held)| held).collect()
 }
 
 /// Whether a pod's address is in use and was not given by the operator's present run.
