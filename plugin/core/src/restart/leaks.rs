@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::index::PodsByName;
-use crate::facts::{EndpointFact, Facts, Text};
+use crate::facts::{EndpointFact, Facts, Text, Uid};
 use crate::object::ObjectId;
 
 /// One of them.
@@ -22,7 +22,7 @@ pub struct Leak {
 #[must_use]
 pub fn leaks(facts: &Facts) -> Vec<Leak> {
     let pods = PodsByName::of(facts);
-    let pod_uids: BTreeSet<Text> = facts.pods.items().iter().map(|pod| pod.uid).collect();
+    let pod_uids: BTreeSet<Uid> = facts.pods.items().iter().map(|pod| pod.uid).collect();
     let addresses: BTreeSet<&str> =
         facts.nodes.items().iter().flat_map(|node| &node.internal_ips).map(String::as_str).collect();
     let (droplets, dead): (Vec<_>, Vec<_>) =
