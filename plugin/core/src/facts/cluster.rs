@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::placement::Taint;
-use super::reading::{
-    condition, count, flag, has_finalizer, list, map, text, text_or_blank, texts, time, uid,
-};
+use super::reading::{condition, count, flag, has_finalizer, list, map, text, text_or_blank, texts, time, uid};
 use super::{Absorb, Uid, facts_from_objects};
 
 /// The machine that this program runs on.

@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::reading::{condition, count, has_finalizer, list, map, moment, symbol_or_blank, text, text_or_blank, time, uid};
+use super::reading::{
+    condition, count, has_finalizer, list, map, moment, symbol_or_blank, text, text_or_blank, time, uid,
+};
 use super::workload::HelmMark;
 use super::{FromObject, Text, Uid, facts_from_objects};
 use crate::kind::MIZAR_GROUP;

@@ -330,12 +330,8 @@ fn unlocks(facts: &Facts, found: &Diagnosis) -> Vec<Act> {
     // None of a locked network can have come to this run of the operator, whatever its status says.
     let idle: BTreeSet<Uid> = found.leaks.iter().map(|leak| leak.object.uid.as_str().into()).collect();
     let is_held = |held: &EndpointFact| held.object.holds_for.is_some() && held.object.deleting.is_none();
-    let held: Vec<&EndpointFact> = facts
-        .endpoints
-        .items()
-        .iter()
-        .filter(|held| is_held(held) && !idle.contains(&held.object.uid))
-        .collect();
+    let held: Vec<&EndpointFact> =
+        facts.endpoints.items().iter().filter(|held| is_held(held) && !idle.contains(&held.object.uid)).collect();
     let renewed = |net: Text| held.iter().filter(move |held| held.net == net);
     let unlock = |deadlock: &crate::diagnosis::Deadlock| Act::Unlock {
         renew: renewed(deadlock.net).map(|held| held.object.id("Endpoint")).collect(),

@@ -90,7 +90,8 @@ fn with_no_operator_the_subnet_is_marked_and_the_address_in_use_is_held() {
         .filter_map(|act| if let Act::Hold { placeholder } = act { Some(placeholder) } else { None })
         .collect();
     assert_eq!(held.len(), 1, "{acts:?}");
-    assert_eq!((held[0].ip.as_str(), held[0].pod), ("10.20.0.2", "web-uid"));
+    assert_eq!(held[0].ip.as_str(), "10.20.0.2");
+    assert_eq!(held[0].pod, "web-uid");
     assert!(acts.iter().any(|act| matches!(act, Act::Remember { object } if object.object.name == "net0")));
     assert_eq!(acts.len(), 2, "host Endpoints and the rest stay: {acts:?}");
 }
