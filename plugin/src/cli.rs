@@ -31,7 +31,10 @@ use target::TargetArgs;
 
   # Install, asking first; then look at the result
   kubectl mizar install --profile dev
-  kubectl mizar check"
+  kubectl mizar check
+
+  # Heal what check found, asking first
+  kubectl mizar repair"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

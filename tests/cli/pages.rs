@@ -44,7 +44,8 @@ fn anchors(page: &str) -> Vec<String> {
         let text = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
         text.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect()
     };
-    headings.map(letters).collect()
+    let named = page.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
+    headings.map(letters).chain(named).collect()
 }
 
 #[test]

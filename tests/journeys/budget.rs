@@ -99,8 +99,8 @@ async fn a_first_install_a_rerun_and_a_check_keep_to_their_budgets() {
     assert!(rerun.writes().is_empty(), "{}", rerun.writes().summary());
     assert!(of(&rerun, "install/lease").is_empty());
     let read = rerun.filter(|entry| phase(&entry.user_agent) != "install/check" && entry.verb != "create");
-    // What preflight asks besides: nodes, pods, services and the version say whether an install may start.
-    let preflight: BTreeSet<&str> = ["nodes", "pods", "services", "configmaps", ""].into();
+    // What preflight asks besides: these, the version and what is served say whether an install may start.
+    let preflight: BTreeSet<&str> = ["nodes", "pods", "services", "networkpolicies", "configmaps", ""].into();
     let plan = read.filter(|entry| !preflight.contains(entry.resource.as_str()));
     println!("plan of a rerun: {} of at most {} requests ({} kinds)", plan.count(), kinds.len() + 4, kinds.len());
     assert!(plan.count() <= kinds.len() + 4, "{} requests, {} kinds:\n{}", plan.count(), kinds.len(), plan.summary());

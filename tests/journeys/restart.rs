@@ -11,6 +11,7 @@ use crate::cluster::{
     NAMESPACE, address_of_new_pod, assert_healthy_and_nothing_doubled, create, get, identities, installed, items,
     patch, send,
 };
+use crate::repair::restart_operator as restart_unsafely;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const ENDPOINTS: &str = "/apis/mizar.com/v1/namespaces/default/endpoints";
@@ -170,6 +171,24 @@ async fn stop_the_operator(bed: &Bed) {
         items(bed, "/api/v1/namespaces/mizar-system/pods?labelSelector=app=mizar-operator").await.is_empty()
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_operator_could_not_finish_is_finished_by_the_new_one() {
+    let bed = installed().await;
+    let address = address_of_new_pod(&bed, "a").await;
+    restart_unsafely(&bed).await;
+    until("the deadlock shows", async || Mizar::on(&bed).args("check").run().await.code == Some(1)).await;
+    // The deadlock ends; what the operator has forgotten of the Subnet keeps the Droplets' handlers waiting.
+    Mizar::on(&bed).args("repair -y --only deadlock").run().await.exits(0);
+    let check = Mizar::on(&bed).args("check -o name").run().await;
+    check.exits(0).prints(&["check/operator-memory"]);
+    restart(&bed).run().await.exits(0);
+    assert_no_handler_waits(&bed).await;
+    let check = Mizar::on(&bed).args("check -o name").run().await;
+    check.exits(0);
+    assert!(!check.stdout.contains("operator-memory"), "{check}");
+    assert_eq!(addresses(&bed).await, [("a".to_owned(), address)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

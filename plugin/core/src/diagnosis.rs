@@ -14,9 +14,6 @@ mod nodes;
 mod operator;
 mod pods;
 
-#[cfg(test)]
-mod tests;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 

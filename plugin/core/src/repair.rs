@@ -3,11 +3,13 @@
 //! A plan is made from the facts alone, so that a repair that was killed is finished by making the plan again. It says what
 //! is touched, what is cut by it, and what no remedy can heal.
 
+mod act;
 mod plan;
 mod remedy;
 
 #[cfg(test)]
 mod tests;
 
-pub use plan::{Act, Beyond, Cut, RepairPlan, Step, Wish, plan};
+pub use act::Act;
+pub use plan::{Beyond, Cut, RepairPlan, Step, Wish, plan};
 pub use remedy::{Remedy, remedy_of_check};

@@ -245,7 +245,7 @@ impl Installation {
         let run = &self.run;
         if self.request.recreate_pods && self.request.wait {
             run.enter("recreate");
-            recreate::recreate(run, self.request.timeout).await.map_err(apply::while_applying)?;
+            Box::pin(recreate::recreate(run, self.request.timeout)).await.map_err(apply::while_applying)?;
         }
         let step = Step::SanityCheck;
         let begun = Instant::now();

@@ -15,7 +15,7 @@ use mizar_core::check::Phase;
 use mizar_core::diagnosis::operator_run;
 use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
 use mizar_core::facts::{Facts, Gap, Source};
-use mizar_core::operation::Outcome;
+use mizar_core::operation::{Outcome, StageState};
 use mizar_core::repair::{self, Remedy, RepairPlan, Step, Wish};
 use mizar_core::restart::RestartPlan;
 use mizar_core::site::Site;
@@ -69,7 +69,7 @@ pub(crate) struct Request {
 /// Repairs. The events tell everything; what is returned is only how it ended.
 pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
-    let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, resend: false };
+    let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, ..Wish::default() };
     let repair = Repair { run: Run::new(cluster.clone(), reporter.clone()), request, wish, finishes: false };
     let result = repair.carry_out().await;
     let (outcome, exit, error) = match &result {
@@ -152,8 +152,12 @@ impl Repair {
         if let Some(stored) = settled.stored.as_ref().filter(|stored| stored.operation.is_repair()) {
             self.finishes = true;
             self.wish.restart_operator |= stored.operation.restart.is_some();
-            let stage = stored.operation.current_stage().map(|stage| stage.name.as_str());
-            self.wish.resend = stage == Some(Remedy::DuplicateAddresses.id());
+            let was_at = |remedy: Remedy| {
+                let mut stages = stored.operation.stages.iter();
+                stages.any(|stage| stage.name == remedy.id() && stage.state == StageState::Running)
+            };
+            self.wish.resend = was_at(Remedy::DuplicateAddresses);
+            self.wish.renew = was_at(Remedy::Deadlock) || was_at(Remedy::Placeholders);
         }
         Ok(settled)
     }
@@ -237,8 +241,10 @@ impl Repair {
             if step.remedy == Remedy::OperatorMemory {
                 self.wish.restart_operator = false;
             }
-            if step.remedy == Remedy::DuplicateAddresses {
-                self.wish.resend = false;
+            match step.remedy {
+                Remedy::DuplicateAddresses => self.wish.resend = false,
+                Remedy::Placeholders => self.wish.renew = false,
+                _ => {}
             }
             plan = self.plan().await?.0;
         }

@@ -40,7 +40,7 @@ pub(crate) fn before() -> Vec<Situation> {
             .fails("arktos-versions", "endpointopr:0.9")
             .fails("priority-classes", "DaemonSet mizar-daemon")
             .edited("arktos-before", |facts| {
-                facts["plan"]["operatorImage"] = json!("docker.io/mizarnet/endpointopr:0.9")
+                facts["plan"]["operatorImage"] = json!("docker.io/mizarnet/endpointopr:0.9");
             }),
     ]
 }

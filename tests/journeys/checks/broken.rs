@@ -45,12 +45,12 @@ pub(crate) fn operator() -> Vec<Situation> {
         )
         .fails("unfinished-handlers", "Bouncer net0-b-")
         .warns("operator-memory", "Subnet net0")
+        .warns("unknown-addresses", "10.20.0.")
         .lasting(5)
         .made_by(async |stage: &mut Stage<'_>| stage.fault(Fault::OperatorRestart, None).await),
         Situation::after("operator-crashing", "the operator crashes again and again")
             .fails("operator", "CrashLoopBackOff")
             .fails("unfinished-handlers", "Bouncer net0-b-")
-            .warns("operator-memory", "Subnet net0")
             .lasting(5)
             .made_by(async |stage: &mut Stage<'_>| {
                 stage.fault(Fault::OperatorCrashLoop, None).await;

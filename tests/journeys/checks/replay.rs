@@ -76,6 +76,6 @@ async fn the_program_judges_a_file_of_facts_as_it_judged_the_cluster() {
         let said: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended}"));
         let report = judge(&facts_of(situation), situation.phase);
         assert_eq!(said["checks"], json!(report.results), "{name}");
-        ended.exits(if report.is_clear() { 0 } else { 1 });
+        ended.exits(i32::from(!report.is_clear()));
     }
 }

@@ -15,6 +15,8 @@ use crate::proxy::{Manner, Proxy};
 pub(crate) const FINALIZER: &str = "kopf.zalando.org/KopfFinalizerMarker";
 
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a running operator may need to take its finalizer off.
+const TAKES_OFF: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A bed, how the program is run against it, and what must be taken back.
@@ -81,9 +83,10 @@ impl<'a> Stage<'a> {
         remove(self.bed, path).await;
     }
 
-    /// Deletes an object for good, by the usual way.
+    /// Deletes an object for good, after all that it owns.
     pub(crate) async fn destroy(&mut self, path: &str) {
-        send(self.bed, "DELETE", path, None).await.unwrap();
+        let after_all = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"});
+        send(self.bed, "DELETE", path, Some(&after_all)).await.unwrap();
         until_gone(self.bed, path).await;
     }
 
@@ -161,21 +164,30 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Deletes an object without grace, takes its finalizers, and waits until it is gone.
+/// Deletes an object without grace and waits until it is gone; finalizers that nobody takes off in time are taken.
 async fn remove(bed: &Bed, path: &str) {
     let at_once = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0});
-    // Either may find that it is gone already.
+    // It may be gone already.
     let _gone = send(bed, "DELETE", path, Some(&at_once)).await;
-    let _gone = send(bed, "PATCH", path, Some(&json!({"metadata": {"finalizers": null}}))).await;
-    until_gone(bed, path).await;
+    if !is_gone_within(bed, path, TAKES_OFF).await {
+        let _gone = send(bed, "PATCH", path, Some(&json!({"metadata": {"finalizers": null}}))).await;
+        until_gone(bed, path).await;
+    }
 }
 
 async fn until_gone(bed: &Bed, path: &str) {
+    assert!(is_gone_within(bed, path, PATIENCE).await, "{path} does not go");
+}
+
+async fn is_gone_within(bed: &Bed, path: &str, patience: Duration) -> bool {
     let begun = Instant::now();
     while send(bed, "GET", path, None).await.is_ok() {
-        assert!(begun.elapsed() < PATIENCE, "{path} does not go");
+        if begun.elapsed() > patience {
+            return false;
+        }
         tokio::time::sleep(PAUSE).await;
     }
+    true
 }
 
 /// A time of so many minutes ago.

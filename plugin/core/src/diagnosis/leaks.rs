@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Moment;
 use super::index::{Places, Pods};
-use crate::facts::{EndpointFact, Facts, Text, Uid};
+use crate::facts::{EndpointFact, Facts, PodFact, Text, Uid};
 use crate::object::ObjectId;
 
 /// Why an object belongs to nothing.
@@ -73,7 +73,7 @@ pub fn leaks(facts: &Facts, moment: &Moment) -> Vec<Leak> {
     let doubtful: HashSet<(Text, Text)> = left.iter().map(|(_, endpoint)| (endpoint.vni, endpoint.ip)).collect();
     let used: HashMap<(Text, Text), Text> = staying()
         .filter(|endpoint| !endpoint.ip.is_empty() && doubtful.contains(&(endpoint.vni, endpoint.ip)))
-        .filter(|endpoint| cause_of(endpoint).is_none())
+        .filter(|endpoint| cause_of(endpoint).is_none() && !judge.is_unused(endpoint))
         .map(|endpoint| ((endpoint.vni, endpoint.ip), endpoint.object.name))
         .collect();
     left.sort_by_key(|(cause, endpoint)| (*cause != LeakCause::NodeGone, endpoint.object.name));
@@ -127,7 +127,7 @@ fn named(cause: LeakCause, endpoint: &EndpointFact) -> String {
 pub(super) struct Judge<'a> {
     pods: Pods<'a>,
     /// The pods for which placeholders keep addresses, as far as they exist.
-    held_for: HashSet<Uid>,
+    held_for: HashMap<Uid, &'a PodFact>,
     places: Places<'a>,
 }
 
@@ -135,14 +135,23 @@ impl<'a> Judge<'a> {
     pub(super) fn of(facts: &'a Facts) -> Self {
         let wanted = facts.endpoints.items().iter().filter_map(|endpoint| endpoint.object.holds_for);
         let wanted: HashSet<Uid> = wanted.collect();
-        let held_for = facts.pods.items().iter().map(|pod| pod.uid).filter(|uid| wanted.contains(uid)).collect();
+        let held_for = facts.pods.items().iter().filter(|pod| wanted.contains(&pod.uid));
+        let held_for = held_for.map(|pod| (pod.uid, pod)).collect();
         Self { pods: Pods::of(facts), held_for, places: Places::of(facts) }
+    }
+
+    /// Whether nobody uses the address: a pod on its node's network has one, and does without.
+    fn is_unused(&self, endpoint: &EndpointFact) -> bool {
+        match endpoint.object.holds_for {
+            Some(pod) => self.held_for.get(&pod).is_some_and(|pod| pod.host_network),
+            None => endpoint.kind == "simple" && self.pods.of_endpoint(endpoint).is_some_and(|pod| pod.host_network),
+        }
     }
 
     /// Returns why an Endpoint belongs to nothing, if so. Those of services are judged elsewhere.
     fn cause(&self, endpoint: &EndpointFact) -> Option<LeakCause> {
         if let Some(pod) = endpoint.object.holds_for {
-            return (!self.held_for.contains(&pod)).then_some(LeakCause::HeldForNobody);
+            return (!self.held_for.contains_key(&pod)).then_some(LeakCause::HeldForNobody);
         }
         match endpoint.kind.as_str() {
             "simple" => match self.pods.of_endpoint(endpoint) {

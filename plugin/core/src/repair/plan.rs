@@ -1,11 +1,10 @@
 //! The plan of a repair: what is done, in which order, what it cuts, and what it cannot heal.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Remedy;
+use super::{Act, Remedy};
 use crate::diagnosis::{
     Diagnosis, Displaced, Duplicate, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, diagnose,
     forgotten_placeholders, operator_run,
@@ -25,126 +24,13 @@ pub struct Wish {
     /// Whether an earlier repair may have been killed between giving pods other addresses and telling the older pods'
     /// addresses to the Bouncers again.
     pub resend: bool,
+    /// Whether an earlier repair may have been killed before the operator learned of every placeholder.
+    pub renew: bool,
 }
 
 impl Wish {
     fn includes(&self, remedy: Remedy) -> bool {
         self.only.is_empty() || self.only.contains(&remedy)
-    }
-}
-
-/// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "act")]
-pub enum Act {
-    /// Delete an object that belongs to nothing.
-    Delete {
-        /// The object.
-        object: ObjectId,
-        /// Why it belongs to nothing.
-        reason: String,
-    },
-    /// Set a Bouncer or a Divider back to Init, and wait until the operator has placed it anew.
-    PlaceAnew {
-        /// The object.
-        object: ObjectId,
-        /// Why.
-        reason: String,
-    },
-    /// Label an object, so that the operator looks at it again.
-    ShowAgain {
-        /// The object.
-        object: ObjectId,
-        /// Why.
-        reason: String,
-    },
-    /// Restart the operator by the sequence of [`crate::restart`].
-    RestartOperator {
-        /// Why.
-        reason: String,
-    },
-    /// Keep the addresses that the operator does not know to be used, then set one Bouncer back and wait until all goes on.
-    Unlock {
-        /// The Subnet.
-        net: Text,
-        /// The Bouncer.
-        bouncer: ObjectId,
-        /// The addresses to keep.
-        hold: Vec<Placeholder>,
-        /// Placeholders that an earlier run of the operator knew: it has to learn of them again.
-        renew: Vec<ObjectId>,
-        /// Why.
-        reason: String,
-    },
-    /// Keep the addresses that the operator does not know to be used.
-    Hold {
-        /// The addresses to keep.
-        hold: Vec<Placeholder>,
-        /// Placeholders that an earlier run of the operator knew: it has to learn of them again.
-        renew: Vec<ObjectId>,
-        /// Why.
-        reason: String,
-    },
-    /// Delete a node's host Endpoints, then its Droplets, label the node, and wait until new ones are there.
-    Reprogram {
-        /// The node.
-        node: ObjectId,
-        /// Its Droplets.
-        droplets: Vec<ObjectId>,
-        /// Its host Endpoints.
-        host_endpoints: Vec<ObjectId>,
-        /// Its addresses, by which its next Droplet is known.
-        addresses: Vec<String>,
-        /// The Vpcs in which it then has a host Endpoint.
-        vpcs: Vec<Text>,
-        /// Why.
-        reason: String,
-    },
-    /// Delete a pod whose owner creates it again, and wait until that runs.
-    Recreate {
-        /// The pod.
-        pod: PodOnNetwork,
-        /// That very pod.
-        object: ObjectId,
-        /// Why.
-        reason: String,
-    },
-}
-
-impl Act {
-    /// Returns why it is done.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        match self {
-            Self::Delete { reason, .. }
-            | Self::PlaceAnew { reason, .. }
-            | Self::ShowAgain { reason, .. }
-            | Self::RestartOperator { reason }
-            | Self::Unlock { reason, .. }
-            | Self::Hold { reason, .. }
-            | Self::Reprogram { reason, .. }
-            | Self::Recreate { reason, .. } => reason,
-        }
-    }
-}
-
-impl fmt::Display for Act {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Delete { object, .. } => write!(formatter, "delete {object}"),
-            Self::PlaceAnew { object, .. } => write!(formatter, "set {object} back to Init"),
-            Self::ShowAgain { object, .. } => write!(formatter, "label {object}"),
-            Self::RestartOperator { .. } => write!(formatter, "restart the operator"),
-            Self::Unlock { bouncer, hold, renew, .. } => {
-                write!(formatter, "keep {} addresses, then set {bouncer} back to Init", hold.len() + renew.len())
-            }
-            Self::Hold { hold, renew, .. } => write!(formatter, "keep {} addresses", hold.len() + renew.len()),
-            Self::Reprogram { node, droplets, host_endpoints, .. } => {
-                let (hosts, droplets) = (host_endpoints.len(), droplets.len());
-                write!(formatter, "delete {hosts} host Endpoints and {droplets} Droplets of {node}, and label it")
-            }
-            Self::Recreate { object, .. } => write!(formatter, "recreate {object}"),
-        }
     }
 }
 
@@ -235,7 +121,7 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
             Remedy::Deadlock => unlocks(facts, &found),
             Remedy::NodeProgramming => programmings(&found),
             Remedy::DuplicateAddresses => other_addresses(facts, &found.duplicates, wish.resend),
-            Remedy::Placeholders => placeholders(facts, &found, restart.is_some()),
+            Remedy::Placeholders => placeholders(facts, &found, restart.is_some(), wish.renew),
             Remedy::CutOffPods => recreations(&found),
         };
         if acts.is_empty() {
@@ -345,15 +231,20 @@ fn unlocks(facts: &Facts, found: &Diagnosis) -> Vec<Act> {
 
 /// Gives free the addresses of pods that are gone; keeps those that are used and that the operator does not know, unless
 /// another remedy does that.
-fn placeholders(facts: &Facts, found: &Diagnosis, restarts: bool) -> Vec<Act> {
+fn placeholders(facts: &Facts, found: &Diagnosis, restarts: bool, renews: bool) -> Vec<Act> {
     let mut acts = deletions(found, |cause| cause == LeakCause::HeldForNobody);
     let Some(run) = operator_run(facts).filter(|_| !restarts) else { return acts };
     let is_locked = |net: Text| found.deadlocks.iter().any(|deadlock| deadlock.net == net);
     let hold: Vec<Placeholder> =
         missing(facts, Some(run.began)).into_iter().filter(|held| !is_locked(held.net)).collect();
     let idle: BTreeSet<Uid> = found.leaks.iter().map(|leak| leak.object.uid.as_str().into()).collect();
-    let renew = forgotten_placeholders(facts).into_iter();
-    let renew = renew.filter(|held| !is_locked(held.net) && !idle.contains(&held.object.uid));
+    let known = forgotten_placeholders(facts);
+    let all = facts.endpoints.items().iter().filter(|held| renews && held.object.holds_for.is_some());
+    let renew: BTreeMap<Text, &EndpointFact> =
+        known.into_iter().chain(all).map(|held| (held.object.name, held)).collect();
+    let renew = renew.into_values().filter(|held| {
+        held.object.deleting.is_none() && !is_locked(held.net) && !idle.contains(&held.object.uid)
+    });
     let renew: Vec<ObjectId> = renew.map(|held| held.object.id("Endpoint")).collect();
     if !hold.is_empty() || !renew.is_empty() {
         let reason = "the operator does not know that they are used and would give them to new pods".to_owned();

@@ -103,15 +103,17 @@ impl Repair {
                     restarted.unsettled.map_or(Ok(()), Err)?;
                 }
                 Act::Hold { hold, renew, .. } => {
-                    self.hold(hold, renew).await?;
-                    waits::until_held(&self.run, stage, self.extent()).await?;
+                    self.hold(hold).await?;
+                    self.renew(stage, renew).await?;
                 }
                 Act::Unlock { net, bouncer, hold, renew, .. } => {
-                    self.hold(hold, renew).await?;
+                    self.hold(hold).await?;
                     self.let_operator_settle().await?;
                     treat::set_to_init(&self.run, bouncer).await?;
                     self.tell(bouncer, ApplyResult::Changed);
                     waits::until_unlocked(&self.run, stage, *net, self.extent()).await?;
+                    // Not before: what waits in one state must not be put into another.
+                    self.renew(stage, renew).await?;
                 }
                 Act::Reprogram { node, droplets, host_endpoints, addresses, vpcs, .. } => {
                     for objects in [host_endpoints, droplets] {
@@ -140,15 +142,20 @@ impl Repair {
     }
 
     /// Keeps the addresses that pods use and the operator does not know of.
-    async fn hold(&self, placeholders: &[Placeholder], renew: &[ObjectId]) -> Result<(), Failure> {
-        let renewals = stream::iter(renew).map(Ok::<_, Failure>);
+    async fn hold(&self, placeholders: &[Placeholder]) -> Result<(), Failure> {
+        let holds = stream::iter(placeholders).map(Ok::<_, Failure>);
+        holds.try_for_each_concurrent(CONCURRENCY, |placeholder| treat::hold(&self.run, placeholder)).await
+    }
+
+    /// Has the operator learn of placeholders that an earlier run of it knew, and waits until it has.
+    async fn renew(&self, stage: &str, placeholders: &[ObjectId]) -> Result<(), Failure> {
+        let renewals = stream::iter(placeholders).map(Ok::<_, Failure>);
         renewals
             .try_for_each_concurrent(CONCURRENCY, |object| async move {
                 treat::set_to_init(&self.run, object).await.map(drop)
             })
             .await?;
-        let holds = stream::iter(placeholders).map(Ok::<_, Failure>);
-        holds.try_for_each_concurrent(CONCURRENCY, |placeholder| treat::hold(&self.run, placeholder)).await
+        waits::until_held(&self.run, stage, self.extent()).await
     }
 
     /// A Bouncer that is Init too soon after the operator's start is given up for good.

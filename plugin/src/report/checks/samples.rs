@@ -6,7 +6,7 @@ use mizar_core::check::{
 
 use super::View;
 
-fn result(id: &str, status: Status, message: &str) -> CheckResult {
+pub(super) fn result(id: &str, status: Status, message: &str) -> CheckResult {
     let check = lookup(id).unwrap();
     CheckResult {
         id: id.to_owned(),

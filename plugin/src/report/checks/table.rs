@@ -32,6 +32,16 @@ pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
     let mut text = String::new();
     for (category, results) in view.by_category() {
         say(&mut text, &format!("{STRONG}{}{STRONG:#}", title(category)));
+        if let Some(why) = why_none_applies(&results)
+            && detail == Detail::default()
+        {
+            let (sign, style) = mark(Status::Skipped);
+            say(
+                &mut text,
+                &format!("  {style}{sign}{style:#} {FAINT}{why} ({} checks skipped){FAINT:#}", results.len()),
+            );
+            continue;
+        }
         for result in results {
             row(&mut text, view, result, detail);
         }
@@ -46,6 +56,13 @@ pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
         say(&mut text, &format!("{HINT}next:{HINT:#} {step}"));
     }
     text
+}
+
+/// The one reason for which several checks of a category are skipped, if they all are.
+fn why_none_applies<'a>(results: &[&'a CheckResult]) -> Option<&'a str> {
+    let [first, _, ..] = results else { return None };
+    let alike = |result: &&CheckResult| result.status == Status::Skipped && result.message == first.message;
+    results.iter().all(alike).then_some(first.message.as_str())
 }
 
 fn say(text: &mut String, line: &str) {
@@ -204,13 +221,24 @@ Pods
       Endpoint e-5 spec.pod: gone, wanted one that exists
       and 2 more (--verbose shows all)
       hint: `look at leaked-endpoints`
-  - Every pod uses Mizar (there is no Subnet yet)
+  - Every pod has a network of Mizar (there is no Subnet yet)
 
 Mizar is not healthy: 1 failed, 1 unknown, 1 warning, 1 passed, 1 skipped
 next: kubectl mizar explain droplets
 ",
             );
         });
+    }
+
+    #[test]
+    fn what_does_not_apply_for_one_reason_is_one_line() {
+        let skipped = samples::result("arktos-mode", Status::Skipped, "this cluster is not Arktos");
+        let networks = samples::result("arktos-networks", Status::Skipped, "this cluster is not Arktos");
+        let other = samples::result("arktos-runtime", Status::Skipped, "there is no node");
+        assert_eq!(why_none_applies(&[&skipped, &networks]), Some("this cluster is not Arktos"));
+        assert_eq!(why_none_applies(&[&skipped, &networks, &other]), None);
+        assert_eq!(why_none_applies(&[&skipped]), None);
+        assert_eq!(why_none_applies(&[&skipped, &samples::result("arktos-mode", Status::Pass, "")]), None);
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub(super) fn cases() -> Vec<Case> {
             facts.endpoints.edit().push(placeholder("10.20.0.2", "uid-web"));
         }),
         case("unknown-addresses", Warn, "10.20.0.2: in use, and the operator may give it", |facts| {
-            restarted(facts, 300)
+            restarted(facts, 300);
         }),
         case("unknown-addresses", Warn, "10.20.0.2: in use", |facts| {
             // An earlier run knew the placeholder; this one does not.
