@@ -1,6 +1,6 @@
 //! Addresses that are used twice, and pods without a network.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ pub struct Duplicate {
 #[must_use]
 pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
     let pods = Pods::of(facts);
-    let mut users: BTreeMap<(Text, Text), Vec<(&EndpointFact, &PodFact)>> = BTreeMap::new();
+    let mut users: Vec<(&EndpointFact, &PodFact)> = Vec::new();
     for endpoint in facts.endpoints.items() {
         let counts = endpoint.kind == "simple" && !endpoint.ip.is_empty() && endpoint.object.deleting.is_none();
         // One that is older than its pod was left by an earlier pod of the name.
@@ -69,15 +69,18 @@ pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
                 && endpoint.object.created.zip(pod.created).is_none_or(|(made, pod)| made >= pod)
         };
         if let Some(pod) = pods.of_endpoint(endpoint).filter(|pod| counts && is_of(pod)) {
-            users.entry((endpoint.vni, endpoint.ip)).or_default().push((endpoint, pod));
+            users.push((endpoint, pod));
         }
     }
-    let of_users = |((vni, ip), mut users): ((Text, Text), Vec<(&EndpointFact, &PodFact)>)| {
-        if users.iter().all(|(_, pod)| pod.host_network) {
+    // Sorted, those of an address stand side by side: cheaper than a list for each of them.
+    users.sort_by_key(|(endpoint, _)| (endpoint.vni, endpoint.ip));
+    let of_users = |users: &[(&EndpointFact, &PodFact)]| {
+        if users.len() < 2 || users.iter().all(|(_, pod)| pod.host_network) {
             return None;
         }
+        let mut users = users.to_vec();
         users.sort_by_key(|(_, pod)| (!pod.host_network, pod.owner.is_some(), pod.created, pod.name, pod.namespace));
-        let net = users.first()?.0.net;
+        let (vni, ip, net) = users.first().map(|(endpoint, _)| (endpoint.vni, endpoint.ip, endpoint.net))?;
         let mut holders = users.into_iter().map(|(endpoint, pod)| Holder {
             endpoint: endpoint.object.id("Endpoint"),
             pod: PodOnNetwork::of(pod),
@@ -89,7 +92,10 @@ pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
         others.reverse();
         (!others.is_empty()).then_some(Duplicate { vni, ip, net, keeper, others })
     };
-    users.into_iter().filter_map(of_users).collect()
+    let same_address = |left: &(&EndpointFact, &PodFact), right: &(&EndpointFact, &PodFact)| {
+        (left.0.vni, left.0.ip) == (right.0.vni, right.0.ip)
+    };
+    users.chunk_by(same_address).filter_map(of_users).collect()
 }
 
 /// Why a pod has no network.

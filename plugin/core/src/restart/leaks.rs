@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::index::PodsByName;
-use crate::facts::{EndpointFact, Facts, Text};
+use crate::facts::{EndpointFact, Facts, Text, Uid};
 use crate::object::ObjectId;
 
 /// One of them.
@@ -29,7 +29,7 @@ const YOUNG: SignedDuration = SignedDuration::from_mins(1);
 #[must_use]
 pub fn leaks(facts: &Facts) -> Vec<Leak> {
     let pods = PodsByName::of(facts);
-    let pod_uids: BTreeSet<Text> = facts.pods.items().iter().map(|pod| pod.uid).collect();
+    let pod_uids: BTreeSet<Uid> = facts.pods.items().iter().map(|pod| pod.uid).collect();
     let addresses: BTreeSet<&str> =
         facts.nodes.items().iter().flat_map(|node| &node.internal_ips).map(String::as_str).collect();
     let (droplets, dead): (Vec<_>, Vec<_>) =

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::index::PodsByName;
-use crate::facts::{EndpointFact, Facts, HOLD_LABEL, PodFact, Text};
+use crate::facts::{EndpointFact, Facts, HOLD_LABEL, PodFact, Text, Uid};
 use crate::kind::MIZAR_GROUP;
 use crate::object::{Object, ObjectRef};
 
@@ -28,7 +28,7 @@ pub struct Placeholder {
     /// The address.
     pub ip: Text,
     /// The pod that uses it, by UID: the placeholder goes when that pod is gone.
-    pub pod: Text,
+    pub pod: Uid,
 }
 
 impl Placeholder {
@@ -64,7 +64,7 @@ impl Placeholder {
             "metadata": {
                 "name": self.name(),
                 "namespace": NAMESPACE,
-                "labels": {"app.kubernetes.io/managed-by": "kubectl-mizar", HOLD_LABEL: self.pod.as_str()},
+                "labels": {"app.kubernetes.io/managed-by": "kubectl-mizar", HOLD_LABEL: self.pod},
             },
             "spec": {
                 "type": "scaled",
