@@ -156,8 +156,11 @@ pub(super) fn operator(facts: &Facts, _: &Options) -> Verdict {
         let evidence = Evidence::new(object, "spec.replicas", operator.replicas.to_string(), "1");
         return Verdict::fail(format!("the operator has {} replicas instead of one", operator.replicas))
             .with(vec![evidence])
-            .hinting(|_| {
-                format!("`kubectl scale deployment {} -n {} --replicas=1`", operator.name, operator.namespace)
+            .hinting(|_| match operator.replicas {
+                // One that simply starts on a finished network wires nothing and gives used addresses away.
+                0 => "start it the one way that is safe on a network in use: `kubectl mizar repair --restart-operator`"
+                    .to_owned(),
+                _ => format!("`kubectl scale deployment {} -n {} --replicas=1`", operator.name, operator.namespace),
             });
     }
     let ours =

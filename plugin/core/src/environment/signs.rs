@@ -93,9 +93,7 @@ fn has_numbered_part(name: &str, mark: &str) -> bool {
 
 fn arktos_up(facts: &Facts, nodes: &[&NodeFact]) -> Vec<Sign> {
     let mut signs = Vec::new();
-    if let Some(node) =
-        nodes.iter().find(|node| node.labels.get("extraRuntime").is_some_and(|value| value == "virtlet"))
-    {
+    if let Some(node) = nodes.iter().find(|node| node.label("extraRuntime") == Some("virtlet")) {
         signs.push(node_sign(node, "metadata.labels[extraRuntime]", "virtlet", "set by arktos-up"));
     }
     if let Some(set) = facts.daemon_sets.items().iter().find(|set| set.name == "virtlet") {

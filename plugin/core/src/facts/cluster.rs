@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::placement::Taint;
 use super::reading::{condition, count, flag, has_finalizer, list, map, text, text_or_blank, texts, time, uid};
-use super::{Absorb, Uid, facts_from_objects};
+use super::{Absorb, Text, Uid, facts_from_objects};
 
 /// The machine that this program runs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ pub struct NodeFact {
     /// `v1.36.4`.
     pub kubelet_version: String,
     /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<Text, Text>,
     /// Its taints.
     pub taints: Vec<Taint>,
     /// The change of ours that cordoned it, by the annotation [`CORDON_ANNOTATION`]; only such a cordon is ours to undo.
@@ -153,7 +153,7 @@ impl NodeFact {
             os_image: info("osImage"),
             container_runtime: info("containerRuntimeVersion"),
             kubelet_version: info("kubeletVersion"),
-            labels: map(object, "/metadata/labels"),
+            labels: map(object, "/metadata/labels").iter().map(|(key, value)| (key.into(), value.into())).collect(),
             taints: Taint::of_node(object),
             cordoned_by: map(object, "/metadata/annotations").remove(CORDON_ANNOTATION),
             finalizer: has_finalizer(object),
@@ -172,10 +172,16 @@ impl NodeFact {
         self.internal_ips.iter().any(|ip| ip == address)
     }
 
+    /// Returns the value of a label.
+    #[must_use]
+    pub fn label(&self, key: &str) -> Option<&'static str> {
+        self.labels.get(&Text::from(key)).map(Text::as_str)
+    }
+
     /// Whether it runs Linux; the label decides as it does for a node selector. A node that says nothing is taken for one.
     #[must_use]
     pub fn is_linux(&self) -> bool {
-        let system = self.labels.get("kubernetes.io/os").map_or(self.operating_system.as_str(), String::as_str);
+        let system = self.label("kubernetes.io/os").unwrap_or(self.operating_system.as_str());
         system.is_empty() || system == "linux"
     }
 

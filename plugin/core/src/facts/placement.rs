@@ -144,7 +144,7 @@ impl Placement {
         if !self.node.is_empty() && self.node != node.name {
             return Some(format!("is not {}, which the {whose}'s nodeName asks for", self.node));
         }
-        if let Some((key, value)) = self.selector.iter().find(|(key, value)| node.labels.get(*key) != Some(*value)) {
+        if let Some((key, value)) = self.selector.iter().find(|(key, value)| node.label(key) != Some(value.as_str())) {
             return Some(format!("has no label {key}={value}, which the {whose}'s nodeSelector asks for"));
         }
         if self.terms.as_ref().is_some_and(|terms| !terms.iter().any(|term| term.accepts(node))) {
@@ -168,9 +168,9 @@ impl Term {
 
     /// A term without any requirement accepts nothing.
     fn accepts(&self, node: &NodeFact) -> bool {
-        let name = Some(&node.name);
+        let name = Some(node.name.as_str());
         !(self.labels.is_empty() && self.fields.is_empty())
-            && self.labels.iter().all(|requirement| requirement.holds(node.labels.get(&requirement.key)))
+            && self.labels.iter().all(|requirement| requirement.holds(node.label(&requirement.key)))
             && self.fields.iter().all(|requirement| requirement.key == "metadata.name" && requirement.holds(name))
     }
 }
@@ -184,10 +184,10 @@ impl Requirement {
         }
     }
 
-    fn holds(&self, value: Option<&String>) -> bool {
-        let listed = value.is_some_and(|value| self.values.contains(value));
-        let number = |text: Option<&String>| text.and_then(|text| text.parse::<i64>().ok());
-        let pair = number(value).zip(number(self.values.first()));
+    fn holds(&self, value: Option<&str>) -> bool {
+        let listed = value.is_some_and(|value| self.values.iter().any(|one| one == value));
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
+        let pair = number(value).zip(number(self.values.first().map(String::as_str)));
         match self.operator.as_str() {
             "In" => listed,
             "NotIn" => !listed,

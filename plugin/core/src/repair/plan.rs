@@ -111,7 +111,8 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
     for remedy in Remedy::ALL {
         let acts = match remedy {
             Remedy::Leaks => deletions(&found, |cause| cause != LeakCause::HeldForNobody),
-            Remedy::Placement => placements(&found, restart.is_some()),
+            Remedy::Placement if has_place(facts) => placements(&found, restart.is_some()),
+            Remedy::Placement => Vec::new(),
             Remedy::StalledObjects => stalled(&found),
             Remedy::OperatorMemory => {
                 restart.iter().map(|reason| Act::RestartOperator { reason: reason.clone() }).collect()
@@ -133,6 +134,14 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
         } else {
             plan.left.push(remedy);
         }
+    }
+    if operator_run(facts).is_none() && restart.is_none() {
+        plan.beyond.push(Beyond {
+            what: "Mizar's operator does not run".to_owned(),
+            advice: "if it was stopped, start it the one safe way: `kubectl mizar repair --restart-operator`; else \
+                     `kubectl mizar check` tells why"
+                .to_owned(),
+        });
     }
     if !is_at_work {
         // Only an operator that runs lets go of what is deleted, and places what is set back.
@@ -178,6 +187,14 @@ fn restart_reason(found: &Diagnosis, wish: &Wish) -> Option<String> {
 fn deletions(found: &Diagnosis, is_asked: impl Fn(LeakCause) -> bool) -> Vec<Act> {
     let leaks = found.leaks.iter().filter(|leak| is_asked(leak.cause) && leak.shares_address_with.is_none());
     leaks.map(|leak| Act::Delete { object: leak.object.clone(), reason: leak.cause.reason().to_owned() }).collect()
+}
+
+/// Whether anything can be placed: without a Droplet of a node, what is set back would only lose the place that it has.
+fn has_place(facts: &Facts) -> bool {
+    let addresses: BTreeSet<&str> =
+        facts.nodes.items().iter().flat_map(|node| &node.internal_ips).map(String::as_str).collect();
+    let mut droplets = facts.droplets.items().iter();
+    droplets.any(|droplet| droplet.object.deleting.is_none() && addresses.contains(droplet.main_ip.as_str()))
 }
 
 fn placements(found: &Diagnosis, restarts: bool) -> Vec<Act> {

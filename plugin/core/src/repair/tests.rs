@@ -70,6 +70,27 @@ fn a_deadlock_is_ended_by_one_bouncer_after_the_used_addresses_are_kept() {
 }
 
 #[test]
+fn nothing_is_set_back_where_nothing_can_be_placed() {
+    let mut facts = a_healthy_cluster();
+    facts.dividers.edit()[0].droplet = "host-9".into();
+    assert!(plan_of(&facts).step(Remedy::Placement).is_some());
+    for droplet in facts.droplets.edit() {
+        droplet.main_ip = "127.254.0.1".into();
+    }
+    assert!(plan_of(&facts).step(Remedy::Placement).is_none(), "it would lose the place that it has");
+}
+
+#[test]
+fn an_operator_that_does_not_run_is_named_with_the_safe_way_to_start_it() {
+    let mut facts = a_healthy_cluster();
+    facts.pods.edit().retain(|pod| pod.role != PodRole::Operator);
+    let beyond = plan_of(&facts).beyond;
+    assert!(beyond[0].advice.contains("--restart-operator"), "{beyond:?}");
+    let asked = plan(&facts, &moment(), &Wish { restart_operator: true, ..Wish::default() });
+    assert_eq!(asked.beyond, Vec::new());
+}
+
+#[test]
 fn an_address_that_is_kept_already_is_not_kept_twice() {
     let mut facts = deadlocked();
     let mut held = a_pod_endpoint("hold", "10.20.0.2");
