@@ -11,6 +11,8 @@ mod placement;
 mod plan;
 mod reading;
 mod source;
+mod text;
+mod uid;
 mod unread;
 mod workload;
 
@@ -38,10 +40,9 @@ pub use placement::{Placement, Requirement, Taint, Term, Toleration};
 pub use plan::{Plan, PriorityUse};
 pub use reading::FINALIZERS;
 pub use source::{CLUSTER_RULES_NAMESPACE, Request, Source};
+pub use text::Text;
+pub use uid::Uid;
 pub use unread::Unread;
-/// A text that is kept once however often it occurs, for the names and addresses that tens of thousands of objects share;
-/// it reads like a `&str` and costs a pointer.
-pub use ustr::Ustr as Text;
 pub use workload::{ContainerFact, DaemonSetFact, DeploymentFact, HelmMark, Owner, PodFact, PodRole, ReleaseFact};
 
 /// What one source gave.

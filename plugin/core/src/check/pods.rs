@@ -122,7 +122,7 @@ pub(super) fn unknown_addresses(facts: &Facts, _: &Options) -> Verdict {
     let Some(run) = operator_run(facts) else {
         return Verdict::skipped("no operator runs that could give addresses");
     };
-    let unheld = missing(facts, Some(run.began)).into_iter().map(|held| held.ip);
+    let unheld = missing(facts, Some(run.knows_since())).into_iter().map(|held| held.ip);
     let forgotten = forgotten_placeholders(facts).into_iter().map(|held| held.ip);
     let problem = |ip: Text| {
         let evidence = Evidence::new(format!("address {ip}"), "placeholder", "none that the operator knows", "one");

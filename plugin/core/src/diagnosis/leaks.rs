@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Moment;
 use super::index::{Places, Pods};
-use crate::facts::{EndpointFact, Facts, Text};
+use crate::facts::{EndpointFact, Facts, PodFact, Text, Uid};
 use crate::object::ObjectId;
 
 /// Why an object belongs to nothing.
@@ -64,22 +64,26 @@ pub struct Leak {
 #[must_use]
 pub fn leaks(facts: &Facts, moment: &Moment) -> Vec<Leak> {
     let judge = Judge::of(facts);
-    let endpoints = facts.endpoints.items();
-    let mut used: HashMap<(Text, Text), Text> = HashMap::new();
-    let mut left: Vec<(LeakCause, &EndpointFact)> = Vec::new();
-    for endpoint in endpoints.iter().filter(|endpoint| endpoint.object.deleting.is_none()) {
-        match judge.cause(endpoint) {
-            Some(cause) if moment.has_settled(endpoint.object.created) => left.push((cause, endpoint)),
-            _ if endpoint.ip.is_empty() || judge.is_unused(endpoint) => {}
-            _ => _ = used.insert((endpoint.vni, endpoint.ip), endpoint.object.name),
-        }
-    }
+    let staying = || facts.endpoints.items().iter().filter(|endpoint| endpoint.object.deleting.is_none());
+    let cause_of =
+        |endpoint: &EndpointFact| judge.cause(endpoint).filter(|_| moment.has_settled(endpoint.object.created));
+    let mut left: Vec<(LeakCause, &EndpointFact)> =
+        staying().filter_map(|endpoint| Some((cause_of(endpoint)?, endpoint))).collect();
+    // Of the addresses, only those of leaks are looked up; few clusters have any.
+    let doubtful: HashSet<(Text, Text)> = left.iter().map(|(_, endpoint)| (endpoint.vni, endpoint.ip)).collect();
+    let used: HashMap<(Text, Text), Text> = staying()
+        .filter(|endpoint| !endpoint.ip.is_empty() && doubtful.contains(&(endpoint.vni, endpoint.ip)))
+        .filter(|endpoint| cause_of(endpoint).is_none() && !judge.is_unused(endpoint))
+        // A placeholder for nobody uses nothing, however young it is.
+        .filter(|endpoint| judge.cause(endpoint) != Some(LeakCause::HeldForNobody))
+        .map(|endpoint| ((endpoint.vni, endpoint.ip), endpoint.object.name))
+        .collect();
     left.sort_by_key(|(cause, endpoint)| (*cause != LeakCause::NodeGone, endpoint.object.name));
     let endpoints = left.into_iter().map(|(cause, endpoint)| Leak {
         object: endpoint.object.id("Endpoint"),
         cause,
         field: field(cause).to_owned(),
-        names: named(cause, endpoint).to_string(),
+        names: named(cause, endpoint),
         shares_address_with: used.get(&(endpoint.vni, endpoint.ip)).copied(),
         since: endpoint.object.created,
     });
@@ -113,34 +117,35 @@ const fn field(cause: LeakCause) -> &'static str {
     }
 }
 
-fn named(cause: LeakCause, endpoint: &EndpointFact) -> Text {
+fn named(cause: LeakCause, endpoint: &EndpointFact) -> String {
     match cause {
-        LeakCause::HeldForNobody => endpoint.object.holds_for.unwrap_or_default(),
-        LeakCause::NodeGone => endpoint.droplet,
-        LeakCause::PodGone | LeakCause::PodReplaced | LeakCause::DropletWithoutNode => endpoint.pod,
+        LeakCause::HeldForNobody => endpoint.object.holds_for.unwrap_or_default().to_string(),
+        LeakCause::NodeGone => endpoint.droplet.into(),
+        LeakCause::PodGone | LeakCause::PodReplaced | LeakCause::DropletWithoutNode => endpoint.pod.into(),
     }
 }
 
 /// Tells whether an Endpoint belongs to something.
 pub(super) struct Judge<'a> {
     pods: Pods<'a>,
-    uids: HashSet<Text>,
-    on_node_network: HashSet<Text>,
+    /// The pods for which placeholders keep addresses, as far as they exist.
+    held_for: HashMap<Uid, &'a PodFact>,
     places: Places<'a>,
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn of(facts: &'a Facts) -> Self {
-        let pods = facts.pods.items().iter();
-        let uids = pods.clone().map(|pod| pod.uid).collect();
-        let on_node_network = pods.filter(|pod| pod.host_network).map(|pod| pod.uid).collect();
-        Self { pods: Pods::of(facts), uids, on_node_network, places: Places::of(facts) }
+        let wanted = facts.endpoints.items().iter().filter_map(|endpoint| endpoint.object.holds_for);
+        let wanted: HashSet<Uid> = wanted.collect();
+        let held_for = facts.pods.items().iter().filter(|pod| wanted.contains(&pod.uid));
+        let held_for = held_for.map(|pod| (pod.uid, pod)).collect();
+        Self { pods: Pods::of(facts), held_for, places: Places::of(facts) }
     }
 
     /// Whether nobody uses the address: a pod on its node's network has one, and does without.
     fn is_unused(&self, endpoint: &EndpointFact) -> bool {
         match endpoint.object.holds_for {
-            Some(pod) => self.on_node_network.contains(&pod),
+            Some(pod) => self.held_for.get(&pod).is_some_and(|pod| pod.host_network),
             None => endpoint.kind == "simple" && self.pods.of_endpoint(endpoint).is_some_and(|pod| pod.host_network),
         }
     }
@@ -148,7 +153,7 @@ impl<'a> Judge<'a> {
     /// Returns why an Endpoint belongs to nothing, if so. Those of services are judged elsewhere.
     fn cause(&self, endpoint: &EndpointFact) -> Option<LeakCause> {
         if let Some(pod) = endpoint.object.holds_for {
-            return (!self.uids.contains(&pod)).then_some(LeakCause::HeldForNobody);
+            return (!self.held_for.contains_key(&pod)).then_some(LeakCause::HeldForNobody);
         }
         match endpoint.kind.as_str() {
             "simple" => match self.pods.of_endpoint(endpoint) {

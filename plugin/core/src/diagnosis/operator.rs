@@ -41,6 +41,15 @@ pub fn operator_run(facts: &Facts) -> Option<OperatorRun> {
     runs.max_by_key(|run| run.began)
 }
 
+impl OperatorRun {
+    /// Returns from when on it knows for certain which addresses it gave away: while a node is drained, the pod of the next
+    /// run is there before the process of the last one has ended.
+    #[must_use]
+    pub fn knows_since(&self) -> Timestamp {
+        self.began.max(self.started)
+    }
+}
+
 /// Returns since when what one of Mizar's pods did counts. A pod whose containers never restarted is as old as its object,
 /// by the server's clock, which also tells the age of all that was made since.
 pub(super) fn run_began(pod: &PodFact) -> Option<Timestamp> {
@@ -238,12 +247,20 @@ pub struct ForgottenSubnet {
 pub fn forgotten_subnets(facts: &Facts, moment: &Moment) -> Vec<ForgottenSubnet> {
     let Some(run) = operator_run(facts) else { return Vec::new() };
     let connected = host_endpoints(facts);
+    let mut first_connected: BTreeMap<Text, Timestamp> = BTreeMap::new();
+    for endpoint in facts.endpoints.items().iter().filter(|endpoint| endpoint.kind == "host") {
+        if let Some(at) = endpoint.object.provisioned {
+            first_connected.entry(endpoint.net).and_modify(|first| *first = at.min(*first)).or_insert(at);
+        }
+    }
     let places = Places::of(facts);
     let droplets = facts.droplets.items().iter();
     let real: Vec<_> = droplets.filter(|droplet| places.node_with(&droplet.main_ip).is_some()).collect();
     let of_subnet = |subnet: &crate::facts::SubnetFact| {
         let object = &subnet.object;
-        if !object.is_provisioned() || object.provisioned.is_none_or(|provisioned| provisioned >= run.began) {
+        // A Subnet that a person or the charts made does not tell when it was finished; its first host Endpoint does.
+        let finished = object.provisioned.or_else(|| first_connected.get(&object.name).copied());
+        if !object.is_provisioned() || finished.is_none_or(|finished| finished >= run.began) {
             return None;
         }
         let waits = format!("Subnet {} not yet provisioned", object.name);

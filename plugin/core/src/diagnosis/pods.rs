@@ -1,6 +1,6 @@
 //! Addresses that are used twice, and pods without a network.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -57,23 +57,30 @@ pub struct Duplicate {
 #[must_use]
 pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
     let pods = Pods::of(facts);
-    let mut users: BTreeMap<(Text, Text), Vec<(&EndpointFact, &PodFact)>> = BTreeMap::new();
+    let mut users: Vec<(&EndpointFact, &PodFact)> = Vec::new();
     for endpoint in facts.endpoints.items() {
         let counts = endpoint.kind == "simple" && !endpoint.ip.is_empty() && endpoint.object.deleting.is_none();
         // One that is older than its pod was left by an earlier pod of the name.
         let is_of = |pod: &&PodFact| {
-            pod.deleting.is_none() && endpoint.object.created.zip(pod.created).is_none_or(|(made, pod)| made >= pod)
+            // One that has ended uses nothing any more, whatever its Endpoint says.
+            let is_over = matches!(pod.phase.as_str(), "Succeeded" | "Failed");
+            !is_over
+                && pod.deleting.is_none()
+                && endpoint.object.created.zip(pod.created).is_none_or(|(made, pod)| made >= pod)
         };
         if let Some(pod) = pods.of_endpoint(endpoint).filter(|pod| counts && is_of(pod)) {
-            users.entry((endpoint.vni, endpoint.ip)).or_default().push((endpoint, pod));
+            users.push((endpoint, pod));
         }
     }
-    let of_users = |((vni, ip), mut users): ((Text, Text), Vec<(&EndpointFact, &PodFact)>)| {
-        if users.iter().all(|(_, pod)| pod.host_network) {
+    // Sorted, those of an address stand side by side: cheaper than a list for each of them.
+    users.sort_by_key(|(endpoint, _)| (endpoint.vni, endpoint.ip));
+    let of_users = |users: &[(&EndpointFact, &PodFact)]| {
+        if users.len() < 2 || users.iter().all(|(_, pod)| pod.host_network) {
             return None;
         }
+        let mut users = users.to_vec();
         users.sort_by_key(|(_, pod)| (!pod.host_network, pod.owner.is_some(), pod.created, pod.name, pod.namespace));
-        let net = users.first()?.0.net;
+        let (vni, ip, net) = users.first().map(|(endpoint, _)| (endpoint.vni, endpoint.ip, endpoint.net))?;
         let mut holders = users.into_iter().map(|(endpoint, pod)| Holder {
             endpoint: endpoint.object.id("Endpoint"),
             pod: PodOnNetwork::of(pod),
@@ -85,7 +92,10 @@ pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
         others.reverse();
         (!others.is_empty()).then_some(Duplicate { vni, ip, net, keeper, others })
     };
-    users.into_iter().filter_map(of_users).collect()
+    let same_address = |left: &(&EndpointFact, &PodFact), right: &(&EndpointFact, &PodFact)| {
+        (left.0.vni, left.0.ip) == (right.0.vni, right.0.ip)
+    };
+    users.chunk_by(same_address).filter_map(of_users).collect()
 }
 
 /// Why a pod has no network.
@@ -158,7 +168,9 @@ pub fn cut_off_pods(facts: &Facts, moment: &Moment) -> Vec<CutOffPod> {
         let endpoint = wired.get(&(pod.namespace, pod.name)).copied();
         if pod.phase == "Running" && !pod.ip.is_empty() {
             if !ranges.iter().any(|range| range.contains_text(&pod.ip)) {
-                return Some((CutOff::BeforeMizar, None));
+                // Where no daemon is ready, another network may serve it, and its successor would get none of Mizar's.
+                let is_served = daemons.get(&pod.node).is_some_and(|daemon| daemon.ready);
+                return is_served.then_some((CutOff::BeforeMizar, None));
             }
             let since = daemons.get(&pod.node).and_then(|daemon| run_began(daemon))?;
             let wired = endpoint.map_or(pod.created, |endpoint| endpoint.object.provisioned)?;

@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::placement::Taint;
-use super::reading::{
-    condition, count, flag, has_finalizer, list, map, symbol_or_blank, text, text_or_blank, texts, time,
-};
-use super::{Absorb, Text, facts_from_objects};
+use super::reading::{condition, count, flag, has_finalizer, list, map, text, text_or_blank, texts, time, uid};
+use super::{Absorb, Uid, facts_from_objects};
 
 /// The machine that this program runs on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +78,7 @@ pub struct NodeFact {
     /// Its name.
     pub name: String,
     /// What tells it from another node that had this name.
-    pub uid: Text,
+    pub uid: Uid,
     /// When it was registered.
     pub created: Option<Timestamp>,
     /// Since when it is being deleted, if it is.
@@ -135,7 +133,7 @@ impl NodeFact {
         let info = |field: &str| text_or_blank(object, &format!("/status/nodeInfo/{field}"));
         Self {
             name: text_or_blank(object, "/metadata/name"),
-            uid: symbol_or_blank(object, "/metadata/uid"),
+            uid: uid(object),
             created: time(object, "/metadata/creationTimestamp"),
             deleting: time(object, "/metadata/deletionTimestamp"),
             readiness,

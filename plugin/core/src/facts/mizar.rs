@@ -5,9 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::reading::{condition, count, has_finalizer, list, map, moment, symbol_or_blank, text, text_or_blank, time};
+use super::reading::{
+    condition, count, has_finalizer, list, map, moment, symbol_or_blank, text, text_or_blank, time, uid,
+};
 use super::workload::HelmMark;
-use super::{FromObject, Text, facts_from_objects};
+use super::{FromObject, Text, Uid, facts_from_objects};
 use crate::kind::MIZAR_GROUP;
 use crate::object::{ObjectId, ObjectRef};
 
@@ -42,7 +44,7 @@ pub struct MizarObject {
     /// Its namespace; the operator knows `default` only.
     pub namespace: Text,
     /// What tells it from another object that had this name.
-    pub uid: Text,
+    pub uid: Uid,
     /// When it was created, by the server's clock.
     pub created: Option<Timestamp>,
     /// Since when it is being deleted, if it is.
@@ -55,7 +57,7 @@ pub struct MizarObject {
     /// Whether the operator's finalizer is on it: without an operator it cannot be deleted.
     pub finalizer: bool,
     /// The UID of the pod whose address this object only keeps: one of our placeholders, by its label [`HOLD_LABEL`].
-    pub holds_for: Option<Text>,
+    pub holds_for: Option<Uid>,
     /// Handlers of the operator that have not ended.
     pub retries: Box<[Retry]>,
 }
@@ -68,13 +70,13 @@ impl MizarObject {
         Self {
             name: symbol_or_blank(object, "/metadata/name"),
             namespace: symbol_or_blank(object, "/metadata/namespace"),
-            uid: symbol_or_blank(object, "/metadata/uid"),
+            uid: uid(object),
             created,
             deleting: time(object, "/metadata/deletionTimestamp"),
             status: symbol_or_blank(object, "/spec/status"),
             provisioned: created.and_then(|created| provisioned(object, created)),
             finalizer: has_finalizer(object),
-            holds_for: map(object, "/metadata/labels").get(HOLD_LABEL).map(|uid| Text::from(uid.as_str())),
+            holds_for: map(object, "/metadata/labels").get(HOLD_LABEL).map(|uid| Uid::from(uid.as_str())),
             retries: retries(object),
         }
     }
@@ -231,11 +233,16 @@ mizar_kinds! {
 }
 
 impl EndpointFact {
-    /// Whether it is the one of this pod: it holds only the pod's name, its own name also the namespace.
+    /// Whether it is the one of this pod: it holds only the pod's name, its own name also the namespace, as
+    /// `POD-NAMESPACE-TENANT-INTERFACE`. On Kubernetes the tenant is blank, and what goes on after a single hyphen is the
+    /// rest of a longer namespace.
     #[must_use]
     pub fn belongs_to(&self, namespace: &str, pod: &str) -> bool {
         let rest = self.object.name.strip_prefix(pod).and_then(|rest| rest.strip_prefix('-'));
-        self.pod == pod && rest.and_then(|rest| rest.strip_prefix(namespace)).is_some_and(|rest| rest.starts_with('-'))
+        self.pod == pod
+            && rest
+                .and_then(|rest| rest.strip_prefix(namespace))
+                .is_some_and(|rest| rest.starts_with("--") || rest.starts_with('-') && !rest.contains("--"))
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::Text;
+use super::{Text, Uid};
 
 /// The finalizers that the operator of any version puts on whatever it watches.
 pub const FINALIZERS: [&str; 2] = ["kopf.zalando.org/KopfFinalizerMarker", "KopfFinalizerMarker"];
@@ -40,6 +40,11 @@ pub(super) fn symbol(object: &Value, pointer: &str) -> Option<Text> {
 /// Returns a text as [`Text`], blank when it is missing.
 pub(super) fn symbol_or_blank(object: &Value, pointer: &str) -> Text {
     symbol(object, pointer).unwrap_or_default()
+}
+
+/// Returns `metadata.uid`.
+pub(super) fn uid(object: &Value) -> Uid {
+    object.pointer("/metadata/uid").and_then(Value::as_str).map(|uid| uid.trim().into()).unwrap_or_default()
 }
 
 /// Whether a finalizer of the operator's framework is on an object; older ones had no prefix.

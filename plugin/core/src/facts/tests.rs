@@ -174,6 +174,11 @@ fn an_endpoint_belongs_to_a_pod_by_name_and_namespace() {
     assert!(!endpoint.belongs_to("team-b", "web-1"));
     assert!(!endpoint.belongs_to("a", "web-1-team"), "the pod's name is told apart");
     assert!(!endpoint.belongs_to("default", "web-1"));
+    assert!(!endpoint.belongs_to("team", "web-1"), "the namespace is told apart");
+    let on_arktos = EndpointFact::from_object(&json!({
+        "metadata": {"name": "web-1-team-system-eth0"}, "spec": {"type": "simple", "pod": "web-1"},
+    }));
+    assert!(on_arktos.belongs_to("team", "web-1"), "there the tenant has a name");
 }
 
 #[test]

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::placement::{Placement, tolerates_cordon};
 use super::reading::{
     condition, count, flag, generation, has_finalizer, list, map, symbol, symbol_or_blank, text, text_or_blank, time,
+    uid,
 };
-use super::{Text, facts_from_objects};
+use super::{Text, Uid, facts_from_objects};
 use crate::object::{ObjectId, ObjectRef};
 
 /// The release that an object says it belongs to, by Helm's annotations.
@@ -94,7 +95,7 @@ pub struct PodFact {
     /// Its name.
     pub name: Text,
     /// What tells it from another pod that had this name.
-    pub uid: Text,
+    pub uid: Uid,
     /// When it was created.
     pub created: Option<Timestamp>,
     /// Since when it is being deleted, if it is.
@@ -140,7 +141,7 @@ impl PodFact {
         Self {
             namespace: symbol_or_blank(object, "/metadata/namespace"),
             name: symbol_or_blank(object, "/metadata/name"),
-            uid: symbol_or_blank(object, "/metadata/uid"),
+            uid: uid(object),
             created: time(object, "/metadata/creationTimestamp"),
             deleting: time(object, "/metadata/deletionTimestamp"),
             node: symbol_or_blank(object, "/spec/nodeName"),

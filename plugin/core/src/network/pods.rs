@@ -63,7 +63,9 @@ pub fn pods_that_predate_mizar(pods: &[PodFact], subnets: &[SubnetFact]) -> Vec<
     }
     let without_network = |pod: &PodFact| {
         let outside = !ranges.iter().any(|range| range.contains_text(&pod.ip));
-        let cut_off = daemons.get(pod.node.as_str()).is_some_and(|daemon| pod.created.is_some_and(|pod| pod < *daemon));
+        // Where there is no daemon, another network may serve the pod.
+        let daemon = daemons.get(pod.node.as_str())?;
+        let cut_off = pod.created.is_some_and(|pod| pod < *daemon);
         (outside || cut_off).then(|| PodOnNetwork { cut_off: !outside, ..PodOnNetwork::of(pod) })
     };
     let networked = pods.iter().filter(|pod| pod.is_on_pod_network() && !pod.ip.is_empty());

@@ -184,7 +184,10 @@ fn pods_older_than_mizar_come_in_the_order_in_which_to_recreate_them() {
     let ended = PodFact { phase: "Succeeded".into(), ..a_pod("job", "10.244.0.8") };
     let going = PodFact { deleting: minutes_ago(0), ..a_pod("going", "10.244.0.9") };
     let lonely = PodFact { owner: None, ..a_pod("lonely", "10.244.0.4") };
+    let elsewhere = PodFact { node: "node-9".into(), ..a_pod("on-another-network", "10.244.0.5") };
     let pods = [
+        PodFact { created: minutes_ago(90), ..a_daemon_pod(1) },
+        elsewhere,
         a_pod("web", "10.244.0.2"),
         dns("coredns-b"),
         of_host,

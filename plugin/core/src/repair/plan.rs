@@ -9,7 +9,7 @@ use crate::diagnosis::{
     Diagnosis, Displaced, Duplicate, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, diagnose,
     forgotten_placeholders, operator_run,
 };
-use crate::facts::{BouncerFact, EndpointFact, Facts, Text};
+use crate::facts::{BouncerFact, EndpointFact, Facts, Text, Uid};
 use crate::network::PodOnNetwork;
 use crate::object::ObjectId;
 use crate::operation::Owed;
@@ -238,18 +238,14 @@ fn stalled(found: &Diagnosis) -> Vec<Act> {
 
 fn unlocks(facts: &Facts, found: &Diagnosis) -> Vec<Act> {
     let mut by_net: BTreeMap<Text, Vec<Placeholder>> = BTreeMap::new();
-    for placeholder in missing(facts, operator_run(facts).map(|run| run.began)) {
+    for placeholder in missing(facts, operator_run(facts).map(|run| run.knows_since())) {
         by_net.entry(placeholder.net).or_default().push(placeholder);
     }
     // None of a locked network can have come to this run of the operator, whatever its status says.
-    let idle: BTreeSet<&str> = found.leaks.iter().map(|leak| leak.object.uid.as_str()).collect();
+    let idle: BTreeSet<Uid> = found.leaks.iter().map(|leak| leak.object.uid.as_str().into()).collect();
     let is_held = |held: &EndpointFact| held.object.holds_for.is_some() && held.object.deleting.is_none();
-    let held: Vec<&EndpointFact> = facts
-        .endpoints
-        .items()
-        .iter()
-        .filter(|held| is_held(held) && !idle.contains(held.object.uid.as_str()))
-        .collect();
+    let held: Vec<&EndpointFact> =
+        facts.endpoints.items().iter().filter(|held| is_held(held) && !idle.contains(&held.object.uid)).collect();
     let renewed = |net: Text| held.iter().filter(move |held| held.net == net);
     let unlock = |deadlock: &crate::diagnosis::Deadlock| Act::Unlock {
         renew: renewed(deadlock.net).map(|held| held.object.id("Endpoint")).collect(),
@@ -268,15 +264,15 @@ fn placeholders(facts: &Facts, found: &Diagnosis, restarts: bool, renews: bool) 
     let Some(run) = operator_run(facts).filter(|_| !restarts) else { return acts };
     let is_locked = |net: Text| found.deadlocks.iter().any(|deadlock| deadlock.net == net);
     let hold: Vec<Placeholder> =
-        missing(facts, Some(run.began)).into_iter().filter(|held| !is_locked(held.net)).collect();
-    let idle: BTreeSet<&str> = found.leaks.iter().map(|leak| leak.object.uid.as_str()).collect();
+        missing(facts, Some(run.knows_since())).into_iter().filter(|held| !is_locked(held.net)).collect();
+    let idle: BTreeSet<Uid> = found.leaks.iter().map(|leak| leak.object.uid.as_str().into()).collect();
     let known = forgotten_placeholders(facts);
     let all = facts.endpoints.items().iter().filter(|held| renews && held.object.holds_for.is_some());
     let renew: BTreeMap<Text, &EndpointFact> =
         known.into_iter().chain(all).map(|held| (held.object.name, held)).collect();
-    let renew = renew.into_values().filter(|held| {
-        held.object.deleting.is_none() && !is_locked(held.net) && !idle.contains(held.object.uid.as_str())
-    });
+    let renew = renew
+        .into_values()
+        .filter(|held| held.object.deleting.is_none() && !is_locked(held.net) && !idle.contains(&held.object.uid));
     let renew: Vec<ObjectId> = renew.map(|held| held.object.id("Endpoint")).collect();
     if !hold.is_empty() || !renew.is_empty() {
         let reason = "the operator does not know that they are used and would give them to new pods".to_owned();

@@ -7,7 +7,7 @@ use super::*;
 use crate::check::Options;
 use crate::diagnosis::Moment;
 use crate::facts::samples::*;
-use crate::facts::{EndpointFact, Facts, PodFact, PodRole, Text};
+use crate::facts::{EndpointFact, Facts, PodFact, PodRole, Text, Uid};
 use crate::operation::Owed;
 
 fn moment() -> Moment {
@@ -74,7 +74,7 @@ fn a_deadlock_is_ended_by_one_bouncer_after_the_used_addresses_are_kept() {
 fn an_address_that_is_kept_already_is_not_kept_twice() {
     let mut facts = deadlocked();
     let mut held = a_pod_endpoint("hold", "10.20.0.2");
-    (held.kind, held.object.holds_for) = ("scaled".into(), Some(Text::default()));
+    (held.kind, held.object.holds_for) = ("scaled".into(), Some(Uid::default()));
     facts.endpoints.edit().push(held);
     let plan = plan_of(&facts);
     let Act::Unlock { hold, .. } = &plan.step(Remedy::Deadlock).unwrap().acts[0] else { panic!("{plan:?}") };
@@ -101,7 +101,7 @@ fn what_an_earlier_repair_owes_is_done_and_what_nobody_needs_is_forgotten() {
     assert_eq!(all.steps[0].pays(owed), resend);
     assert_eq!(all.still_owed(owed), resend, "there is no placeholder");
     let only = [Remedy::Leaks].into();
-    let another = plan(&facts, &moment(), &Wish { owed, only, ..Wish::default() });
+    let another = plan(&facts, &moment(), &Wish { only, owed, ..Wish::default() });
     assert_eq!((remedies(&another), another.still_owed(owed)), (Vec::new(), resend));
     assert!(plan_of(&facts).still_owed(owed).is_nothing());
 }
@@ -219,7 +219,7 @@ fn every_remedy_has_a_name_of_its_own_and_names_checks_that_exist() {
 /// What a cluster does when an act is carried out, as far as it was seen.
 fn apply(facts: &mut Facts, act: &Act, stamp: i64) {
     let at = now().checked_sub(SignedDuration::from_secs(60)).ok();
-    let is_gone = |uid: &Text, doomed: &crate::object::ObjectId| uid.as_str() == doomed.uid;
+    let is_gone = |uid: &Uid, doomed: &crate::object::ObjectId| *uid == doomed.uid;
     match act {
         Act::Delete { object, .. } => {
             facts.endpoints.edit().retain(|endpoint| !is_gone(&endpoint.object.uid, object));
@@ -284,7 +284,7 @@ fn keep(
         facts.endpoints.edit().push(endpoint);
     }
     for endpoint in facts.endpoints.edit() {
-        if renew.iter().any(|object| endpoint.object.uid.as_str() == object.uid) {
+        if renew.iter().any(|object| endpoint.object.uid == object.uid) {
             endpoint.object.provisioned = at;
         }
     }

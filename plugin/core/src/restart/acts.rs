@@ -9,9 +9,10 @@ use crate::facts::{EndpointFact, Facts, MizarObject, PodFact, Text};
 const INIT: &str = "Init";
 const PROVISIONED: &str = "Provisioned";
 
-/// Every address that a living thing shares is left to [`prepare`].
+/// Every address that a living thing shares is left to [`prepare`], and so is what may be no leak: by then no pod comes to a
+/// node, and no operator sees it go.
 pub(super) fn leaks_seen(facts: &Facts) -> Vec<Act> {
-    let is_harmless = |leak: &Leak| !leak.shares_address && !leak.deleting;
+    let is_harmless = |leak: &Leak| !leak.shares_address && !leak.deleting && !leak.is_young;
     leaks(facts).into_iter().filter(is_harmless).map(|leak| Act::Delete { object: leak.object }).collect()
 }
 
@@ -77,7 +78,11 @@ pub(super) fn wire(facts: &Facts) -> Vec<Act> {
     acts.extend(placeholders(facts).filter(|it| it.object.is_provisioned()).map(|it| to(&it.object, "Endpoint", INIT)));
     let homeless = facts.dividers.items().iter().filter(|divider| !droplets.contains(&divider.droplet));
     acts.extend(homeless.map(|divider| to(&divider.object, "Divider", INIT)));
-    acts.extend(facts.bouncers.items().iter().map(|bouncer| to(&bouncer.object, "Bouncer", INIT)));
+    // One whose Subnet is gone or unfinished would never be placed, and one that is going has no use.
+    let subnets = facts.subnets.items().iter().filter(|subnet| subnet.object.is_provisioned());
+    let finished: BTreeSet<Text> = subnets.map(|subnet| subnet.object.name).collect();
+    let usable = facts.bouncers.items().iter().filter(|it| it.object.deleting.is_none() && finished.contains(&it.net));
+    acts.extend(usable.map(|bouncer| to(&bouncer.object, "Bouncer", INIT)));
     acts
 }
 

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::index::PodsByName;
-use crate::facts::{EndpointFact, Facts, Text};
+use crate::facts::{EndpointFact, Facts, Text, Uid};
 use crate::object::ObjectId;
 
 /// One of them.
@@ -16,13 +18,18 @@ pub struct Leak {
     pub shares_address: bool,
     /// Whether it is being deleted already.
     pub deleting: bool,
+    /// Whether it is so young that its pod may only have been listed before it was there.
+    pub is_young: bool,
 }
+
+/// Pods and Endpoints are not listed at the same moment: what is younger than this may be no leak at all.
+const YOUNG: SignedDuration = SignedDuration::from_mins(1);
 
 /// Returns all of them; nodes, pods, Droplets and Endpoints must have been read.
 #[must_use]
 pub fn leaks(facts: &Facts) -> Vec<Leak> {
     let pods = PodsByName::of(facts);
-    let pod_uids: BTreeSet<Text> = facts.pods.items().iter().map(|pod| pod.uid).collect();
+    let pod_uids: BTreeSet<Uid> = facts.pods.items().iter().map(|pod| pod.uid).collect();
     let addresses: BTreeSet<&str> =
         facts.nodes.items().iter().flat_map(|node| &node.internal_ips).map(String::as_str).collect();
     let (droplets, dead): (Vec<_>, Vec<_>) =
@@ -30,22 +37,29 @@ pub fn leaks(facts: &Facts) -> Vec<Leak> {
     let living: BTreeSet<Text> = droplets.iter().map(|droplet| droplet.object.name).collect();
     let is_leak = |endpoint: &EndpointFact| match endpoint.object.holds_for {
         Some(uid) => !pod_uids.contains(&uid),
-        None if endpoint.kind == "simple" => pods.of_endpoint(endpoint).is_none(),
+        // One that is older than its pod was left by an earlier pod of the name, and keeps this one from getting its own.
+        None if endpoint.kind == "simple" => {
+            pods.of_endpoint(endpoint).is_none_or(|pod| endpoint.object.created < pod.created)
+        }
         None => endpoint.kind == "host" && !living.contains(&endpoint.droplet),
     };
     let (leaked, alive): (Vec<&EndpointFact>, Vec<&EndpointFact>) =
         facts.endpoints.items().iter().partition(|endpoint| is_leak(endpoint));
     let used: BTreeSet<(Text, Text)> = alive.iter().map(|endpoint| (endpoint.vni, endpoint.ip)).collect();
+    let is_young =
+        |created: Option<Timestamp>| created.is_some_and(|created| facts.gathered_at.duration_since(created) < YOUNG);
     // Host Endpoints first: the others are theirs.
     let endpoints = leaked.into_iter().map(|endpoint| Leak {
         object: endpoint.object.id("Endpoint"),
         shares_address: used.contains(&(endpoint.vni, endpoint.ip)),
         deleting: endpoint.object.deleting.is_some(),
+        is_young: is_young(endpoint.object.created),
     });
     let droplets = dead.into_iter().map(|droplet| Leak {
         object: droplet.object.id("Droplet"),
         shares_address: false,
         deleting: droplet.object.deleting.is_some(),
+        is_young: is_young(droplet.object.created),
     });
     endpoints.chain(droplets).collect()
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::index::PodsByName;
-use crate::facts::{EndpointFact, Facts, HOLD_LABEL, PodFact, Text};
+use crate::facts::{EndpointFact, Facts, HOLD_LABEL, PodFact, Text, Uid};
 use crate::kind::MIZAR_GROUP;
 use crate::object::{Object, ObjectRef};
 
@@ -28,7 +28,7 @@ pub struct Placeholder {
     /// The address.
     pub ip: Text,
     /// The pod that uses it, by UID: the placeholder goes when that pod is gone.
-    pub pod: Text,
+    pub pod: Uid,
 }
 
 impl Placeholder {
@@ -64,7 +64,7 @@ impl Placeholder {
             "metadata": {
                 "name": self.name(),
                 "namespace": NAMESPACE,
-                "labels": {"app.kubernetes.io/managed-by": "kubectl-mizar", HOLD_LABEL: self.pod.as_str()},
+                "labels": {"app.kubernetes.io/managed-by": "kubectl-mizar", HOLD_LABEL: self.pod},
             },
             "spec": {
                 "type": "scaled",
@@ -95,12 +95,14 @@ pub fn missing(facts: &Facts, since: Option<Timestamp>) -> Vec<Placeholder> {
         .map(|endpoint| (endpoint.vni, endpoint.ip))
         .collect();
     let used = endpoints.iter().filter(|endpoint| is_forgotten(endpoint, since));
-    let wanted: BTreeSet<Placeholder> = used
+    let mut wanted: Vec<(&PodFact, Placeholder)> = used
         .filter(|endpoint| !held.contains(&(endpoint.vni, endpoint.ip)))
-        .filter_map(|endpoint| Some(Placeholder::of(endpoint, pods.of_endpoint(endpoint)?)))
+        .filter_map(|endpoint| pods.of_endpoint(endpoint).map(|pod| (pod, Placeholder::of(endpoint, pod))))
         .collect();
-    let mut seen = BTreeSet::new();
-    wanted.into_iter().filter(|placeholder| seen.insert((placeholder.vni, placeholder.ip))).collect()
+    // Of several pods with one address the one that nobody would create again, else the oldest, is to keep it.
+    wanted.sort_by_key(|(pod, held)| (held.vni, held.ip, pod.owner.is_some(), pod.created, pod.uid));
+    wanted.dedup_by_key(|(_, held)| (held.vni, held.ip));
+    wanted.into_iter().map(|(_, held)| held).collect()
 }
 
 /// Whether a pod's address is in use and was not given by the operator's present run.

@@ -90,7 +90,8 @@ fn with_no_operator_the_subnet_is_marked_and_the_address_in_use_is_held() {
         .filter_map(|act| if let Act::Hold { placeholder } = act { Some(placeholder) } else { None })
         .collect();
     assert_eq!(held.len(), 1, "{acts:?}");
-    assert_eq!((held[0].ip.as_str(), held[0].pod.as_str()), ("10.20.0.2", "web-uid"));
+    assert_eq!(held[0].ip.as_str(), "10.20.0.2");
+    assert_eq!(held[0].pod, "web-uid");
     assert!(acts.iter().any(|act| matches!(act, Act::Remember { object } if object.object.name == "net0")));
     assert_eq!(acts.len(), 2, "host Endpoints and the rest stay: {acts:?}");
 }
@@ -185,6 +186,60 @@ fn leaks_are_deleted_before_its_eyes_but_for_those_that_share_an_address() {
         acts.iter()
             .any(|act| matches!(act, Act::DeleteUnseen { object } if object.object.name == "shares-default--eth0"))
     );
+}
+
+#[test]
+fn what_may_be_no_leak_is_not_deleted_before_the_operators_eyes() {
+    let mut facts = a_healthy_cluster();
+    let mut young = a_pod_endpoint("just-made", "10.20.0.9");
+    young.object.created = Some(facts.gathered_at);
+    let mut stopped = without_operator();
+    stopped.endpoints.edit().push(young.clone());
+    facts.endpoints.edit().push(young);
+    assert_eq!(next_of(&facts, &RestartRecord::default()).0, Step::Cordon);
+    let (_, acts) = next_of(&stopped, &RestartRecord::default());
+    assert!(acts.iter().any(|act| matches!(act, Act::DeleteUnseen { .. })), "then nobody can be cut: {acts:?}");
+}
+
+#[test]
+fn an_endpoint_older_than_its_pod_is_a_leak() {
+    let mut facts = a_healthy_cluster();
+    facts.pods.edit().iter_mut().find(|pod| pod.name == "web").unwrap().created = minutes_ago(1);
+    assert_eq!(leaks(&facts)[0].object.object.name, "web-default--eth0");
+}
+
+#[test]
+fn a_bouncer_that_would_never_be_placed_is_left_alone() {
+    let mut facts = cordoned();
+    facts.endpoints.edit().truncate(3);
+    let bouncer = &facts.bouncers.items()[0];
+    let going = crate::facts::BouncerFact {
+        object: MizarObject { name: "net0-b-going".into(), deleting: minutes_ago(1), ..bouncer.object.clone() },
+        ..bouncer.clone()
+    };
+    let homeless = crate::facts::BouncerFact {
+        object: MizarObject { name: "net9-b-1".into(), ..bouncer.object.clone() },
+        net: "net9".into(),
+        ..bouncer.clone()
+    };
+    let wanted = bouncer.object.name;
+    facts.bouncers.edit().extend([going, homeless]);
+    let (_, acts) = next_of(&facts, &prepared());
+    let bouncers: Vec<&str> = acts
+        .iter()
+        .filter_map(|act| if let Act::Status { object, .. } = act { Some(object.object.name.as_str()) } else { None })
+        .collect();
+    assert_eq!(bouncers, [wanted.as_str()]);
+}
+
+#[test]
+fn of_two_pods_with_one_address_the_older_keeps_it() {
+    let mut facts = with_uids(a_healthy_cluster());
+    let older = PodFact { created: minutes_ago(90), uid: "zzz".into(), ..a_pod("older", "10.20.0.2") };
+    facts.pods.edit().push(older);
+    facts.endpoints.edit().push(a_pod_endpoint("older", "10.20.0.2"));
+    let held = missing(&facts, None);
+    assert_eq!(held.iter().map(|held| held.pod.to_string()).collect::<Vec<_>>(), ["zzz"]);
 }
 
 #[test]

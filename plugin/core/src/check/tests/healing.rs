@@ -70,6 +70,14 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         case("unfinished-handlers", Pass, "fine", |facts| endpoint_waits(facts, 0)),
         case("operator-memory", Warn, "finished before the operator started", |facts| restarted(facts, 300)),
+        case("operator-memory", Warn, "finished before the operator started", |facts| {
+            // A Subnet of the charts has no times of its own.
+            restarted(facts, 300);
+            facts.subnets.edit()[0].object.provisioned = None;
+            for endpoint in facts.endpoints.edit() {
+                endpoint.object.provisioned = minutes_ago(29);
+            }
+        }),
         case("operator-memory", Warn, "as Droplet host-1 says", |facts| {
             restarted(facts, 300);
             let mut retry = a_retry("droplet_opr_on_droplet_provisioned", minutes_ago(4));
@@ -100,6 +108,12 @@ pub(super) fn cases() -> Vec<Case> {
         case("duplicate-addresses", Fail, "10.20.0.2: held by api-default--eth0 and web-default--eth0", |facts| {
             facts.endpoints.edit().push(a_pod_endpoint("api", "10.20.0.2"));
             facts.pods.edit().push(a_pod("api", "10.20.0.2"));
+        }),
+        case("duplicate-addresses", Pass, "fine", |facts| {
+            // A pod that has ended uses no address.
+            let over = PodFact { phase: "Succeeded".into(), created: minutes_ago(90), ..a_pod("job", "10.20.0.2") };
+            facts.pods.edit().push(over);
+            facts.endpoints.edit().push(a_pod_endpoint("job", "10.20.0.2"));
         }),
         case("duplicate-addresses", Pass, "fine", |facts| {
             // What is only left over uses nothing.
@@ -145,6 +159,10 @@ pub(super) fn cases() -> Vec<Case> {
         case("pods-older-than-mizar", Warn, "kube-system/coredns: still on the network from before", |facts| {
             let old = PodFact { namespace: "kube-system".into(), ..a_pod("coredns", "10.244.0.3") };
             facts.pods.edit().push(old);
+        }),
+        case("pods-older-than-mizar", Pass, "fine", |facts| {
+            // Where there is no daemon another network may serve the pod.
+            facts.pods.edit().push(PodFact { node: "node-9".into(), ..a_pod("elsewhere", "10.244.1.7") });
         }),
         case("pods-older-than-mizar", Warn, "nothing would create it again", |facts| {
             facts.pods.edit().push(PodFact { owner: None, ..a_pod("lonely", "10.244.0.3") });
