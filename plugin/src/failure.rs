@@ -97,6 +97,19 @@ impl Failure {
         self
     }
 
+    /// Adds what else failed; the kind, and so the exit code, stays.
+    #[must_use]
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.details.push(other.message);
+        self.details.extend(other.details);
+        for hint in other.hints {
+            if !self.hints.contains(&hint) {
+                self.hints.push(hint);
+            }
+        }
+        self
+    }
+
     /// The same failure after something was changed already.
     #[must_use]
     pub(crate) fn after_changes(mut self) -> Self {
@@ -193,5 +206,21 @@ impl From<ValuesError> for Failure {
             return failure;
         }
         failure.hint("see all values and where they come from: kubectl mizar values --show-origin")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_else_failed_is_told_and_the_exit_code_is_that_of_the_first() {
+        let late = Failure::new(Kind::TimedOut, "late").detail("a").hint("look");
+        let both = late.and(Failure::new(Kind::Failed, "unhealed").detail("b").hint("look").hint("repair"));
+        assert_eq!((both.kind.code(), both.message.as_str()), (6, "late"));
+        assert_eq!(
+            (both.details, both.hints),
+            (vec!["a".into(), "unhealed".into(), "b".into()], vec!["look".into(), "repair".into()])
+        );
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! - this file: the record and its progress;
 //! - [`claim`]: who may work on it;
+//! - [`owed`]: what a repair must still do and cannot see;
 //! - [`storage`]: how it lies in a Secret.
 //!
 //! Reading and writing the Secret, with its resource version, is left to the caller: that is what makes a claim hold.
 
 pub mod claim;
+pub mod owed;
 pub mod storage;
 
 use std::collections::BTreeMap;
@@ -20,11 +22,13 @@ use serde_json::Value;
 use crate::object::ObjectRef;
 
 pub use claim::{Claim, Holder, HolderState, Observation, claim};
+pub use owed::Owed;
 pub use storage::{OperationError, SECRET_NAME, StoredOperation};
 
 /// The newest version of the format. It goes up when a field gains a meaning that an older program would get wrong.
 ///
 /// 1: an install. 2: a repair, with the record that it found; an older program would take it for an install to go on with.
+/// Also what is owed, by a repair or by an install that took over from one; an older program would forget it.
 pub const FORMAT: u32 = 2;
 
 /// What a plain record is written in, so that an older program can go on with it.
@@ -69,6 +73,9 @@ pub struct Operation {
     /// nodes cordoned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<RestartRecord>,
+    /// What a repair has begun and must still follow. An install keeps it for the next repair.
+    #[serde(default, skip_serializing_if = "Owed::is_nothing")]
+    pub owed: Owed,
     /// What a repair found here and puts back at its end: an install needs it to go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Box<Self>>,
@@ -252,6 +259,7 @@ impl Operation {
             renewed_at: now,
             outcome: None,
             restart: None,
+            owed: Owed::default(),
             previous: None,
         }
     }
@@ -259,15 +267,27 @@ impl Operation {
     /// Begins a repair, which keeps the record that it found until it has ended.
     #[must_use]
     pub fn begin_repair(new: NewOperation, found: Option<Self>, holder: Holder, now: Timestamp) -> Self {
+        let owed = found.as_ref().map(|found| found.owed).unwrap_or_default();
         let previous = found.and_then(|found| if found.is_repair() { found.put_back(now) } else { Some(found) });
-        Self { format: FORMAT, previous: previous.map(Box::new), ..Self::begin(new, holder, now) }
+        let previous = previous.map(|previous| Box::new(previous.owing(Owed::default())));
+        Self { previous, ..Self::begin(new, holder, now) }.owing(owed)
+    }
+
+    /// The same record with exactly this owed.
+    #[must_use]
+    pub fn owing(mut self, owed: Owed) -> Self {
+        self.owed = owed;
+        self.format = if self.is_repair() || !owed.is_nothing() { FORMAT } else { PLAIN };
+        self
     }
 
     /// Notes how it ended and returns what is to be recorded: a repair gives way to the record that it found, unless a
-    /// restart of the operator is half done.
+    /// restart of the operator is half done, or it failed and something must still follow.
     #[must_use]
     pub fn ended(mut self, outcome: Outcome, message: &str, now: Timestamp) -> Self {
-        if let (true, None, Some(_)) = (self.is_repair(), &self.restart, &self.previous)
+        let is_over = self.restart.is_none() && (self.owed.is_nothing() || outcome.is_success());
+        if self.is_repair()
+            && is_over
             && let Some(previous) = self.clone().put_back(now)
         {
             return previous;
@@ -283,14 +303,14 @@ impl Operation {
     }
 
     /// Returns what a repair found, as it is recorded again at its end. Whoever had it is gone, or nobody could have begun
-    /// a repair: who goes on with it has nobody to wait for.
+    /// a repair: who goes on with it has nobody to wait for. What is owed goes along.
     #[must_use]
     pub fn put_back(self, now: Timestamp) -> Option<Self> {
         let mut previous = *self.previous?;
         if previous.outcome.is_none() {
             previous.finish(Outcome::Interrupted, "its process was gone when a repair began", now);
         }
-        Some(previous)
+        Some(previous.owing(self.owed))
     }
 
     /// Whether somebody is at work on it, as far as the record tells.
@@ -374,10 +394,13 @@ impl Operation {
         self.renew(now);
     }
 
-    /// Returns the first part that is not done.
+    /// Returns the part that it is at: of those that run or failed the one that began last, since a repair takes only some of
+    /// its parts, and a part may have parts of its own; else the first that is not done.
     #[must_use]
     pub fn current_stage(&self) -> Option<&StageRecord> {
-        self.stages.iter().find(|stage| stage.state != StageState::Done)
+        let begun = self.stages.iter().filter(|stage| matches!(stage.state, StageState::Running | StageState::Failed));
+        let latest = begun.max_by_key(|stage| stage.started_at);
+        latest.or_else(|| self.stages.iter().find(|stage| stage.state != StageState::Done))
     }
 
     /// Returns the record of a part.
@@ -454,6 +477,19 @@ mod tests {
     }
 
     #[test]
+    fn the_part_that_a_repair_is_at_is_the_one_that_runs_and_not_the_first_that_it_skipped() {
+        let mut it = operation();
+        it.stages.push(StageRecord::pending("check".into()));
+        it.stage_started("daemon", at(1));
+        assert_eq!(it.current_stage().unwrap().name, "daemon");
+        it.stage_started("check", at(2));
+        assert_eq!(it.current_stage().unwrap().name, "check", "a part of a part is more precise");
+        it.stage_finished("check", at(3));
+        it.stage_finished("daemon", at(3));
+        assert_eq!(it.current_stage().unwrap().name, "access");
+    }
+
+    #[test]
     fn an_end_is_final_until_somebody_resumes() {
         let mut it = operation();
         assert!(it.is_running());
@@ -520,6 +556,33 @@ mod tests {
         assert_eq!((half_done.is_repair(), half_done.outcome.unwrap().outcome), (true, Outcome::Failed));
         assert_eq!(half_done.previous, Some(Box::new(done)));
         assert!(a_repair(None).ended(Outcome::Done, "", at(30)).outcome.unwrap().outcome.is_success());
+    }
+
+    const RESEND: Owed = Owed { resend: true, renew: false };
+
+    #[test]
+    fn what_a_repair_owes_survives_its_failure_a_second_kill_and_an_install() {
+        let mut done = operation();
+        done.finish(Outcome::Done, "", at(9));
+        let it = a_repair(Some(done.clone())).owing(RESEND);
+        let killed_again = it.clone().resumed_by(holder(3), Intent::default(), vec!["leaks".into()], at(25));
+        assert_eq!(killed_again.owed, RESEND);
+        let failed = killed_again.ended(Outcome::TimedOut, "too slow", at(30));
+        assert_eq!((failed.is_repair(), failed.owed), (true, RESEND));
+        assert_eq!(a_repair(Some(failed.clone())).owed, RESEND, "whoever begins anew pays it");
+        let install = failed.put_back(at(40)).unwrap();
+        assert_eq!((install.is_repair(), install.owed, install.format), (false, RESEND, FORMAT));
+        let next = a_repair(Some(install));
+        assert_eq!(next.owed, RESEND);
+        assert_eq!(next.owing(Owed::default()).ended(Outcome::Failed, "", at(50)), done, "paid: no trace is left");
+    }
+
+    #[test]
+    fn a_repair_that_was_asked_for_something_else_leaves_what_is_owed_to_the_next() {
+        let mut done = operation();
+        done.finish(Outcome::Done, "", at(9));
+        let left = a_repair(Some(done.clone())).owing(RESEND).ended(Outcome::Done, "", at(30));
+        assert_eq!(left, done.owing(RESEND));
     }
 
     #[test]

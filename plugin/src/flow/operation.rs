@@ -11,8 +11,8 @@ use mizar_core::event::Event;
 use mizar_core::object::ObjectRef;
 use mizar_core::operation::storage::{from_secret, to_secret};
 use mizar_core::operation::{
-    Claim, HolderState, Intent, NewOperation, Observation, Operation, Outcome, REPAIR, RestartRecord, SECRET_NAME,
-    StoredOperation, claim,
+    Claim, HolderState, Intent, NewOperation, Observation, Operation, Outcome, Owed, REPAIR, RestartRecord,
+    SECRET_NAME, StoredOperation, claim,
 };
 use mizar_core::timing::Timing;
 use tokio::sync::{Mutex, watch};
@@ -96,7 +96,7 @@ pub(crate) async fn settle(
 
 impl Settled {
     /// The same for who installs: what a repair found counts. A restart of the operator that is half done must be finished
-    /// first, by who knows how.
+    /// first, by who knows how. What is only owed waits for the next repair: the network is no worse for an install.
     pub(crate) fn for_install(self) -> Result<Self, Failure> {
         let Some(stored) = self.stored else { return Ok(self) };
         if !stored.operation.is_repair() {
@@ -179,7 +179,10 @@ impl Held {
                 found.resumed_by(machine::me(), new.intent, new.stages, now)
             }
             (_, found) if repairs => Operation::begin_repair(new, found, machine::me(), now),
-            _ => Operation::begin(new, machine::me(), now),
+            (_, found) => {
+                let owed = found.map(|found| found.owed).unwrap_or_default();
+                Operation::begin(new, machine::me(), now).owing(owed)
+            }
         };
         let secret = to_secret(&operation, resource_version.as_deref());
         let sent = (Instant::now(), SystemTime::now());
@@ -229,6 +232,25 @@ impl Held {
     pub(crate) async fn begin_stage(&self, name: &str) -> Result<(), Failure> {
         let mut state = self.state.lock().await;
         state.operation.stage_started(name, Timestamp::now());
+        state.save(None).await.map_err(Into::into)
+    }
+
+    /// As [`Self::begin_stage`], with what must follow once it has begun.
+    pub(crate) async fn begin_stage_owing(&self, name: &str, owed: Owed) -> Result<(), Failure> {
+        let mut state = self.state.lock().await;
+        state.operation.owed = state.operation.owed.and(owed);
+        state.operation.stage_started(name, Timestamp::now());
+        state.save(None).await.map_err(Into::into)
+    }
+
+    /// Records that what was owed is done; nothing is written where it was not owed.
+    pub(crate) async fn pay(&self, done: Owed) -> Result<(), Failure> {
+        let mut state = self.state.lock().await;
+        let left = state.operation.owed.without(done);
+        if left == state.operation.owed {
+            return Ok(());
+        }
+        state.operation.owed = left;
         state.save(None).await.map_err(Into::into)
     }
 

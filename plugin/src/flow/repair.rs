@@ -15,7 +15,7 @@ use mizar_core::check::Phase;
 use mizar_core::diagnosis::operator_run;
 use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
 use mizar_core::facts::{Facts, Gap, Source};
-use mizar_core::operation::{Outcome, StageState};
+use mizar_core::operation::Outcome;
 use mizar_core::repair::{self, Remedy, RepairPlan, Step, Wish};
 use mizar_core::restart::RestartPlan;
 use mizar_core::site::Site;
@@ -70,7 +70,8 @@ pub(crate) struct Request {
 pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
     let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, ..Wish::default() };
-    let repair = Repair { run: Run::new(cluster.clone(), reporter.clone()), request, wish, finishes: false };
+    let repair =
+        Repair { run: Run::new(cluster.clone(), reporter.clone()), request, wish, finishes: false, unsettled: None };
     let result = repair.carry_out().await;
     let (outcome, exit, error) = match &result {
         Ok(outcome) => (*outcome, 0, None),
@@ -87,6 +88,8 @@ struct Repair {
     wish: Wish,
     /// Whether an earlier repair did not come to its end, so that its record is still to be closed.
     finishes: bool,
+    /// What did not follow a restart of the operator in time: told at the end, when everything else is done.
+    unsettled: Option<Failure>,
 }
 
 impl Repair {
@@ -115,9 +118,14 @@ impl Repair {
         let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();
         operation::hold(&mut self.run, &stages, settled).await?;
         let done = self.treat(plan).await;
-        let (outcome, message) = match &done {
-            Ok(_) => (Outcome::Done, String::new()),
-            Err(failure) => (failure.kind.outcome(), failure.message.clone()),
+        let unsettled = self.unsettled.take().map(apply::while_applying);
+        let done = match (done, &unsettled) {
+            (Err(failure), Some(unsettled)) => Err(failure.and(unsettled.clone())),
+            (done, _) => done,
+        };
+        let (outcome, message) = match done.as_ref().err().or(unsettled.as_ref()) {
+            None => (Outcome::Done, String::new()),
+            Some(failure) => (failure.kind.outcome(), failure.message.clone()),
         };
         self.run.enter("apply");
         let left = match self.run.held.take() {
@@ -129,8 +137,12 @@ impl Repair {
             }
             None => done?,
         };
-        self.prove(&left).await?;
-        Ok(Outcome::Done)
+        match (self.prove(&left).await, unsettled) {
+            (Ok(()), None) => Ok(Outcome::Done),
+            (Err(failure), None) => Err(failure),
+            (Ok(()), Some(unsettled)) => Err(unsettled),
+            (Err(failure), Some(unsettled)) => Err(unsettled.and(failure)),
+        }
     }
 
     /// Finds the release, and for who means to change something: that nobody else is at it, and what an earlier repair has
@@ -149,15 +161,11 @@ impl Repair {
             records::refuse_pending(&records, |name| ground::our_revision(settled.stored.as_ref(), name))?;
             settled
         };
-        if let Some(stored) = settled.stored.as_ref().filter(|stored| stored.operation.is_repair()) {
-            self.finishes = true;
-            self.wish.restart_operator |= stored.operation.restart.is_some();
-            let was_at = |remedy: Remedy| {
-                let mut stages = stored.operation.stages.iter();
-                stages.any(|stage| stage.name == remedy.id() && stage.state == StageState::Running)
-            };
-            self.wish.resend = was_at(Remedy::DuplicateAddresses);
-            self.wish.renew = was_at(Remedy::Deadlock) || was_at(Remedy::Placeholders);
+        if let Some(stored) = &settled.stored {
+            let earlier = &stored.operation;
+            self.finishes = earlier.is_repair() || !earlier.owed.is_nothing();
+            self.wish.restart_operator |= earlier.restart.is_some();
+            self.wish.owed = earlier.owed;
         }
         Ok(settled)
     }
@@ -241,15 +249,10 @@ impl Repair {
             if step.remedy == Remedy::OperatorMemory {
                 self.wish.restart_operator = false;
             }
-            match step.remedy {
-                Remedy::DuplicateAddresses => self.wish.resend = false,
-                Remedy::Placeholders => self.wish.renew = false,
-                _ => {}
-            }
             plan = self.plan().await?.0;
         }
-        let remedies: usize = turns.values().sum();
-        let summary = format!("{} remedies taken in {remedies} turns", turns.len());
+        self.forget_what_nobody_needs().await?;
+        let summary = summary_of(&turns);
         self.run.tell(Event::StepFinished {
             step: part,
             summary,
@@ -257,6 +260,16 @@ impl Repair {
             elapsed: begun.elapsed(),
         });
         Ok(plan)
+    }
+
+    /// Takes off what is owed to nobody any more. Only a running operator shows whom it does not know.
+    async fn forget_what_nobody_needs(&self) -> Result<(), Failure> {
+        let Some(held) = self.run.held.as_ref().filter(|_| !self.wish.owed.is_nothing()) else { return Ok(()) };
+        let (plan, facts) = self.plan().await?;
+        if operator_run(&facts).is_some_and(|run| run.ready) {
+            held.pay(self.wish.owed.without(plan.still_owed(self.wish.owed))).await?;
+        }
+        Ok(())
     }
 
     /// Judges everything again, and names what is left.
@@ -292,6 +305,18 @@ impl Repair {
         }
         Err(failure.hint("see everything with hints: kubectl mizar check"))
     }
+}
+
+/// Says which remedies were applied.
+fn summary_of(turns: &BTreeMap<Remedy, usize>) -> String {
+    if turns.is_empty() {
+        return "nothing was left to do".to_owned();
+    }
+    let applied = turns.iter().map(|(remedy, times)| match times {
+        1 => remedy.id().to_owned(),
+        _ => format!("{} ({times} times)", remedy.id()),
+    });
+    format!("applied: {}", applied.collect::<Vec<_>>().join(", "))
 }
 
 /// What a person agreed to. Removing what is left over may follow from it and cuts nobody.
@@ -371,4 +396,16 @@ fn unhealed(left: &RepairPlan) -> Failure {
         failure = failure.hint("see what that takes, and agree to it: kubectl mizar repair");
     }
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_what_was_applied_and_how_often() {
+        assert_eq!(summary_of(&BTreeMap::new()), "nothing was left to do");
+        let turns = BTreeMap::from([(Remedy::Leaks, 1), (Remedy::DuplicateAddresses, 2)]);
+        assert_eq!(summary_of(&turns), "applied: leaks, duplicate-addresses (2 times)");
+    }
 }

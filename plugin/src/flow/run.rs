@@ -82,7 +82,7 @@ impl Run {
         self.reporter.event(&event);
     }
 
-    /// Ends when the install must not go on: Ctrl-C, or the lease is lost.
+    /// Ends when the change must not go on: Ctrl-C, or the lease is lost.
     pub(crate) async fn stopped(&self) -> Failure {
         let interrupted = async {
             match &self.interrupt {
@@ -103,7 +103,7 @@ impl Run {
         }
     }
 
-    /// Fails if the install must not go on.
+    /// Fails if the change must not go on.
     pub(crate) fn go_on(&self) -> Result<(), Failure> {
         if self.held.as_ref().is_some_and(Held::is_lost) {
             return Err(lost("it was not renewed in time"));

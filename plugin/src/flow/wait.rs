@@ -3,7 +3,8 @@
 //! A wait says at every moment what it waits for. When nothing moves for a while it looks at Mizar's pods once, so that it
 //! can name node, pod, container and reason; a pod that cannot get well by itself, seen twice, ends the wait early.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use futures::future::select_all;
@@ -11,7 +12,7 @@ use mizar_core::event::Event;
 use mizar_core::health::{self, PodTrouble};
 use mizar_core::object::{Object, ObjectRef};
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::run::Run;
 use super::workloads::DAEMON_PODS;
@@ -23,7 +24,7 @@ use crate::failure::{Failure, Kind};
 const NAMES_SHOWN: usize = 3;
 
 /// What the watched objects come to at the moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Standing {
     /// How many are done.
     pub done: usize,
@@ -58,13 +59,40 @@ pub(crate) struct Patience<'a> {
 pub(crate) struct Watches(pub Vec<Watched>);
 
 impl Watches {
-    async fn changed(&mut self) {
+    /// Ends at a change, and not before `calm`: changes come in bursts, and to judge each of thousands would take longer
+    /// than they do.
+    async fn changed(&mut self, calm: Instant) {
+        self.next_change().await;
+        let more = async {
+            loop {
+                self.next_change().await;
+            }
+        };
+        // There is no end of changes, so that time always runs out.
+        timeout_at(calm, more).await.ok();
+    }
+
+    async fn next_change(&mut self) {
         let changes = self.0.iter_mut().map(|watch| Box::pin(watch.changed()));
         select_all(changes).await;
     }
 
     fn trouble(&self) -> Option<&str> {
         self.0.iter().find_map(Watched::trouble)
+    }
+}
+
+/// Which standings there were, by their hashes: a wait for thousands of objects has thousands of them, each with many texts.
+#[derive(Default)]
+struct Seen {
+    hashes: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Seen {
+    /// Whether there was no such standing before; there is one from now on.
+    fn is_new(&mut self, standing: &Standing) -> bool {
+        self.hashes.insert(self.hasher.hash_one(standing))
     }
 }
 
@@ -80,7 +108,9 @@ pub(crate) async fn wait(
     let mut next_look = begun + patience.look;
     let mut looks_in_vain = 0;
     let mut restarts = BTreeMap::new();
-    let mut seen: Vec<Standing> = Vec::new();
+    let mut seen = Seen::default();
+    // The first change is the list: it is judged at once.
+    let mut calm = begun;
     let mut complete_since = None;
     loop {
         let standing = judge(&watches.0);
@@ -94,11 +124,10 @@ pub(crate) async fn wait(
             return Ok(());
         }
         // Going back and forth between things that were seen before is no progress.
-        if !seen.contains(&standing) {
+        if seen.is_new(&standing) {
             moved = Instant::now();
             next_look = moved + patience.look;
             tell(run, patience, &standing, begun.elapsed());
-            seen.push(standing.clone());
         }
         if let Some(reason) = &standing.failed {
             let troubles = look(run, patience).await;
@@ -108,7 +137,7 @@ pub(crate) async fn wait(
         // What is there is given the time to prove itself.
         let limit = if standing.complete { limit.max(settled) } else { limit };
         tokio::select! {
-            () = watches.changed() => {}
+            () = watches.changed(calm) => calm = Instant::now() + run.timing().burst,
             failure = run.stopped() => return Err(failure),
             () = sleep_until(settled), if standing.complete => {}
             () = sleep_until(next_look.min(limit)) => {
@@ -290,5 +319,24 @@ pub(crate) fn standing_of(object: Option<&Object>, reference: &ObjectRef) -> Sta
         waiting_for: if complete { Vec::new() } else { vec![format!("{reference}: {health}")] },
         failed: health.is_failed().then(|| health.to_string()),
         complete,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_back_to_what_was_there_before_is_nothing_new() {
+        let standing = |done, name: &str| Standing {
+            done,
+            total: 2,
+            waiting_for: vec![name.to_owned()],
+            failed: None,
+            complete: false,
+        };
+        let mut seen = Seen::default();
+        assert!(seen.is_new(&standing(0, "a")) && seen.is_new(&standing(1, "a")) && seen.is_new(&standing(1, "b")));
+        assert!(!seen.is_new(&standing(0, "a")) && !seen.is_new(&standing(1, "b")));
     }
 }

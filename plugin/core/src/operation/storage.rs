@@ -118,6 +118,7 @@ pub fn from_secret(secret: &Value) -> Result<StoredOperation, OperationError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::Owed;
     use crate::operation::tests::{at, operation};
 
     fn stored(content: &Value) -> Value {
@@ -159,6 +160,15 @@ mod tests {
         content.as_object_mut().unwrap().remove("previous");
         content["format"] = json!(1);
         assert_eq!(from_secret(&stored(&content)).unwrap().operation, operation());
+    }
+
+    #[test]
+    fn what_is_owed_is_stored_and_plain_records_do_not_mention_it() {
+        let it = operation().owing(Owed { resend: false, renew: true });
+        let content = serde_json::to_value(&it).unwrap();
+        assert_eq!((&content["owed"], &content["format"]), (&json!({"renew": true}), &json!(FORMAT)));
+        assert_eq!(from_secret(&stored(&content)).unwrap().operation, it);
+        assert_eq!(serde_json::to_value(operation()).unwrap().get("owed"), None);
     }
 
     #[test]

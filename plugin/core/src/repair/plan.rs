@@ -12,6 +12,7 @@ use crate::diagnosis::{
 use crate::facts::{BouncerFact, EndpointFact, Facts, Text, Uid};
 use crate::network::PodOnNetwork;
 use crate::object::ObjectId;
+use crate::operation::Owed;
 use crate::restart::{Placeholder, missing};
 
 /// What a person asked for.
@@ -21,11 +22,8 @@ pub struct Wish {
     pub only: BTreeSet<Remedy>,
     /// Whether to restart the operator in any case.
     pub restart_operator: bool,
-    /// Whether an earlier repair may have been killed between giving pods other addresses and telling the older pods'
-    /// addresses to the Bouncers again.
-    pub resend: bool,
-    /// Whether an earlier repair may have been killed before the operator learned of every placeholder.
-    pub renew: bool,
+    /// What an earlier repair began and did not finish.
+    pub owed: Owed,
 }
 
 impl Wish {
@@ -54,6 +52,25 @@ pub struct Step {
     pub acts: Vec<Act>,
     /// What it cuts; nothing where nobody notices.
     pub cuts: Vec<Cut>,
+}
+
+impl Step {
+    /// What must follow as soon as this is begun, noted before it: the cluster does not show it.
+    #[must_use]
+    pub fn owes(&self) -> Owed {
+        Owed {
+            resend: self.remedy == Remedy::DuplicateAddresses,
+            renew: self.acts.iter().any(|act| matches!(act, Act::Hold { .. } | Act::Unlock { .. })),
+        }
+    }
+
+    /// What of `earlier`, owed since another repair, and of its own this has done when it has succeeded. An unlocked network
+    /// says nothing about the placeholders of the others.
+    #[must_use]
+    pub fn pays(&self, earlier: Owed) -> Owed {
+        let only_its_own = self.remedy == Remedy::Deadlock;
+        if only_its_own { self.owes().without(earlier) } else { self.owes() }
+    }
 }
 
 /// What no remedy heals.
@@ -93,6 +110,17 @@ impl RepairPlan {
         !self.steps.is_empty() && !self.steps.iter().any(|step| step.remedy == Remedy::OperatorMemory)
     }
 
+    /// Returns what is still owed when all that can be done is done: what is left to another repair, since it was not asked
+    /// for. Nothing else is needed any more, if there is nobody to tell.
+    #[must_use]
+    pub fn still_owed(&self, owed: Owed) -> Owed {
+        let is_left = |remedy| self.left.contains(&remedy) || self.step(remedy).is_some();
+        Owed {
+            resend: owed.resend && is_left(Remedy::DuplicateAddresses),
+            renew: owed.renew && is_left(Remedy::Placeholders),
+        }
+    }
+
     /// Returns the step of a remedy.
     #[must_use]
     pub fn step(&self, remedy: Remedy) -> Option<&Step> {
@@ -121,8 +149,8 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
             Remedy::Deadlock if restart.is_some() => Vec::new(),
             Remedy::Deadlock => unlocks(facts, &found),
             Remedy::NodeProgramming => programmings(&found),
-            Remedy::DuplicateAddresses => other_addresses(facts, &found.duplicates, wish.resend),
-            Remedy::Placeholders => placeholders(facts, &found, restart.is_some(), wish.renew),
+            Remedy::DuplicateAddresses => other_addresses(facts, &found.duplicates, wish.owed.resend),
+            Remedy::Placeholders => placeholders(facts, &found, restart.is_some(), wish.owed.renew),
             Remedy::CutOffPods => recreations(&found),
         };
         if acts.is_empty() {

@@ -8,6 +8,7 @@ use crate::check::Options;
 use crate::diagnosis::Moment;
 use crate::facts::samples::*;
 use crate::facts::{EndpointFact, Facts, PodFact, PodRole, Text, Uid};
+use crate::operation::Owed;
 
 fn moment() -> Moment {
     Options::at(now()).moment()
@@ -108,6 +109,30 @@ fn a_node_that_a_forgetful_operator_cannot_connect_brings_the_restart_which_also
     let plan = plan_of(&facts);
     assert_eq!(remedies(&plan), [Remedy::OperatorMemory]);
     assert!(plan.steps[0].acts[0].reason().contains("cannot connect host-3"), "{plan:?}");
+}
+
+#[test]
+fn what_an_earlier_repair_owes_is_done_and_what_nobody_needs_is_forgotten() {
+    let owed = Owed { resend: true, renew: true };
+    let resend = Owed { resend: true, renew: false };
+    let facts = a_healthy_cluster();
+    let all = plan(&facts, &moment(), &Wish { owed, ..Wish::default() });
+    assert_eq!(remedies(&all), [Remedy::DuplicateAddresses], "{all:?}");
+    assert!(all.steps[0].acts.iter().all(|act| matches!(act, Act::PlaceAnew { .. })), "{all:?}");
+    assert_eq!(all.steps[0].pays(owed), resend);
+    assert_eq!(all.still_owed(owed), resend, "there is no placeholder");
+    let only = [Remedy::Leaks].into();
+    let another = plan(&facts, &moment(), &Wish { only, owed, ..Wish::default() });
+    assert_eq!((remedies(&another), another.still_owed(owed)), (Vec::new(), resend));
+    assert!(plan_of(&facts).still_owed(owed).is_nothing());
+}
+
+#[test]
+fn unlocking_one_network_pays_for_its_own_placeholders_only() {
+    let plan = plan_of(&deadlocked());
+    let unlock = plan.step(Remedy::Deadlock).unwrap();
+    let renew = Owed { resend: false, renew: true };
+    assert_eq!((unlock.owes(), unlock.pays(Owed::default()), unlock.pays(renew)), (renew, renew, Owed::default()));
 }
 
 #[test]

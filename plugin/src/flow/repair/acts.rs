@@ -24,10 +24,10 @@ const SHOWN_AT: &str = "mizar.dev/shown-at";
 
 impl Repair {
     /// Does what a remedy has to do, and records that it is at it.
-    pub(super) async fn carry_out_step(&self, step: &Step) -> Result<(), Failure> {
+    pub(super) async fn carry_out_step(&mut self, step: &Step) -> Result<(), Failure> {
         let stage = step.remedy.id();
         if let Some(held) = &self.run.held {
-            held.begin_stage(stage).await?;
+            held.begin_stage_owing(stage, step.owes()).await?;
         }
         self.run.enter("apply");
         let begun = treat::stage_begins(&self.run, stage, step.acts.len());
@@ -46,7 +46,9 @@ impl Repair {
         }
         if let Some(held) = &self.run.held {
             held.end_stage(stage).await;
+            held.pay(step.pays(self.wish.owed)).await?;
         }
+        self.wish.owed = self.wish.owed.without(step.pays(self.wish.owed));
         treat::stage_ends(&self.run, stage, summary(&step.acts), begun);
         Ok(())
     }
@@ -88,7 +90,7 @@ impl Repair {
     }
 
     /// What must not happen at once: each act is over before the next begins.
-    async fn one_by_one(&self, stage: &str, acts: &[Act]) -> Result<(), Failure> {
+    async fn one_by_one(&mut self, stage: &str, acts: &[Act]) -> Result<(), Failure> {
         for act in acts {
             self.run.go_on()?;
             match act {
@@ -100,7 +102,8 @@ impl Repair {
                 }
                 Act::RestartOperator { .. } => {
                     let restarted = restart::restart(&self.run, self.request.timeout).await?;
-                    restarted.unsettled.map_or(Ok(()), Err)?;
+                    // Addresses are held: what comes after it goes on, and looks for doubled ones all the more.
+                    self.unsettled = restarted.unsettled;
                 }
                 Act::Hold { hold, renew, .. } => {
                     self.hold(hold).await?;
