@@ -46,6 +46,9 @@ pub(crate) async fn restart_operator(bed: &Bed) {
         ready && new["metadata"]["uid"] != old["metadata"]["uid"]
     })
     .await;
+    // A container's start is told in whole seconds, which is longer than a bed's operator needs to settle; and two of its
+    // rounds later every object shows what it waits for.
+    tokio::time::sleep(Duration::from_secs(2)).await;
 }
 
 /// Proves that the network works: new pods and a service are wired, every address is used once, the daemons have programmed
