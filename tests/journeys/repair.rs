@@ -138,9 +138,12 @@ async fn what_restarts_left_over_is_deleted_and_live_pods_keep_their_network() {
     for pod in ["a", "b"] {
         send(&bed, "DELETE", &format!("/api/v1/namespaces/default/pods/{pod}"), None).await.unwrap();
     }
-    // Pod c stays, and its node with it.
+    // Pod c and the operator stay, and their nodes with them.
     let host = get(&bed, "/api/v1/namespaces/default/pods/c").await["spec"]["nodeName"].clone();
-    let doomed = if host == "node-3" { "node-2" } else { "node-3" };
+    let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app=mizar-operator");
+    let operator = items(&bed, &pods).await[0]["spec"]["nodeName"].clone();
+    let stays = |node: &str| host == node || operator == node;
+    let doomed = ["node-1", "node-2", "node-3"].into_iter().find(|node| !stays(node)).unwrap();
     send(&bed, "DELETE", &format!("/api/v1/nodes/{doomed}"), None).await.unwrap();
     // The controllers of a real cluster remove what was there.
     for pod in items(&bed, "/api/v1/pods").await.iter().filter(|pod| pod["spec"]["nodeName"] == doomed) {
