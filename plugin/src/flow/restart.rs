@@ -109,9 +109,6 @@ impl Sequence<'_> {
         for earlier in Step::ALL.into_iter().filter(|earlier| *earlier < step) {
             self.held.end_stage(earlier.as_str()).await;
         }
-        if step == Step::Leaks {
-            return self.held.begin_stage(step.as_str()).await;
-        }
         let prepared = record.prepared || step == Step::Start;
         // A new stop makes all that was held and wired void.
         let record = if step == Step::Stop { RestartRecord::default() } else { RestartRecord { prepared, ..record } };
