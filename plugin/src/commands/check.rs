@@ -169,11 +169,12 @@ pub(crate) async fn run(context: &Context, args: CheckArgs) -> Result<ExitCode, 
     let baseline = args.baseline.as_deref().map(|file| read_baseline(file, args.phase())).transpose()?;
     let compare = |report: &Report| baseline.as_ref().map(|earlier| earlier.compare(report, args.node.as_deref()));
     let is_clear = |report: &Report| is_clear(report, compare(report).as_ref());
+    let is_settled = |report: &Report| is_clear(report) && is_settled(report, compare(report).as_ref());
     let waited = if let Some(file) = &args.facts {
         Waited::Enough(examine::recorded(&question, &facts_file::read(file)?)?)
     } else {
         let cluster = context.connect("check", Access::ReadOnly).await?;
-        ask(context, &cluster, &question, &args, &is_clear).await?
+        ask(context, &cluster, &question, &args, &is_settled).await?
     };
     let (Waited::Enough(examined) | Waited::TimedOut(examined)) = &waited;
     let comparison = compare(&examined.report);
@@ -232,6 +233,11 @@ async fn wait(
 /// Whether nothing stands in the way that counts.
 fn is_clear(report: &Report, comparison: Option<&Comparison>) -> bool {
     comparison.map_or_else(|| report.is_clear(), |comparison| comparison.is_clear(report))
+}
+
+/// Whether nothing may still come that counts.
+fn is_settled(report: &Report, comparison: Option<&Comparison>) -> bool {
+    !report.settling().any(|result| comparison.is_none_or(|comparison| comparison.is_new(&result.id)))
 }
 
 fn show(

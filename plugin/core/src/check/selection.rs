@@ -129,10 +129,11 @@ impl Selection {
         Ok(report)
     }
 
-    /// Whether one of the checks that stand in the way looks at one of these sources.
+    /// Whether one of the checks that stand in the way or may still settle looks at one of these sources.
     #[must_use]
     pub fn waits_for(&self, report: &Report, sources: &[Source]) -> bool {
-        let blocks = |check: &Check| report.result(check.id).is_some_and(CheckResult::blocks);
+        let is_waited_for = |result: &CheckResult| result.blocks() || result.settles.is_some();
+        let blocks = |check: &Check| report.result(check.id).is_some_and(is_waited_for);
         let looks = |check: &Check| check.sources.iter().any(|source| sources.contains(source));
         self.checks.iter().any(|check| blocks(check) && looks(check))
     }
@@ -221,6 +222,7 @@ fn narrow(result: &mut CheckResult, node: &str) {
     } else {
         result.status = Status::Pass;
         result.hint = None;
+        result.settles = None;
         result.message = format!("nothing on {node}; elsewhere: {}", result.message);
     }
 }

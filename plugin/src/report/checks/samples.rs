@@ -17,6 +17,7 @@ pub(super) fn result(id: &str, status: Status, message: &str) -> CheckResult {
         message: message.to_owned(),
         hint: status.asks_for_action().then(|| format!("`look at {id}`")),
         remedy: None,
+        settles: None,
         doc: check.doc(),
         evidence: Vec::new(),
     }
