@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::facts::samples::{a_healthy_cluster, a_host_endpoint, a_pod, a_pod_endpoint, an_operator_pod, minutes_ago};
-use crate::facts::{EndpointFact, Gap, MizarObject, Text};
+use crate::facts::{EndpointFact, Gap, MizarObject, Readiness, Text};
 
 fn mark(record: &RestartRecord) -> Mark<'_> {
     Mark { id: "repair-1", namespace: "mizar-system", record }
@@ -163,6 +163,18 @@ fn nodes_are_opened_only_for_the_very_run_that_took_over() {
         (node.unschedulable, node.cordoned_by) = (false, None);
     }
     assert_eq!(next(&open, mark(&wired)), Next::Done);
+}
+
+#[test]
+fn an_operator_on_a_node_that_does_not_answer_may_still_run() {
+    let mut facts = a_healthy_cluster();
+    let pod = operators(&facts, "mizar-system").next().unwrap().clone();
+    let at = facts.nodes.items().iter().position(|node| node.name == pod.node.as_str()).unwrap();
+    facts.nodes.edit()[at].readiness = Readiness::NotReady;
+    assert!(plan(&facts, "mizar-system").is_ok(), "its kubelet speaks, so it can end the pod");
+    facts.nodes.edit()[at].readiness = Readiness::Lost;
+    let refused = plan(&facts, "mizar-system").unwrap_err();
+    assert_eq!(refused, Obstacle::OutOfReach { pod: pod.path(), node: pod.node.to_string() });
 }
 
 #[test]
