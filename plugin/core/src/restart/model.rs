@@ -25,6 +25,8 @@ struct Pod {
     uid: String,
     node: Option<usize>,
     running: bool,
+    /// Nobody would create it again.
+    alone: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +65,8 @@ struct World {
     memory: Option<Memory>,
     /// An Endpoint was deleted before the operator's eyes while a living pod had its address.
     cut: bool,
-    /// Pods that waited on a node when the operator crashed before they could be sent back.
+    /// Pods that waited on a node when the operator crashed before they could be sent back, and those that nobody would create
+    /// again: nothing keeps an operator that just starts from giving them an address that is in use.
     at_risk: BTreeSet<String>,
 }
 
@@ -114,8 +117,20 @@ impl World {
     fn create_pod(&mut self) -> String {
         self.born += 1;
         let name = format!("pod{}", self.born);
-        self.pods.push(Pod { name: name.clone(), uid: format!("uid{}", self.born), node: None, running: false });
+        self.pods.push(Pod {
+            name: name.clone(),
+            uid: format!("uid{}", self.born),
+            node: None,
+            running: false,
+            alone: false,
+        });
         name
+    }
+
+    fn create_pod_alone(&mut self) {
+        let name = self.create_pod();
+        self.pods.last_mut().unwrap().alone = true;
+        self.at_risk.insert(name);
     }
 
     fn start_process(&mut self) {
@@ -318,6 +333,7 @@ fn pod_fact(pod: &Pod) -> PodFact {
         uid: pod.uid.as_str().into(),
         node: pod.node.map(|node| format!("node-{}", node + 1)).unwrap_or_default().as_str().into(),
         phase: if pod.running { "Running" } else { "Pending" }.into(),
+        owner: a_pod(&pod.name, "").owner.filter(|_| !pod.alone),
         ..a_pod(&pod.name, "")
     }
 }
@@ -327,6 +343,7 @@ fn pod_fact(pod: &Pod) -> PodFact {
 enum Incident {
     Nothing,
     NewPod,
+    NewPodAlone,
     Rounds(u8),
     OperatorCrashes,
     WeAreKilled,
@@ -336,6 +353,7 @@ fn incident() -> impl Strategy<Value = Incident> {
     prop_oneof![
         8 => Just(Incident::Nothing),
         3 => Just(Incident::NewPod),
+        1 => Just(Incident::NewPodAlone),
         3 => (1..4_u8).prop_map(Incident::Rounds),
         1 => Just(Incident::OperatorCrashes),
         2 => Just(Incident::WeAreKilled),
@@ -356,6 +374,7 @@ impl Runner {
         match incident {
             Incident::Nothing => {}
             Incident::NewPod => drop(self.world.create_pod()),
+            Incident::NewPodAlone => self.world.create_pod_alone(),
             Incident::Rounds(rounds) => (0..rounds).for_each(|_| self.world.round()),
             Incident::OperatorCrashes => self.world.crash(),
             Incident::WeAreKilled => return false,
