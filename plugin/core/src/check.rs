@@ -84,6 +84,9 @@ pub enum Severity {
 /// What to do where a check could not be decided although everything could be read.
 const UNDECIDED: &str = "run this again in a moment; `kubectl mizar check -o json` shows what was seen";
 
+/// Why all that looks at objects of Mizar is skipped where the server does not know their kinds.
+const NOT_INSTALLED: &str = "Mizar is not installed here";
+
 /// Says what to do about what may still come right by itself.
 fn wait_for_it(until: Timestamp, now: Timestamp) -> String {
     let seconds = until.duration_since(now).as_secs().max(1);
@@ -172,10 +175,11 @@ impl Check {
         if !unreadable.is_empty() {
             return Some(Verdict::unreadable(&unreadable));
         }
+        // Without words of its own: many checks are skipped for this reason, which is told once.
         let missing: Vec<_> = gaps().filter(|(source, _)| source.is_mizar()).map(|(source, _)| source.noun()).collect();
-        (!missing.is_empty()).then(|| {
-            Verdict::skipped(format!("Mizar is not installed here: the server does not know {}", missing.join(", ")))
-        })
+        let evidence = |noun: &&str| Evidence::new("API server", *noun, "not served", "served");
+        let not_installed = || Verdict::skipped(NOT_INSTALLED).with(missing.iter().map(evidence).collect());
+        (!missing.is_empty()).then(not_installed)
     }
 }
 

@@ -273,8 +273,12 @@ fn read_baseline(file: &Path, phase: Phase) -> Result<Baseline, Failure> {
     let unusable = |reason: &dyn std::fmt::Display| {
         let message = format!("cannot use {} as a baseline: {reason}", file.display());
         let pre = if phase == Phase::Preflight { " --pre" } else { "" };
-        Failure::new(Kind::Failed, message)
-            .hint(format!("make one: kubectl mizar check{pre} --save {}", file.display()))
+        // An earlier report in another form, which `-o yaml` writes, stays as it is.
+        let made = file.with_extension("json");
+        Failure::new(Kind::Failed, message).hint(format!(
+            "a baseline is JSON, as --save and -o json write it: kubectl mizar check{pre} --save {}",
+            made.display()
+        ))
     };
     let text = std::fs::read_to_string(file).map_err(|error| unusable(&error))?;
     Baseline::read(&text, phase).map_err(|error| unusable(&error))

@@ -56,11 +56,6 @@ struct Missing {
 }
 
 impl Missing {
-    /// What has been so since an object is there.
-    fn since(object: &MizarObject, reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), since: object.created }
-    }
-
     /// What no object tells the age of.
     fn ageless(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), since: None }
@@ -79,9 +74,10 @@ fn pending(object: &MizarObject) -> Option<Missing> {
     } else if object.is_provisioned() {
         None
     } else if object.status.is_empty() {
-        Some(Missing::since(object, "has no status yet"))
+        // The operator looks at nothing without one.
+        Some(Missing::ageless("has no status yet"))
     } else {
-        Some(Missing::since(object, format!("is {}", object.status)))
+        Some(Missing { reason: format!("is {}", object.status), since: object.created })
     }
 }
 
