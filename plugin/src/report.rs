@@ -111,11 +111,6 @@ pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
     failure.kind.into()
 }
 
-/// Says what a wait for checks is about, and since when.
-pub(crate) fn waiting_for_checks(what: &str, elapsed: std::time::Duration) {
-    note(&format!("waiting for {what} ({})", lines::clock(elapsed)));
-}
-
 /// Says that checks did not pass in time, and which.
 pub(crate) fn wait_timed_out(report: &mizar_core::check::Report, limit: std::time::Duration) {
     let open: Vec<&str> = report.blocking().map(|result| result.id.as_str()).collect();
