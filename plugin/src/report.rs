@@ -8,6 +8,7 @@ pub(crate) mod env;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod live;
+mod pace;
 pub(crate) mod panic;
 pub(crate) mod plan;
 pub(crate) mod prompt;

@@ -179,6 +179,7 @@ async fn wait_until<S: Sight>(
     let begun = Instant::now();
     let mut moved = begun;
     let mut next_look = begun + patience.look;
+    let mut next_word = begun + run.timing().look;
     let mut looks_in_vain = 0;
     let mut restarts = BTreeMap::new();
     let mut seen = Seen::default();
@@ -202,7 +203,10 @@ async fn wait_until<S: Sight>(
         if seen.is_new(&standing) {
             moved = Instant::now();
             next_look = moved + patience.look;
+        }
+        if moved >= judging || judging >= next_word {
             tell(run, patience, &standing, begun.elapsed());
+            next_word = Instant::now() + run.timing().look;
         }
         if let Some(reason) = &standing.failed {
             let troubles = look(run, patience).await;
@@ -218,6 +222,7 @@ async fn wait_until<S: Sight>(
             }
             failure = run.stopped() => return Err(failure),
             () = sleep_until(settled), if standing.complete => {}
+            () = sleep_until(next_word), if next_word < next_look.min(limit) => {}
             () = sleep_until(next_look.min(limit)) => {
                 let troubles = look(run, patience).await;
                 if !troubles.is_empty() {
