@@ -150,7 +150,7 @@ fn waited_for(followed: &Followed, unlisted: &[&str], report: &Report) -> String
     if let Some(trouble) = followed.trouble() {
         return trouble;
     }
-    let blocking: Vec<&CheckResult> = report.blocking().collect();
+    let blocking: Vec<&CheckResult> = report.blocking().chain(report.settling()).collect();
     let Some(first) = blocking.first() else { return "the rest to be read again".to_owned() };
     let ids: Vec<&str> = blocking.iter().map(|result| result.id.as_str()).collect();
     format!("{}: {}", ids.join(", "), first.message)

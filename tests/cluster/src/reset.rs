@@ -87,8 +87,7 @@ const COLLECTIONS: [(&str, &[&str]); 13] = [
 ];
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /// Baseline objects on which Mizar and Helm leave their marks; nodes are made as they were with everything else of them.
-const MARKED: [&str; 4] =
-    [NAMESPACES, "/api/v1/services", "/api/v1/endpoints", "/apis/apps/v1/deployments"];
+const MARKED: [&str; 4] = [NAMESPACES, "/api/v1/services", "/api/v1/endpoints", "/apis/apps/v1/deployments"];
 /// Labels and annotations that controllers keep by themselves, at times of their own.
 const AUTOMATIC_MARKS: [&str; 2] = ["endpoints.kubernetes.io/", "deployment.kubernetes.io/"];
 const NAMESPACES: &str = "/api/v1/namespaces";
@@ -404,7 +403,8 @@ mod tests {
 
     #[test]
     fn what_controllers_write_by_themselves_is_no_mark() {
-        let annotations = json!({"endpoints.kubernetes.io/last-change-trigger-time": "x", "kopf.zalando.org/last": "y"});
+        let annotations =
+            json!({"endpoints.kubernetes.io/last-change-trigger-time": "x", "kopf.zalando.org/last": "y"});
         let labels = json!({"endpoints.kubernetes.io/managed-by": "endpoint-controller", "k8s-app": "kube-dns"});
         let marks = found("/api/v1/endpoints", &json!({"annotations": annotations, "labels": labels})).marks();
         assert_eq!(marks.annotations.keys().collect::<Vec<_>>(), ["kopf.zalando.org/last"]);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     cluster::{
-        a_bed, all_objects, apply, endpoints, forbidden, is_marked, kubectl, list, object, pods, put_off, running_on, state,
-        until, until_provisioned,
+        a_bed, all_objects, apply, endpoints, forbidden, is_marked, kubectl, list, object, pods, put_off, running_on,
+        state, until, until_provisioned,
     },
     programming::assert_all_programmed,
 };
