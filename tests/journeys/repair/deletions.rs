@@ -1,53 +1,72 @@
-//! Deletions that do not end.
+//! Deletions that do not end: while no operator runs, and those that a running one never finishes.
 
-use super::{at_work, LATE, SCALE, check, deployment, mizar, prove, repair};
-use crate::cli::Mizar;
-use crate::cluster::{NAMESPACE, items, names, patch, send};
-use crate::restart::until;
+use mizar_bed::Bed;
 use serde_json::json;
 
+use super::{LATE, SCALE, at_work, check, deployment, mizar, prove, repair};
+use crate::cluster::{create, get, items, names, patch, send};
+use crate::restart::{OPERATOR, restart, until};
+
+async fn stop_the_operator(bed: &Bed) {
+    patch(bed, OPERATOR, &json!({"spec": {"replicas": 0}})).await;
+    let pods = "/api/v1/namespaces/mizar-system/pods?labelSelector=app=mizar-operator";
+    until("the operator is gone", async || items(bed, pods).await.is_empty()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_deleted_while_no_operator_runs() {
+async fn what_was_deleted_while_no_operator_ran_goes_with_the_next_one_and_comes_back() {
     let bed = at_work().await;
     deployment(&bed, "web", 2).await;
-    let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mizar-operator");
-    patch(&bed, &path, &json!({"spec": {"replicas": 0}})).await;
-    let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app=mizar-operator");
-    until("the operator is gone", async || items(&bed, &pods).await.is_empty()).await;
-    let divider = names(&bed, &mizar("dividers")).await.remove(0);
-    let bouncer = names(&bed, &mizar("bouncers")).await.remove(0);
+    stop_the_operator(&bed).await;
+    let uid = async || get(&bed, &mizar("droplets/node-2")).await["metadata"]["uid"].clone();
+    let before = uid().await;
     let endpoint = names(&bed, &mizar("endpoints")).await.into_iter().find(|it| it.starts_with("web-")).unwrap();
-    for path in [
-        format!("dividers/{divider}"),
-        format!("bouncers/{bouncer}"),
-        format!("endpoints/{endpoint}"),
-        "droplets/node-2".to_owned(),
-    ] {
+    for path in [format!("endpoints/{endpoint}"), "droplets/node-2".to_owned()] {
         send(&bed, "DELETE", &mizar(&path), None).await.unwrap();
     }
     tokio::time::sleep(LATE).await;
-    println!("{}", check(&bed).await);
+    let stuck = format!("Droplet node-2, Endpoint {endpoint}: is being deleted and does not go");
+    check(&bed).await.exits(1).prints(&[&stuck, "kubectl mizar repair --restart-operator"]);
+    let refused = repair(&bed).await;
+    refused.exits(1).tells(&["Mizar's operator does not run", "kubectl mizar repair --restart-operator"]);
+    println!("{}", restart(&bed).impatient(SCALE).run().await);
     println!("{}", repair(&bed).await);
-    println!("{}", Mizar::on(&bed).args("repair --restart-operator -y").impatient(SCALE).run().await);
     println!("{}", check(&bed).await);
-    println!("{}", repair(&bed).await);
+    assert_ne!(uid().await, before, "the node has a new Droplet");
     prove(&bed, "deleted").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subnet_whose_deletion_hangs() {
+async fn a_subnet_whose_deletion_hangs_is_named_and_goes_the_way_that_is_named() {
     let bed = at_work().await;
     deployment(&bed, "web", 2).await;
-    let net = json!({"apiVersion": "mizar.com/v1", "kind": "Subnet", "metadata": {"name": "extra"}, "spec": {
-        "ip": "10.20.128.0", "prefix": "24", "vni": "1", "vpc": "vpc0", "bouncers": 1, "status": "Init"}});
-    crate::cluster::create(&bed, &mizar("subnets"), &net).await;
-    until("it is Provisioned", async || {
-        items(&bed, &mizar("subnets")).await.iter().all(|it| it["spec"]["status"] == "Provisioned")
+    let vpc = json!({"apiVersion": "mizar.com/v1", "kind": "Vpc", "metadata": {"name": "vpc1"}, "spec": {
+        "ip": "10.40.0.0", "prefix": "16", "dividers": 1, "status": "Init"}});
+    create(&bed, &mizar("vpcs"), &vpc).await;
+    let net = json!({"apiVersion": "mizar.com/v1", "kind": "Subnet", "metadata": {"name": "net1"}, "spec": {
+        "ip": "10.40.0.0", "prefix": "16", "vpc": "vpc1", "bouncers": 1, "status": "Init"}});
+    create(&bed, &mizar("subnets"), &net).await;
+    until("its Bouncer is Provisioned", async || {
+        let bouncers = items(&bed, &mizar("bouncers")).await;
+        bouncers.iter().any(|it| it["spec"]["net"] == "net1" && it["spec"]["status"] == "Provisioned")
     })
     .await;
-    send(&bed, "DELETE", &mizar("subnets/extra"), None).await.unwrap();
+    send(&bed, "DELETE", &mizar("subnets/net1"), None).await.unwrap();
     tokio::time::sleep(LATE).await;
+    check(&bed)
+        .await
+        .exits(1)
+        .prints(&["Subnet net1: is being deleted and does not go", "kubectl mizar repair --plan"]);
+    let named = repair(&bed).await;
+    named.exits(1).tells(&[
+        "Subnet default/net1 is being deleted for ever",
+        "kubectl patch subnets.mizar.com net1 -n default",
+        "kubectl mizar repair --restart-operator",
+    ]);
+    // As it says. Its Vpc goes the same way, and so does what stood in both.
+    let release = json!({"metadata": {"finalizers": null}});
+    patch(&bed, &mizar("subnets/net1"), &release).await;
     println!("{}", check(&bed).await);
-    println!("{}", repair(&bed).await);
-    prove(&bed, "deleted").await;
+    println!("{}", restart(&bed).impatient(SCALE).run().await);
+    println!("{}", check(&bed).await);
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Act, Remedy};
 use crate::diagnosis::{
-    Diagnosis, Displaced, Duplicate, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, diagnose,
+    Diagnosis, Displaced, Duplicate, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, WaitingObject, diagnose,
     forgotten_placeholders, operator_run,
 };
 use crate::facts::{BouncerFact, EndpointFact, Facts, Text, Uid};
@@ -162,6 +162,10 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
         } else {
             plan.left.push(remedy);
         }
+    }
+    if plan.steps.is_empty() && plan.left.is_empty() {
+        // Whatever is done may be what they wait for.
+        plan.beyond.extend(found.waiting_objects.iter().map(waits_in_vain));
     }
     if operator_run(facts).is_none() && restart.is_none() {
         plan.beyond.push(Beyond {
@@ -416,6 +420,16 @@ fn beyond(found: &Diagnosis) -> Vec<Beyond> {
     let cut_off = found.cut_off_pods.iter().filter(|pod| pod.pod.is_ownerless());
     let cut_off = cut_off.map(|pod| ownerless(&pod.pod, &format!("is {}", pod.cut_off.reason())));
     hanging.chain(doubled).chain(cut_off).collect()
+}
+
+fn waits_in_vain(waiting: &WaitingObject) -> Beyond {
+    let says = if waiting.message.is_empty() { "without saying why" } else { &waiting.message };
+    Beyond {
+        what: format!("{} does not get done: the operator tries again and again: {says}", waiting.object),
+        advice: "`kubectl logs -n mizar-system deployment/mizar-operator` tells what it waits for; as soon as that is \
+                 there, it goes on by itself"
+            .to_owned(),
+    }
 }
 
 fn notes(found: &Diagnosis, restarts: bool) -> Vec<String> {
