@@ -22,7 +22,6 @@ async fn a_plan_writes_nothing_whatever_is_wrong_and_whatever_is_asked() {
     let mark = bed.mark().await.unwrap();
     let plan = async |flags: &str| Mizar::on(&bed).args(&format!("repair --plan {flags}")).impatient(SCALE).run().await;
     let whole = plan("").await;
-    println!("{whole}");
     whole.exits(0).prints(&["(operator-memory)", "(node-programming)", "node-2", "node-3", "(cut-off-pods)"]);
     for flags in ["--only deadlock", "--only leaks,placeholders", "--restart-operator", "-y", "-o json"] {
         plan(flags).await.exits(0);
