@@ -8,6 +8,7 @@ pub(crate) mod env;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod live;
+mod pace;
 pub(crate) mod panic;
 pub(crate) mod plan;
 pub(crate) mod prompt;
@@ -109,11 +110,6 @@ pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
         note(&format!("{hint}hint:{hint:#} {advice}"));
     }
     failure.kind.into()
-}
-
-/// Says what a wait for checks is about, and since when.
-pub(crate) fn waiting_for_checks(what: &str, elapsed: std::time::Duration) {
-    note(&format!("waiting for {what} ({})", lines::clock(elapsed)));
 }
 
 /// Says that checks did not pass in time, and which.

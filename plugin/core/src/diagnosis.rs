@@ -3,6 +3,7 @@
 //!
 //! - `operator`: what the operator has forgotten, waits for in vain or has given up;
 //! - `nodes`: nodes whose daemon has lost its programming, and what is placed where no node is;
+//! - `runs`: what a daemon that was started anew has lost, and where clocks leave that open;
 //! - `leaks`: objects whose pod or node is gone;
 //! - `pods`: addresses that are used twice, and pods without a network;
 //! - `waiting`: objects that the operator tries again and again to finish;
@@ -15,6 +16,7 @@ mod leaks;
 mod nodes;
 mod operator;
 mod pods;
+mod runs;
 mod settling;
 mod waiting;
 
@@ -28,6 +30,7 @@ pub use operator::{
     forgotten_message, forgotten_placeholders, forgotten_subnets, hanging_deletions, operator_run, stalled_objects,
 };
 pub use pods::{CutOff, CutOffPod, Duplicate, Holder, cut_off_pods, duplicates};
+pub use runs::{DoubtfulNode, doubtful_nodes};
 pub use settling::{Settling, settles, settling};
 pub use waiting::{WaitingObject, waiting_objects};
 

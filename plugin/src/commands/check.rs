@@ -18,7 +18,7 @@ use crate::flow::prepare;
 use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::report::checks::table::{Detail, table};
 use crate::report::checks::{self, View, junit::junit, short::short};
-use crate::report::{self, Output, Verbosity};
+use crate::report::{self, Output};
 
 /// Check whether Mizar is healthy, or with --pre whether it may be installed
 ///
@@ -221,13 +221,8 @@ async fn wait(
     limit: Duration,
     enough: &dyn Fn(&Report) -> bool,
 ) -> Result<(Waited, Facts), Failure> {
-    let quiet = context.verbosity == Verbosity::Quiet;
-    let tell = |what: &str, elapsed: Duration| {
-        if !quiet {
-            report::waiting_for_checks(what, elapsed);
-        }
-    };
-    examine::until(cluster, question, &Wait { limit, timing: &context.timing, enough, tell: &tell }).await
+    let reporter = report::reporter(Output::Text, context.verbosity);
+    examine::until(cluster, question, &Wait { limit, timing: &context.timing, enough, reporter: &*reporter }).await
 }
 
 /// Whether nothing stands in the way that counts.

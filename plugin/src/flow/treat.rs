@@ -3,6 +3,7 @@
 //! Each act is about one very object, by UID. It looks at the object as it is now and decides again when somebody else
 //! wrote in between, so that it can be repeated after a kill at any moment.
 
+mod stages;
 mod waits;
 
 use jiff::Timestamp;
@@ -17,7 +18,11 @@ use crate::cluster::write::Commit;
 use crate::cluster::{ApiFailure, Cause};
 use crate::failure::Failure;
 
-pub(crate) use waits::{Extent, stage_begins, stage_ends, until_gone, until_provisioned, until_settled, wait_for};
+pub(crate) use stages::{stage_begins, stage_ends};
+pub(crate) use waits::{
+    Extent, until_connected, until_gone, until_held, until_provisioned, until_quiet, until_settled, until_unlocked,
+    wait_for,
+};
 
 /// How often an act is decided again because somebody else wrote at the same moment, or an answer was lost.
 const ATTEMPTS: usize = 8;

@@ -69,16 +69,24 @@ async fn a_subnet_and_a_vpc_whose_deletion_hangs_are_named_and_go_the_way_that_i
         send(&bed, "DELETE", &mizar(path), None).await.unwrap();
     }
     tokio::time::sleep(LATE).await;
-    check(&bed).await.exits(1).prints(&["Vpc vpc1, Subnet net1: is being deleted and does not go", "kubectl mizar repair --plan"]);
+    check(&bed)
+        .await
+        .exits(1)
+        .prints(&["Vpc vpc1, Subnet net1: is being deleted and does not go", "kubectl mizar repair --plan"]);
     let named = repair(&bed).await;
-    named.exits(1).tells(&["Subnet default/net1 is being deleted for ever", "Vpc default/vpc1 is being deleted for ever"]);
+    named
+        .exits(1)
+        .tells(&["Subnet default/net1 is being deleted for ever", "Vpc default/vpc1 is being deleted for ever"]);
     for command in commands_of(&named.stderr) {
         carry_out(&bed, &command);
     }
     // The thread that spins keeps the operator from ending by itself.
     restart(&bed).impatient(SCALE).run().await.exits(0);
     let left = async |plural: &str| items(&bed, &mizar(plural)).await.len();
-    assert_eq!((left("vpcs").await, left("subnets").await, left("dividers").await, left("bouncers").await), (1, 1, 1, 1));
+    assert_eq!(
+        (left("vpcs").await, left("subnets").await, left("dividers").await, left("bouncers").await),
+        (1, 1, 1, 1)
+    );
     prove(&bed, "deleted").await;
 }
 

@@ -59,7 +59,11 @@ async fn a_droplet_that_was_refused_is_named_and_the_rerun_connects_its_node() {
     check(&bed).await.exits(1).prints(&["host-endpoints", "Droplet node-2"]);
     // What is to be made anew is refused: the Droplet that went does not come back.
     let failed = repair_within_5_s(&bed).await;
-    failed.exits(6).tells(&["node-programming stopped", "node node-2 has no Droplet yet", "run the same command again"]);
+    failed.exits(6).tells(&[
+        "node-programming stopped",
+        "node node-2 has no Droplet yet",
+        "run the same command again",
+    ]);
     check(&bed).await.exits(1).prints(&["node node-2: has no Droplet yet"]);
     bed.clear_faults().await.unwrap();
     repair(&bed).await.exits(0);

@@ -93,9 +93,8 @@ impl Selection {
             }
         }
         let is_named = |check: &Check| named.is_empty() || named.iter().any(|named| named.id == check.id);
-        let checks: Vec<_> = checks_of(phase)
-            .filter(|check| is_named(check) && is_of_category(check) && is_severe(check))
-            .collect();
+        let checks: Vec<_> =
+            checks_of(phase).filter(|check| is_named(check) && is_of_category(check) && is_severe(check)).collect();
         if checks.is_empty() {
             return Err(SelectionError::Nothing);
         }

@@ -160,8 +160,7 @@ pub fn overview(facts: &Facts, named: Option<Environment>) -> Overview {
 /// Returns what was asked for and could not be read.
 #[must_use]
 pub fn unread(facts: &Facts) -> Vec<Unread> {
-    let unread =
-        |source: &Source| Some(Unread { what: source.noun().to_owned(), why: why_unread(facts, *source)? });
+    let unread = |source: &Source| Some(Unread { what: source.noun().to_owned(), why: why_unread(facts, *source)? });
     Source::ALL.iter().filter_map(unread).collect()
 }
 

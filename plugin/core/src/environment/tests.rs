@@ -1,6 +1,8 @@
 use super::*;
 use crate::facts::samples::*;
-use crate::facts::{ApiGroupsFact, CoreApiFact, DaemonSetFact, Fetched, Gap, NamespaceFact, NodeFact, SystemSourceFact};
+use crate::facts::{
+    ApiGroupsFact, CoreApiFact, DaemonSetFact, Fetched, Gap, NamespaceFact, NodeFact, SystemSourceFact,
+};
 
 /// A cluster of nothing but nodes with these names, providers and kernels.
 fn cluster(nodes: &[(&str, &str, &str)]) -> Facts {
