@@ -21,4 +21,5 @@ pub mod site;
 pub mod status;
 pub mod template;
 pub mod timing;
+pub mod words;
 pub mod yaml;
