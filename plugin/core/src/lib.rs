@@ -22,4 +22,5 @@ pub mod site;
 pub mod status;
 pub mod template;
 pub mod timing;
+pub mod words;
 pub mod yaml;

@@ -9,6 +9,7 @@ use mizar_core::status::{NodeCounts, Status};
 
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
 use crate::failure::Failure;
+use mizar_core::words::counted;
 
 /// How many networks a screen shows.
 const NETWORKS_SHOWN: usize = 8;
@@ -150,7 +151,8 @@ fn networks(text: &mut String, vpcs: Option<&[VpcState]>) {
     let subnets = vpcs.iter().filter_map(|vpc| vpc.subnets.as_ref()?.len().checked_sub(NETWORKS_SHOWN)).sum::<usize>();
     let hidden = vpcs.len().saturating_sub(NETWORKS_SHOWN);
     if hidden + subnets > 0 {
-        line(text, &format!("{FAINT}and {hidden} more Vpcs, {subnets} more Subnets (-o json shows all){FAINT:#}"));
+        let hidden = [counted(hidden, "more Vpc"), counted(subnets, "more Subnet")].join(", ");
+        line(text, &format!("{FAINT}and {hidden} (-o json shows all){FAINT:#}"));
     }
 }
 

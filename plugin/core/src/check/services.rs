@@ -7,6 +7,7 @@ use super::Options;
 use super::nodes::hollow;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped};
 use crate::facts::{DeploymentFact, EndpointFact, Facts, Fetched, PodFact, PodRole, ServiceFact};
+use crate::words::counted;
 
 const SYSTEM: &str = "kube-system";
 
@@ -58,11 +59,17 @@ pub(super) fn is_name_server(deployment: &DeploymentFact) -> bool {
     deployment.namespace == SYSTEM && deployment.labels.get("k8s-app").is_some_and(|name| name == "kube-dns")
 }
 
+fn ready_servers(number: usize) -> String {
+    format!("{} ready", counted(number, "name server"))
+}
+
 fn answers(servers: &[&DeploymentFact], pods: &[&PodFact], behind: Option<usize>) -> String {
     let ready = if servers.is_empty() { pods.len() } else { servers.iter().map(|server| server.ready as usize).sum() };
     match behind {
-        Some(behind) => format!("{ready} name servers ready, {behind} addresses behind kube-system/kube-dns"),
-        None => format!("{ready} name servers ready"),
+        Some(behind) => {
+            format!("{}, {} behind kube-system/kube-dns", ready_servers(ready), counted(behind, "address"))
+        }
+        None => ready_servers(ready),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::network::PodOnNetwork;
 use crate::object::ObjectId;
 use crate::operation::Owed;
 use crate::restart::{Placeholder, missing};
+use crate::words::counted;
 
 /// What a person asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -390,7 +391,7 @@ fn cuts(remedy: Remedy, acts: &[Act]) -> Vec<Cut> {
             cut("the way between these nodes themselves and all pods".to_owned(), "a few seconds a node")
         }
         Remedy::DuplicateAddresses | Remedy::CutOffPods => {
-            cut(format!("{} pods: {}", recreated.len(), recreated.join(", ")), "until their successors run")
+            cut(format!("{}: {}", counted(recreated.len(), "pod"), recreated.join(", ")), "until their successors run")
         }
     }
 }
