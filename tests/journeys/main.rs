@@ -23,4 +23,5 @@ mod rerun;
 mod restart;
 mod restart_killed;
 mod status;
+mod terminal;
 mod unwell_server;
