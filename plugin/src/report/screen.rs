@@ -5,14 +5,15 @@ use std::io::Write as _;
 
 use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
+use console::{Term, truncate_str};
 
 use super::style::FAINT;
 use crate::failure::Failure;
 
-/// The other screen without a cursor, and lines that end at the edge.
-const OPEN: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+/// The other screen without a cursor.
+const OPEN: &str = "\x1b[?1049h\x1b[?25l";
 /// All of that undone.
-const CLOSE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+const CLOSE: &str = "\x1b[?25h\x1b[?1049l";
 /// The upper left corner.
 const HOME: &str = "\x1b[H";
 /// Nothing up to the end of the line, and of the screen.
@@ -39,9 +40,9 @@ impl OtherScreen {
 
     /// Draws the same again, for a window that has another size.
     pub(crate) fn redraw(&self) -> Result<(), Failure> {
-        let rows = terminal_size::terminal_size_of(std::io::stdout()).map(|(_, rows)| usize::from(rows.0));
-        let lines: Vec<String> =
-            frame(&self.drawn, rows.unwrap_or(usize::MAX)).iter().map(|line| tinted(line)).collect();
+        let (rows, columns) = Term::stdout().size();
+        let frame = frame(&self.drawn, usize::from(rows), usize::from(columns));
+        let lines: Vec<String> = frame.into_iter().map(tinted).collect();
         let text = lines.join(&format!("{REST_OF_LINE}\r\n"));
         // At once: nobody sees it half drawn.
         write(&format!("{HOME}{text}{REST_OF_LINE}{REST_OF_SCREEN}")).map_err(|error| super::unwritten(&error))
@@ -63,22 +64,23 @@ fn write(text: &str) -> std::io::Result<()> {
 }
 
 /// A line in colours, for those who want them.
-fn tinted(line: &str) -> String {
+fn tinted(line: String) -> String {
     match AutoStream::choice(&std::io::stdout()) {
-        ColorChoice::Never => strip_str(line).to_string(),
-        _ => line.to_owned(),
+        ColorChoice::Never => strip_str(&line).to_string(),
+        _ => line,
     }
 }
 
-/// As many lines as fit; the last one counts those that do not.
-fn frame(text: &str, rows: usize) -> Vec<String> {
+/// As many lines as fit, as far as they do; the last one counts those that do not.
+fn frame(text: &str, rows: usize, columns: usize) -> Vec<String> {
+    let cut = |line: &str| truncate_str(line, columns, "").into_owned();
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() <= rows {
-        return lines.into_iter().map(ToOwned::to_owned).collect();
+        return lines.into_iter().map(cut).collect();
     }
     let fitting = rows.saturating_sub(1);
-    let mut frame: Vec<String> = lines[..fitting].iter().map(|line| (*line).to_owned()).collect();
-    frame.push(format!("{FAINT}… {} more lines{FAINT:#}", lines.len() - fitting));
+    let mut frame: Vec<String> = lines[..fitting].iter().map(|line| cut(line)).collect();
+    frame.push(cut(&format!("{FAINT}… {} more lines{FAINT:#}", lines.len() - fitting)));
     frame
 }
 
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, rows: usize) -> Vec<String> {
-        frame(text, rows).iter().map(|line| strip_str(line).to_string()).collect()
+        frame(text, rows, 14).iter().map(|line| strip_str(line).to_string()).collect()
     }
 
     #[test]
@@ -95,6 +97,12 @@ mod tests {
         assert_eq!(shown("a\nb\nc\n", 3), ["a", "b", "c"]);
         assert_eq!(shown("a\nb\nc\nd\n", 3), ["a", "b", "… 2 more lines"]);
         assert_eq!(shown("a\nb\n", 1), ["… 2 more lines"]);
-        assert_eq!(shown("a\nb\n", usize::MAX), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_narrow_window_cuts_lines_off_and_keeps_their_colours() {
+        assert_eq!(shown("  server       https://10.0.0.1\nb", 5), ["  server      ", "b"]);
+        assert_eq!(frame("\x1b[1mabcdef\x1b[0m", 1, 3), ["\x1b[1mabc\x1b[0m"]);
+        assert_eq!(shown("Ümläute über alles", 1), ["Ümläute über a"]);
     }
 }
