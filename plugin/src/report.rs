@@ -122,7 +122,7 @@ pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
 
 /// Says that checks did not pass in time, and which.
 pub(crate) fn wait_timed_out(report: &mizar_core::check::Report, limit: std::time::Duration) {
-    let open: Vec<&str> = report.blocking().map(|result| result.id.as_str()).collect();
+    let open: Vec<&str> = report.blocking().chain(report.settling()).map(|result| result.id.as_str()).collect();
     let error = style::ERROR;
     note(&format!("{error}error:{error:#} time is up after {}; still open: {}", lines::clock(limit), open.join(", ")));
 }

@@ -22,6 +22,7 @@ mod repair;
 mod rerun;
 mod restart;
 mod restart_killed;
+mod restart_race;
 mod status;
 mod terminal;
 mod unwell_server;

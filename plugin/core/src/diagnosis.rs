@@ -3,8 +3,10 @@
 //!
 //! - `operator`: what the operator has forgotten, waits for in vain or has given up;
 //! - `nodes`: nodes whose daemon has lost its programming, and what is placed where no node is;
+//! - `runs`: what a daemon that was started anew has lost, and where clocks leave that open;
 //! - `leaks`: objects whose pod or node is gone;
-//! - `pods`: addresses that are used twice, and pods without a network.
+//! - `pods`: addresses that are used twice, and pods without a network;
+//! - `settling`: what is not done yet and may still come by itself, and until when.
 //!
 //! Everything is linear in the number of objects. What is younger than [`Moment::settling`] may still come to be.
 
@@ -13,6 +15,8 @@ mod leaks;
 mod nodes;
 mod operator;
 mod pods;
+mod runs;
+mod settling;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,6 +28,8 @@ pub use operator::{
     forgotten_message, forgotten_placeholders, forgotten_subnets, hanging_deletions, operator_run, stalled_objects,
 };
 pub use pods::{CutOff, CutOffPod, Duplicate, Holder, cut_off_pods, duplicates};
+pub use runs::{DoubtfulNode, doubtful_nodes};
+pub use settling::{Settling, settles, settling};
 
 use crate::facts::Facts;
 
@@ -74,10 +80,12 @@ pub struct Diagnosis {
     pub stalled_objects: Vec<StalledObject>,
     /// Deletions that never end.
     pub hanging_deletions: Vec<HangingDeletion>,
+    /// What is not done yet and may still come by itself.
+    pub settling: Vec<Settling>,
 }
 
 impl Diagnosis {
-    /// Whether nothing was found.
+    /// Whether nothing was found, not even something that still settles.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -97,5 +105,6 @@ pub fn diagnose(facts: &Facts, moment: &Moment) -> Diagnosis {
         cut_off_pods: cut_off_pods(facts, moment),
         stalled_objects: stalled_objects(facts, moment),
         hanging_deletions: hanging_deletions(facts, moment),
+        settling: settling(facts, moment),
     }
 }

@@ -1,28 +1,34 @@
 //! Our record of a running change: what was intended, how far it is, and who is at it. It is written before the first
 //! change and renewed while the work goes on, so a command that is killed can be resumed, and two at once cannot happen.
 //!
-//! - this file: the record and its progress;
+//! - this file: the record, from its beginning to whoever goes on with it;
+//! - [`stage`]: its parts, and how far each is;
+//! - [`outcome`]: how it ends;
 //! - [`claim`]: who may work on it;
+//! - [`repair`]: the record of a repair, which keeps the one that it found;
 //! - [`owed`]: what a repair must still do and cannot see;
 //! - [`storage`]: how it lies in a Secret.
 //!
 //! Reading and writing the Secret, with its resource version, is left to the caller: that is what makes a claim hold.
 
 pub mod claim;
+pub mod outcome;
 pub mod owed;
+pub mod repair;
+pub mod stage;
 pub mod storage;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::object::ObjectRef;
-
 pub use claim::{Claim, Holder, HolderState, Observation, claim};
+pub use outcome::{Outcome, OutcomeRecord};
 pub use owed::Owed;
+pub use repair::{REPAIR, RestartRecord};
+pub use stage::{StageRecord, StageState};
 pub use storage::{OperationError, SECRET_NAME, StoredOperation};
 
 /// The newest version of the format. It goes up when a field gains a meaning that an older program would get wrong.
@@ -33,9 +39,6 @@ pub const FORMAT: u32 = 2;
 
 /// What a plain record is written in, so that an older program can go on with it.
 const PLAIN: u32 = 1;
-
-/// The command of a repair, in its record.
-pub const REPAIR: &str = "repair";
 
 /// One change to a cluster, from its intent to its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,120 +112,6 @@ pub struct ValueLayer {
     pub values: Value,
 }
 
-/// A restart of the operator under way. How far it is, the cluster tells; what cannot be seen there is kept here.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RestartRecord {
-    /// Whether every address in use is held: an operator that runs before that has to go.
-    #[serde(default)]
-    pub prepared: bool,
-    /// The run of the operator that has taken over the whole network, when one has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wired: Option<String>,
-}
-
-/// One part of an operation: a stage of the plan, or a wait.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StageRecord {
-    /// Its name.
-    pub name: String,
-    /// How far it is.
-    pub state: StageState,
-    /// When it began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Timestamp>,
-    /// When it ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
-    /// The objects that have been written.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub objects_done: Vec<ObjectRef>,
-    /// Why it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<String>,
-}
-
-/// How far a part is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StageState {
-    /// Not begun.
-    Pending,
-    /// Begun and not ended; it may be half done.
-    Running,
-    /// Ended as it should.
-    Done,
-    /// Ended otherwise.
-    Failed,
-}
-
-impl fmt::Display for StageState {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Failed => "failed",
-        })
-    }
-}
-
-/// How an operation ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OutcomeRecord {
-    /// How.
-    pub outcome: Outcome,
-    /// When.
-    pub at: Timestamp,
-    /// In a sentence; empty if there is nothing to say.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub message: String,
-}
-
-/// How work ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Everything is as it was meant to be.
-    Done,
-    /// Nothing had to be changed.
-    NothingToDo,
-    /// It was asked for the plan only.
-    Planned,
-    /// It did not succeed and nothing was changed.
-    Failed,
-    /// It did not succeed and something was changed.
-    PartlyApplied,
-    /// It took longer than it may.
-    TimedOut,
-    /// Somebody stopped it.
-    Interrupted,
-}
-
-impl Outcome {
-    /// Whether there is nothing left to do.
-    #[must_use]
-    pub fn is_success(self) -> bool {
-        matches!(self, Self::Done | Self::NothingToDo | Self::Planned)
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Done => "done",
-            Self::NothingToDo => "nothing to do",
-            Self::Planned => "planned; nothing was changed",
-            Self::Failed => "failed",
-            Self::PartlyApplied => "partly applied",
-            Self::TimedOut => "timed out",
-            Self::Interrupted => "interrupted",
-        })
-    }
-}
-
 /// What begins an operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewOperation {
@@ -262,55 +151,6 @@ impl Operation {
             owed: Owed::default(),
             previous: None,
         }
-    }
-
-    /// Begins a repair, which keeps the record that it found until it has ended.
-    #[must_use]
-    pub fn begin_repair(new: NewOperation, found: Option<Self>, holder: Holder, now: Timestamp) -> Self {
-        let owed = found.as_ref().map(|found| found.owed).unwrap_or_default();
-        let previous = found.and_then(|found| if found.is_repair() { found.put_back(now) } else { Some(found) });
-        let previous = previous.map(|previous| Box::new(previous.owing(Owed::default())));
-        Self { previous, ..Self::begin(new, holder, now) }.owing(owed)
-    }
-
-    /// The same record with exactly this owed.
-    #[must_use]
-    pub fn owing(mut self, owed: Owed) -> Self {
-        self.owed = owed;
-        self.format = if self.is_repair() || !owed.is_nothing() { FORMAT } else { PLAIN };
-        self
-    }
-
-    /// Notes how it ended and returns what is to be recorded: a repair gives way to the record that it found, unless a
-    /// restart of the operator is half done, or it failed and something must still follow.
-    #[must_use]
-    pub fn ended(mut self, outcome: Outcome, message: &str, now: Timestamp) -> Self {
-        let is_over = self.restart.is_none() && (self.owed.is_nothing() || outcome.is_success());
-        if self.is_repair()
-            && is_over
-            && let Some(previous) = self.clone().put_back(now)
-        {
-            return previous;
-        }
-        self.finish(outcome, message, now);
-        self
-    }
-
-    /// Whether it repairs what is installed, and installs nothing.
-    #[must_use]
-    pub fn is_repair(&self) -> bool {
-        self.command == REPAIR
-    }
-
-    /// Returns what a repair found, as it is recorded again at its end. Whoever had it is gone, or nobody could have begun
-    /// a repair: who goes on with it has nobody to wait for. What is owed goes along.
-    #[must_use]
-    pub fn put_back(self, now: Timestamp) -> Option<Self> {
-        let mut previous = *self.previous?;
-        if previous.outcome.is_none() {
-            previous.finish(Outcome::Interrupted, "its process was gone when a repair began", now);
-        }
-        Some(previous.owing(self.owed))
     }
 
     /// Whether somebody is at work on it, as far as the record tells.
@@ -353,87 +193,17 @@ impl Operation {
         self.renewed_at = self.renewed_at.max(now);
     }
 
-    /// Notes that a part begins; a part that nobody announced is added at the end.
-    pub fn stage_started(&mut self, name: &str, now: Timestamp) {
-        let stage = self.stage_mut(name);
-        stage.state = StageState::Running;
-        stage.started_at = Some(now);
-        stage.finished_at = None;
-        stage.failure = None;
-        self.renew(now);
-    }
-
-    /// Notes that an object has been written.
-    pub fn object_done(&mut self, stage: &str, object: ObjectRef) {
-        let stage = self.stage_mut(stage);
-        if !stage.objects_done.contains(&object) {
-            stage.objects_done.push(object);
-        }
-    }
-
-    /// Notes that a part has ended as it should.
-    pub fn stage_finished(&mut self, name: &str, now: Timestamp) {
-        let stage = self.stage_mut(name);
-        stage.state = StageState::Done;
-        stage.finished_at = Some(now);
-        self.renew(now);
-    }
-
-    /// Notes that a part has ended otherwise.
-    pub fn stage_failed(&mut self, name: &str, why: &str, now: Timestamp) {
-        let stage = self.stage_mut(name);
-        stage.state = StageState::Failed;
-        stage.finished_at = Some(now);
-        stage.failure = Some(why.to_owned());
-        self.renew(now);
-    }
-
     /// Notes how it ended; from then on nobody holds it.
     pub fn finish(&mut self, outcome: Outcome, message: &str, now: Timestamp) {
         self.outcome = Some(OutcomeRecord { outcome, at: now, message: message.to_owned() });
         self.renew(now);
-    }
-
-    /// Returns the part that it is at: of those that run or failed the one that began last, since a repair takes only some of
-    /// its parts, and a part may have parts of its own; else the first that is not done.
-    #[must_use]
-    pub fn current_stage(&self) -> Option<&StageRecord> {
-        let begun = self.stages.iter().filter(|stage| matches!(stage.state, StageState::Running | StageState::Failed));
-        let latest = begun.max_by_key(|stage| stage.started_at);
-        latest.or_else(|| self.stages.iter().find(|stage| stage.state != StageState::Done))
-    }
-
-    /// Returns the record of a part.
-    #[must_use]
-    pub fn stage(&self, name: &str) -> Option<&StageRecord> {
-        self.stages.iter().find(|stage| stage.name == name)
-    }
-
-    fn stage_mut(&mut self, name: &str) -> &mut StageRecord {
-        let at = self.stages.iter().position(|stage| stage.name == name).unwrap_or_else(|| {
-            self.stages.push(StageRecord::pending(name.to_owned()));
-            self.stages.len() - 1
-        });
-        &mut self.stages[at]
-    }
-}
-
-impl StageRecord {
-    fn pending(name: String) -> Self {
-        Self {
-            name,
-            state: StageState::Pending,
-            started_at: None,
-            finished_at: None,
-            objects_done: Vec::new(),
-            failure: None,
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::ObjectRef;
 
     pub(super) fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -455,38 +225,8 @@ mod tests {
         Operation::begin(new, holder(1), at(0))
     }
 
-    fn account() -> ObjectRef {
+    pub(super) fn account() -> ObjectRef {
         ObjectRef { api_version: "v1".into(), kind: "ServiceAccount".into(), namespace: None, name: "a".into() }
-    }
-
-    #[test]
-    fn progress_is_noted_part_by_part() {
-        let mut it = operation();
-        it.stage_started("access", at(1));
-        it.object_done("access", account());
-        it.object_done("access", account());
-        assert_eq!(it.current_stage().unwrap().state, StageState::Running);
-        it.stage_finished("access", at(2));
-        assert_eq!(it.stage("access").unwrap().objects_done.len(), 1);
-        assert_eq!(it.current_stage().unwrap().name, "daemon");
-        it.stage_failed("daemon", "image not found", at(3));
-        assert_eq!(it.current_stage().unwrap().failure.as_deref(), Some("image not found"));
-        it.stage_started("sanity-check", at(4));
-        assert_eq!(it.stages.len(), 3);
-        assert_eq!(it.renewed_at, at(4));
-    }
-
-    #[test]
-    fn the_part_that_a_repair_is_at_is_the_one_that_runs_and_not_the_first_that_it_skipped() {
-        let mut it = operation();
-        it.stages.push(StageRecord::pending("check".into()));
-        it.stage_started("daemon", at(1));
-        assert_eq!(it.current_stage().unwrap().name, "daemon");
-        it.stage_started("check", at(2));
-        assert_eq!(it.current_stage().unwrap().name, "check", "a part of a part is more precise");
-        it.stage_finished("check", at(3));
-        it.stage_finished("daemon", at(3));
-        assert_eq!(it.current_stage().unwrap().name, "access");
     }
 
     #[test]
@@ -520,82 +260,6 @@ mod tests {
         let other = Intent { intent_digest: "sha256:b".into(), ..Intent::default() };
         let it = it.resumed_by(holder(2), other, vec!["access".into()], at(9));
         assert_eq!(it.stages[0].state, StageState::Pending);
-    }
-
-    fn a_repair(found: Option<Operation>) -> Operation {
-        let new = NewOperation {
-            id: "op-2".into(),
-            command: REPAIR.into(),
-            version: "0.1.0".into(),
-            namespace: "mizar-system".into(),
-            intent: Intent::default(),
-            stages: vec!["cordon".into()],
-        };
-        Operation::begin_repair(new, found, holder(2), at(20))
-    }
-
-    #[test]
-    fn a_repair_gives_back_the_install_that_it_found() {
-        let mut done = operation();
-        done.finish(Outcome::Done, "", at(9));
-        assert_eq!(a_repair(Some(done.clone())).put_back(at(30)), Some(done));
-        let unfinished = a_repair(Some(operation())).put_back(at(30)).unwrap();
-        assert_eq!(unfinished.outcome.as_ref().unwrap().outcome, Outcome::Interrupted);
-        assert_eq!((unfinished.intent, unfinished.stages), (operation().intent, operation().stages));
-        assert_eq!(a_repair(None).put_back(at(30)), None);
-    }
-
-    #[test]
-    fn a_repair_that_ends_leaves_no_trace_unless_a_restart_is_half_done() {
-        let mut done = operation();
-        done.finish(Outcome::Done, "", at(9));
-        let mut it = a_repair(Some(done.clone()));
-        assert_eq!(it.clone().ended(Outcome::Failed, "too bad", at(30)), done);
-        it.restart = Some(RestartRecord::default());
-        let half_done = it.ended(Outcome::Failed, "too bad", at(30));
-        assert_eq!((half_done.is_repair(), half_done.outcome.unwrap().outcome), (true, Outcome::Failed));
-        assert_eq!(half_done.previous, Some(Box::new(done)));
-        assert!(a_repair(None).ended(Outcome::Done, "", at(30)).outcome.unwrap().outcome.is_success());
-    }
-
-    const RESEND: Owed = Owed { resend: true, renew: false };
-
-    #[test]
-    fn what_a_repair_owes_survives_its_failure_a_second_kill_and_an_install() {
-        let mut done = operation();
-        done.finish(Outcome::Done, "", at(9));
-        let it = a_repair(Some(done.clone())).owing(RESEND);
-        let killed_again = it.clone().resumed_by(holder(3), Intent::default(), vec!["leaks".into()], at(25));
-        assert_eq!(killed_again.owed, RESEND);
-        let failed = killed_again.ended(Outcome::TimedOut, "too slow", at(30));
-        assert_eq!((failed.is_repair(), failed.owed), (true, RESEND));
-        assert_eq!(a_repair(Some(failed.clone())).owed, RESEND, "whoever begins anew pays it");
-        let install = failed.put_back(at(40)).unwrap();
-        assert_eq!((install.is_repair(), install.owed, install.format), (false, RESEND, FORMAT));
-        let next = a_repair(Some(install));
-        assert_eq!(next.owed, RESEND);
-        assert_eq!(next.owing(Owed::default()).ended(Outcome::Failed, "", at(50)), done, "paid: no trace is left");
-    }
-
-    #[test]
-    fn a_repair_that_was_asked_for_something_else_leaves_what_is_owed_to_the_next() {
-        let mut done = operation();
-        done.finish(Outcome::Done, "", at(9));
-        let left = a_repair(Some(done.clone())).owing(RESEND).ended(Outcome::Done, "", at(30));
-        assert_eq!(left, done.owing(RESEND));
-    }
-
-    #[test]
-    fn a_repair_after_a_repair_keeps_the_install_and_nothing_else() {
-        let mut done = operation();
-        done.finish(Outcome::Done, "", at(9));
-        let again = a_repair(Some(a_repair(Some(done.clone()))));
-        assert_eq!(again.previous, Some(Box::new(done)));
-    }
-
-    #[test]
-    fn only_a_repair_is_written_in_the_new_format() {
-        assert_eq!((operation().format, a_repair(None).format), (1, FORMAT));
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn reading(unlisted: &[(Source, usize)], elapsed: Duration) -> Event {
 
 /// What a wait is about at the moment.
 fn progressed(followed: &Followed, report: &Report, elapsed: Duration) -> Event {
-    let blocking: Vec<&CheckResult> = report.blocking().collect();
+    let blocking: Vec<&CheckResult> = report.blocking().chain(report.settling()).collect();
     let waiting_for = if let Some(trouble) = followed.trouble() {
         vec![trouble]
     } else if let Some(first) = blocking.first() {

@@ -125,6 +125,24 @@ pub(crate) async fn delete(run: &Run, id: &ObjectId) -> Result<(), Failure> {
     }
 }
 
+/// Asks for the deletion of an object if it is, in that very moment, as `is_meant` says; returns whether it did.
+pub(crate) async fn delete_if(run: &Run, id: &ObjectId, is_meant: impl Fn(&Value) -> bool) -> Result<bool, Failure> {
+    let mut attempt = 0;
+    loop {
+        run.go_on()?;
+        let live = run.cluster().get(&id.object).await?;
+        let Some(live) = live.filter(|live| live["metadata"]["uid"] == id.uid.as_str() && is_meant(live)) else {
+            return Ok(false);
+        };
+        let version = live["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        match run.cluster().delete_as_seen(&id.object, &id.uid, version).await {
+            Ok(()) => return Ok(true),
+            Err(failure) if may_decide_again(&failure) && attempt < ATTEMPTS => attempt += 1,
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+}
+
 /// Asks for the deletion of an object without the operator seeing it: its handler would undo more than the object. Only for while no
 /// operator runs, since a running one puts its finalizer on again.
 pub(crate) async fn delete_unseen(run: &Run, id: &ObjectId) -> Result<(), Failure> {

@@ -1,0 +1,1 @@
+//! `repair --plan` only reads.
