@@ -24,8 +24,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::object::ObjectRef;
-
 pub use claim::{Claim, Holder, HolderState, Observation, claim};
 pub use outcome::{Outcome, OutcomeRecord};
 pub use owed::Owed;
@@ -205,6 +203,7 @@ impl Operation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::ObjectRef;
 
     pub(super) fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

@@ -52,6 +52,16 @@ pub enum Act {
         /// Why.
         reason: String,
     },
+    /// Keep addresses that the operator is about to give free although they stay in use, and note that it has to learn of
+    /// them again: by [`Self::Hold`], soon after.
+    Reserve {
+        /// The addresses to keep.
+        hold: Vec<Placeholder>,
+        /// The placeholders of those that are kept already.
+        held: Vec<ObjectId>,
+        /// Why.
+        reason: String,
+    },
     /// Keep the addresses that the operator does not know to be used.
     Hold {
         /// The addresses to keep.
@@ -97,6 +107,7 @@ impl Act {
             | Self::ShowAgain { reason, .. }
             | Self::RestartOperator { reason }
             | Self::Unlock { reason, .. }
+            | Self::Reserve { reason, .. }
             | Self::Hold { reason, .. }
             | Self::Reprogram { reason, .. }
             | Self::Recreate { reason, .. } => reason,
@@ -112,9 +123,13 @@ impl fmt::Display for Act {
             Self::ShowAgain { object, .. } => write!(formatter, "label {object}"),
             Self::RestartOperator { .. } => write!(formatter, "restart the operator"),
             Self::Unlock { bouncer, hold, renew, .. } => {
-                write!(formatter, "keep {} addresses, then set {bouncer} back to Init", hold.len() + renew.len())
+                let addresses = addresses(hold.len() + renew.len());
+                write!(formatter, "keep {addresses}, then set {bouncer} back to Init")
             }
-            Self::Hold { hold, renew, .. } => write!(formatter, "keep {} addresses", hold.len() + renew.len()),
+            Self::Reserve { hold, held, .. } => {
+                write!(formatter, "note that {} are to be kept", addresses(hold.len() + held.len()))
+            }
+            Self::Hold { hold, renew, .. } => write!(formatter, "keep {}", addresses(hold.len() + renew.len())),
             Self::Reprogram { node, droplets, host_endpoints, .. } => {
                 let (hosts, droplets) = (host_endpoints.len(), droplets.len());
                 write!(formatter, "delete {hosts} host Endpoints and {droplets} Droplets of {node}, and label it")
@@ -122,4 +137,8 @@ impl fmt::Display for Act {
             Self::Recreate { object, .. } => write!(formatter, "recreate {object}"),
         }
     }
+}
+
+fn addresses(count: usize) -> String {
+    if count == 1 { "1 address".to_owned() } else { format!("{count} addresses") }
 }
