@@ -6,6 +6,7 @@
 
 pub(crate) mod connect;
 pub(crate) mod failure;
+pub(crate) mod feed;
 pub(crate) mod guard;
 pub(crate) mod path;
 pub(crate) mod read;

@@ -8,6 +8,7 @@ pub(crate) mod env;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod live;
+mod pace;
 pub(crate) mod panic;
 pub(crate) mod plan;
 pub(crate) mod prompt;
@@ -111,14 +112,9 @@ pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
     failure.kind.into()
 }
 
-/// Says what a wait for checks is about, and since when.
-pub(crate) fn waiting_for_checks(what: &str, elapsed: std::time::Duration) {
-    note(&format!("waiting for {what} ({})", lines::clock(elapsed)));
-}
-
 /// Says that checks did not pass in time, and which.
 pub(crate) fn wait_timed_out(report: &mizar_core::check::Report, limit: std::time::Duration) {
-    let open: Vec<&str> = report.blocking().map(|result| result.id.as_str()).collect();
+    let open: Vec<&str> = report.blocking().chain(report.settling()).map(|result| result.id.as_str()).collect();
     let error = style::ERROR;
     note(&format!("{error}error:{error:#} time is up after {}; still open: {}", lines::clock(limit), open.join(", ")));
 }

@@ -53,11 +53,11 @@ async fn a_wait_hears_of_the_cure_by_watch_and_asks_for_nothing_twice() {
     let mark = bed.mark().await.unwrap();
     let waiting = Mizar::on(&bed).args("check --wait --timeout 60s").start();
     // Long enough for a word on what is waited for, and for a poll to betray itself.
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    tokio::time::sleep(Duration::from_secs(14)).await;
     remove_the_other_network(&bed).await;
     let ended = waiting.end().await;
-    ended.exits(0).tells(&["waiting for other-networks: "]).prints(&["no other pod network"]);
-    assert!(ended.took < Duration::from_secs(14), "it heard of the end, and did not wait for a round: {ended}");
+    ended.exits(0).tells(&["waiting until all is well …", ": other-networks: "]).prints(&["no other pod network"]);
+    assert!(ended.took < Duration::from_secs(20), "it heard of the end, and did not wait for a round: {ended}");
 
     let trail = bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/");
     let asked = asked(&trail);

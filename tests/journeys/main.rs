@@ -22,5 +22,6 @@ mod repair;
 mod rerun;
 mod restart;
 mod restart_killed;
+mod restart_race;
 mod status;
 mod unwell_server;

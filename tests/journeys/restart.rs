@@ -69,7 +69,7 @@ pub(crate) async fn assert_no_handler_waits(bed: &Bed) {
 }
 
 /// A Deployment of pods on the pod network.
-async fn deploy(bed: &Bed, name: &str, replicas: usize) {
+pub(crate) async fn deploy(bed: &Bed, name: &str, replicas: usize) {
     let labels = json!({"app": name});
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
         "replicas": replicas, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
@@ -78,12 +78,12 @@ async fn deploy(bed: &Bed, name: &str, replicas: usize) {
 }
 
 /// The pods of a Deployment for which something is true.
-async fn pods_of(bed: &Bed, name: &str, wanted: impl Fn(&Value) -> bool) -> usize {
+pub(crate) async fn pods_of(bed: &Bed, name: &str, wanted: impl Fn(&Value) -> bool) -> usize {
     let pods = items(bed, &format!("/api/v1/namespaces/default/pods?labelSelector=app={name}")).await;
     pods.iter().filter(|pod| wanted(pod)).count()
 }
 
-fn runs(pod: &Value) -> bool {
+pub(crate) fn runs(pod: &Value) -> bool {
     pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null()
 }
 

@@ -84,6 +84,15 @@ pub enum Severity {
 /// What to do where a check could not be decided although everything could be read.
 const UNDECIDED: &str = "run this again in a moment; `kubectl mizar check -o json` shows what was seen";
 
+/// Why all that looks at objects of Mizar is skipped where the server does not know their kinds.
+const NOT_INSTALLED: &str = "Mizar is not installed here";
+
+/// Says what to do about what may still come right by itself.
+fn wait_for_it(until: Timestamp, now: Timestamp) -> String {
+    let seconds = until.duration_since(now).as_secs().max(1);
+    format!("look again in {seconds} s; `kubectl mizar check --wait` waits for it")
+}
+
 /// When a check is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -128,6 +137,7 @@ impl Check {
     #[must_use]
     pub fn run(&self, facts: &Facts, options: &Options) -> CheckResult {
         let verdict = self.without_sources(facts).unwrap_or_else(|| (self.evaluate)(facts, options));
+        let settles = verdict.settles.filter(|_| verdict.status.asks_for_action());
         CheckResult {
             id: self.id.to_owned(),
             category: self.category,
@@ -137,14 +147,19 @@ impl Check {
             message: verdict.message,
             hint: match verdict.status {
                 Status::Pass | Status::Skipped => None,
+                Status::Warn | Status::Fail if settles.is_some() => {
+                    settles.map(|until| wait_for_it(until, options.now))
+                }
                 // What heals a failure may harm where nobody knows whether there is one.
                 Status::Unknown => Some(verdict.hint.unwrap_or_else(|| UNDECIDED.to_owned())),
                 Status::Warn | Status::Fail => Some(verdict.hint.unwrap_or_else(|| self.hint.to_owned())),
             },
             remedy: match verdict.status {
+                _ if settles.is_some() => None,
                 Status::Warn | Status::Fail => remedy_of_check(self.id).map(|remedy| remedy.id().to_owned()),
                 Status::Pass | Status::Skipped | Status::Unknown => None,
             },
+            settles,
             doc: self.doc(),
             evidence: verdict.evidence,
         }
@@ -160,10 +175,11 @@ impl Check {
         if !unreadable.is_empty() {
             return Some(Verdict::unreadable(&unreadable));
         }
+        // Without words of its own: many checks are skipped for this reason, which is told once.
         let missing: Vec<_> = gaps().filter(|(source, _)| source.is_mizar()).map(|(source, _)| source.noun()).collect();
-        (!missing.is_empty()).then(|| {
-            Verdict::skipped(format!("Mizar is not installed here: the server does not know {}", missing.join(", ")))
-        })
+        let evidence = |noun: &&str| Evidence::new("API server", *noun, "not served", "served");
+        let not_installed = || Verdict::skipped(NOT_INSTALLED).with(missing.iter().map(evidence).collect());
+        (!missing.is_empty()).then(not_installed)
     }
 }
 
@@ -284,6 +300,9 @@ pub struct CheckResult {
     /// The remedy of `kubectl mizar repair` that may heal it; nothing where there is nothing to heal, or no remedy.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub remedy: Option<String>,
+    /// Until when it may still come right by itself; a Warn until then, and a Fail afterwards.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settles: Option<Timestamp>,
     /// Where it is described.
     pub doc: String,
     /// What was seen.
@@ -366,6 +385,11 @@ impl Report {
     #[must_use]
     pub fn is_clear(&self) -> bool {
         self.blocking().next().is_none()
+    }
+
+    /// Returns the results that may still come right by themselves: nothing to act on, and something to wait for.
+    pub fn settling(&self) -> impl Iterator<Item = &CheckResult> {
+        self.results.iter().filter(|result| result.settles.is_some())
     }
 
     /// Returns the result of one check.

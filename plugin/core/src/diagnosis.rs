@@ -4,7 +4,8 @@
 //! - `operator`: what the operator has forgotten, waits for in vain or has given up;
 //! - `nodes`: nodes whose daemon has lost its programming, and what is placed where no node is;
 //! - `leaks`: objects whose pod or node is gone;
-//! - `pods`: addresses that are used twice, and pods without a network.
+//! - `pods`: addresses that are used twice, and pods without a network;
+//! - `settling`: what is not done yet and may still come by itself, and until when.
 //!
 //! Everything is linear in the number of objects. What is younger than [`Moment::settling`] may still come to be.
 
@@ -13,6 +14,7 @@ mod leaks;
 mod nodes;
 mod operator;
 mod pods;
+mod settling;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,7 @@ pub use operator::{
 };
 pub(crate) use pods::seniority;
 pub use pods::{CutOff, CutOffPod, Duplicate, Holder, cut_off_pods, duplicates};
+pub use settling::{Settling, settles, settling};
 
 use crate::facts::Facts;
 
@@ -75,10 +78,12 @@ pub struct Diagnosis {
     pub stalled_objects: Vec<StalledObject>,
     /// Deletions that never end.
     pub hanging_deletions: Vec<HangingDeletion>,
+    /// What is not done yet and may still come by itself.
+    pub settling: Vec<Settling>,
 }
 
 impl Diagnosis {
-    /// Whether nothing was found.
+    /// Whether nothing was found, not even something that still settles.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -98,5 +103,6 @@ pub fn diagnose(facts: &Facts, moment: &Moment) -> Diagnosis {
         cut_off_pods: cut_off_pods(facts, moment),
         stalled_objects: stalled_objects(facts, moment),
         hanging_deletions: hanging_deletions(facts, moment),
+        settling: settling(facts, moment),
     }
 }

@@ -10,6 +10,7 @@ mod page;
 mod placement;
 mod plan;
 mod reading;
+mod roll;
 mod source;
 mod text;
 mod uid;
@@ -20,6 +21,8 @@ mod workload;
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
+
+use std::any::Any;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,10 +38,11 @@ pub use mizar::{
     BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, HOLD_LABEL, KNOWN_LABEL, MizarObject, Retry,
     SubnetFact, VpcFact,
 };
-pub use page::{PageVisitor, read_page};
+pub use page::{PageVisitor, read_object, read_page};
 pub use placement::{Placement, Requirement, Taint, Term, Toleration};
 pub use plan::{Plan, PriorityUse};
 pub use reading::FINALIZERS;
+pub use roll::{Changes, Key, Roll};
 pub use source::{CLUSTER_RULES_NAMESPACE, Request, Source};
 pub use text::Text;
 pub use uid::Uid;
@@ -206,6 +210,18 @@ impl Facts {
         slot.absorb(object);
     }
 
+    /// Works into a list that is followed what has become of its objects; the list counts as read from then on.
+    pub fn follow(&mut self, source: Source, roll: &mut Roll, changes: &Changes) {
+        let slot = self.slot_mut(source);
+        slot.begin();
+        slot.follow(roll, changes);
+    }
+
+    /// Takes over what other facts hold of a source, or why they hold nothing.
+    pub fn adopt(&mut self, source: Source, other: &mut Self) {
+        self.slot_mut(source).adopt(other.slot_mut(source));
+    }
+
     /// Notes that a source could not be read; what was read of it before is dropped.
     pub fn mark(&mut self, source: Source, gap: Gap) {
         self.slot_mut(source).mark(source, gap);
@@ -295,13 +311,15 @@ impl Facts {
 }
 
 /// One field of [`Facts`] while it is being filled.
-trait Slot {
+trait Slot: Any {
     fn begin(&mut self);
     fn absorb(&mut self, object: &Value);
+    fn follow(&mut self, roll: &mut Roll, changes: &Changes);
+    fn adopt(&mut self, other: &mut dyn Slot);
     fn mark(&mut self, source: Source, gap: Gap);
 }
 
-impl<T: Default + Absorb> Slot for Fetched<T> {
+impl<T: Default + Absorb + 'static> Slot for Fetched<T> {
     fn begin(&mut self) {
         if matches!(self, Self::NotAsked) {
             *self = Self::Known(T::default());
@@ -311,6 +329,19 @@ impl<T: Default + Absorb> Slot for Fetched<T> {
     fn absorb(&mut self, object: &Value) {
         if let Self::Known(value) = self {
             value.absorb(object);
+        }
+    }
+
+    fn follow(&mut self, roll: &mut Roll, changes: &Changes) {
+        if let Self::Known(value) = self {
+            value.follow(roll, changes);
+        }
+    }
+
+    fn adopt(&mut self, other: &mut dyn Slot) {
+        let other: &mut dyn Any = other;
+        if let Some(other) = other.downcast_mut::<Self>() {
+            *self = std::mem::take(other);
         }
     }
 
@@ -327,6 +358,9 @@ impl<T: Default + Absorb> Slot for Fetched<T> {
 /// What can take in an object as the server sent it.
 trait Absorb {
     fn absorb(&mut self, object: &Value);
+
+    /// Works changes in. What is a single object is no list: it is read again instead.
+    fn follow(&mut self, _roll: &mut Roll, _changes: &Changes) {}
 }
 
 /// What is made from one object of a list.
@@ -344,6 +378,10 @@ impl<T: FromObject> Absorb for Vec<T> {
         if T::concerns(object) {
             self.push(T::read(object));
         }
+    }
+
+    fn follow(&mut self, roll: &mut Roll, changes: &Changes) {
+        roll.work_in(self, changes);
     }
 }
 

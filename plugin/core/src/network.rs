@@ -10,6 +10,7 @@ mod tests;
 use std::collections::HashMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use pods::{PodOnNetwork, pods_that_predate_mizar};
@@ -90,6 +91,12 @@ pub struct Wait {
     pub object: String,
     /// Why, `has no Droplet yet`.
     pub reason: String,
+    /// The node that it is about, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub node: Option<String>,
+    /// Since when it can be waited for at the earliest, as the objects tell; nothing where none does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<Timestamp>,
 }
 
 impl fmt::Display for Wait {
@@ -202,6 +209,13 @@ impl<'a> DropletsByAddress<'a> {
 pub fn eligible_nodes<'a>(nodes: &'a [NodeFact], placement: &Placement) -> Vec<&'a NodeFact> {
     let chosen = |node: &NodeFact| placement.refuses(node).is_none();
     nodes.iter().filter(|node| node.is_linux() && !node.is_hollow() && !node.is_lost() && chosen(node)).collect()
+}
+
+/// Returns the nodes that get a daemon, by the placement of the DaemonSet where there is one.
+#[must_use]
+pub fn served_nodes(facts: &Facts) -> Vec<&NodeFact> {
+    let placement = daemon_set(facts.daemon_sets.items()).map(|set| set.placement.clone()).unwrap_or_default();
+    eligible_nodes(facts.nodes.items(), &placement)
 }
 
 /// Returns Mizar's DaemonSet, by the name that all installations share.

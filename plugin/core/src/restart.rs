@@ -29,6 +29,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use acts::waits_on_a_node;
 pub use leaks::{Leak, leaks};
 pub use placeholder::{Placeholder, missing};
 pub use plan::{Obstacle, RestartPlan, plan};
@@ -57,12 +58,13 @@ pub const SOURCES: &[Source] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Delete what an earlier operator left behind, while this one can take part.
-    Leaks,
     /// Keep new pods from the nodes.
     Cordon,
     /// Send pods that wait for an address back to where they wait for a node.
     Waiting,
+    /// Delete what an earlier operator left behind, while this one can take part. Not before: it hands out the address of
+    /// what it does not know, and lets go of it once more with each thing that has it.
+    Leaks,
     /// Stop the operator and see it gone.
     Stop,
     /// With no operator to see it: let Subnets be read back, hold addresses, delete what shares one with a living pod.
@@ -78,7 +80,7 @@ pub enum Step {
 impl Step {
     /// All steps, in order.
     pub const ALL: [Self; 8] =
-        [Self::Leaks, Self::Cordon, Self::Waiting, Self::Stop, Self::Prepare, Self::Start, Self::Wire, Self::Uncordon];
+        [Self::Cordon, Self::Waiting, Self::Leaks, Self::Stop, Self::Prepare, Self::Start, Self::Wire, Self::Uncordon];
 
     /// Returns its name in records and events.
     #[must_use]
@@ -115,6 +117,13 @@ pub enum Act {
     DeleteUnseen {
         /// What.
         object: ObjectId,
+    },
+    /// Delete a pod that waits for an address, if it still waits at that moment: whoever owns it creates it again.
+    SendBack {
+        /// The pod.
+        pod: ObjectId,
+        /// With nobody to see it.
+        unseen: bool,
     },
     /// Keep new pods from a node, with our mark on it.
     Cordon {
@@ -204,10 +213,10 @@ pub fn next(facts: &Facts, mark: Mark<'_>) -> Next {
     // Before addresses are held, every operator is one that has to go.
     let must_stop = !pods.is_empty() && (!mark.record.prepared || wanted == 0);
     let steps = [
-        (Step::Leaks, must_stop && running.is_some(), acts::leaks_seen(facts)),
         (Step::Cordon, true, acts::cordon(facts)),
         // Also before a new one takes over: it may have crashed when nodes were open again.
         (Step::Waiting, running.is_some(), acts::waiting(facts)),
+        (Step::Leaks, must_stop && running.is_some(), acts::leaks_seen(facts)),
     ];
     if let Some((step, _, acts)) = steps.into_iter().find(|(_, applies, acts)| *applies && !acts.is_empty()) {
         return Next::Do(step, acts);

@@ -106,7 +106,7 @@ pub struct NodeCounts {
     pub total: Option<usize>,
     /// Those that are ready.
     pub ready: Option<usize>,
-    /// Those that should have a daemon.
+    /// Those that should have a daemon; unknown where nobody could read which nodes it is meant for.
     pub eligible: Option<usize>,
     /// Those of them that have a ready one.
     pub with_daemon: Option<usize>,
@@ -123,7 +123,7 @@ impl Status {
         let report = evaluate(Phase::Health, facts, options);
         let mizar = Installed::of(facts);
         // Where nothing is installed every check fails, and none of that is news.
-        let nothing_there = !mizar.is_there() && is_known_to_be_missing(facts);
+        let nothing_there = mizar.is_known_to_be_missing();
         let worst = if nothing_there { Vec::new() } else { worst(&report.results) };
         Self {
             plugin: seen.plugin.to_owned(),
@@ -160,10 +160,6 @@ impl Status {
     }
 }
 
-fn is_known_to_be_missing(facts: &Facts) -> bool {
-    [Source::DaemonSets, Source::Deployments].iter().all(|source| facts.gap(*source).is_none())
-}
-
 fn node_counts(facts: &Facts) -> NodeCounts {
     let Some(all) = facts.nodes.known() else {
         return NodeCounts {
@@ -192,7 +188,7 @@ fn node_counts(facts: &Facts) -> NodeCounts {
     NodeCounts {
         total: Some(nodes.len()),
         ready: Some(nodes.iter().filter(|node| node.readiness == Readiness::Ready).count()),
-        eligible: Some(eligible.len()),
+        eligible: facts.daemon_sets.known().map(|_| eligible.len()),
         with_daemon: facts.pods.known().map(|_| eligible.iter().filter(|node| is_daemon_of(&node.name)).count()),
         with_droplet: facts.droplets.known().map(|_| eligible.iter().filter(|node| has_droplet(node)).count()),
         cordoned_by_us: nodes.iter().filter(|node| node.cordoned_by.is_some()).map(|node| node.name.clone()).collect(),

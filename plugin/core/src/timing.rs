@@ -54,6 +54,9 @@ pub struct Timing {
 /// A cluster with more nodes than this gets the longer limit for the operator's rounds.
 const LARGE_CLUSTER_NODES: usize = 20;
 
+/// What is followed may take one part in so many of the time to be judged.
+const JUDGING_SHARE: u32 = 10;
+
 /// No duration is scaled below this: a zero would turn pauses into busy loops.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -123,6 +126,13 @@ impl Timing {
         if nodes > LARGE_CLUSTER_NODES { self.operator_rounds_large } else { self.operator_rounds }
     }
 
+    /// Returns for how long changes are gathered before they are judged, when judging took `cost` last time: on a cluster of
+    /// tens of thousands of pods, where something changes all the time, it must not take all of the time.
+    #[must_use]
+    pub fn pause_between_judgements(&self, cost: Duration) -> Duration {
+        cost.saturating_mul(JUDGING_SHARE - 1).min(self.look).max(self.burst)
+    }
+
     /// Returns the pause before retry `attempt`, counted from 0.
     #[must_use]
     pub fn retry_pause_before(&self, attempt: u32) -> Duration {
@@ -161,6 +171,13 @@ mod tests {
         let timing = Timing::default();
         assert_eq!(timing.operator_rounds_for(20), Duration::from_secs(60));
         assert_eq!(timing.operator_rounds_for(200), Duration::from_secs(90));
+    }
+
+    #[test]
+    fn judging_takes_a_tenth_of_the_time_at_most() {
+        let timing = Timing::default();
+        let pause = |cost| timing.pause_between_judgements(Duration::from_millis(cost)).as_millis();
+        assert_eq!([0, 10, 100, 300, 60_000].map(pause), [500, 500, 900, 2700, 10_000]);
     }
 
     #[test]

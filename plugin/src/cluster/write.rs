@@ -115,9 +115,18 @@ impl Cluster {
 
     /// Deletes the object with this UID, and no successor of the same name.
     pub(crate) async fn delete(&self, target: &ObjectRef, uid: &str) -> Result<(), ApiFailure> {
+        self.delete_on(target, &json!({"uid": uid})).await
+    }
+
+    /// Deletes the object with this UID if nobody has changed it since it had this version.
+    pub(crate) async fn delete_as_seen(&self, target: &ObjectRef, uid: &str, version: &str) -> Result<(), ApiFailure> {
+        self.delete_on(target, &json!({"uid": uid, "resourceVersion": version})).await
+    }
+
+    async fn delete_on(&self, target: &ObjectRef, preconditions: &Value) -> Result<(), ApiFailure> {
         let what = format!("delete {target}");
         let path = object(target).ok_or_else(|| self.unknown_kind(&what))?;
-        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}});
+        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions});
         match self.send(&Call::with_json(Method::DELETE, path, what, JSON, &options)).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.cause == Cause::NotFound => Ok(()),

@@ -18,7 +18,7 @@ use crate::flow::prepare;
 use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::report::checks::table::{Detail, table};
 use crate::report::checks::{self, View, junit::junit, short::short};
-use crate::report::{self, Output, Verbosity};
+use crate::report::{self, Output};
 
 /// Check whether Mizar is healthy, or with --pre whether it may be installed
 ///
@@ -169,11 +169,12 @@ pub(crate) async fn run(context: &Context, args: CheckArgs) -> Result<ExitCode, 
     let baseline = args.baseline.as_deref().map(|file| read_baseline(file, args.phase())).transpose()?;
     let compare = |report: &Report| baseline.as_ref().map(|earlier| earlier.compare(report, args.node.as_deref()));
     let is_clear = |report: &Report| is_clear(report, compare(report).as_ref());
+    let is_settled = |report: &Report| is_clear(report) && is_settled(report, compare(report).as_ref());
     let waited = if let Some(file) = &args.facts {
         Waited::Enough(examine::recorded(&question, &facts_file::read(file)?)?)
     } else {
         let cluster = context.connect("check", Access::ReadOnly).await?;
-        ask(context, &cluster, &question, &args, &is_clear).await?
+        ask(context, &cluster, &question, &args, &is_settled).await?
     };
     let (Waited::Enough(examined) | Waited::TimedOut(examined)) = &waited;
     let comparison = compare(&examined.report);
@@ -220,18 +221,18 @@ async fn wait(
     limit: Duration,
     enough: &dyn Fn(&Report) -> bool,
 ) -> Result<(Waited, Facts), Failure> {
-    let quiet = context.verbosity == Verbosity::Quiet;
-    let tell = |what: &str, elapsed: Duration| {
-        if !quiet {
-            report::waiting_for_checks(what, elapsed);
-        }
-    };
-    examine::until(cluster, question, &Wait { limit, timing: &context.timing, enough, tell: &tell }).await
+    let reporter = report::reporter(Output::Text, context.verbosity);
+    examine::until(cluster, question, &Wait { limit, timing: &context.timing, enough, reporter: &*reporter }).await
 }
 
 /// Whether nothing stands in the way that counts.
 fn is_clear(report: &Report, comparison: Option<&Comparison>) -> bool {
     comparison.map_or_else(|| report.is_clear(), |comparison| comparison.is_clear(report))
+}
+
+/// Whether nothing may still come that counts.
+fn is_settled(report: &Report, comparison: Option<&Comparison>) -> bool {
+    !report.settling().any(|result| comparison.is_none_or(|comparison| comparison.is_new(&result.id)))
 }
 
 fn show(
@@ -267,8 +268,12 @@ fn read_baseline(file: &Path, phase: Phase) -> Result<Baseline, Failure> {
     let unusable = |reason: &dyn std::fmt::Display| {
         let message = format!("cannot use {} as a baseline: {reason}", file.display());
         let pre = if phase == Phase::Preflight { " --pre" } else { "" };
-        Failure::new(Kind::Failed, message)
-            .hint(format!("make one: kubectl mizar check{pre} --save {}", file.display()))
+        // An earlier report in another form, which `-o yaml` writes, stays as it is.
+        let made = file.with_extension("json");
+        Failure::new(Kind::Failed, message).hint(format!(
+            "a baseline is JSON, as --save and -o json write it: kubectl mizar check{pre} --save {}",
+            made.display()
+        ))
     };
     let text = std::fs::read_to_string(file).map_err(|error| unusable(&error))?;
     Baseline::read(&text, phase).map_err(|error| unusable(&error))

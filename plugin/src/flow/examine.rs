@@ -1,12 +1,15 @@
 //! What `check` does: reads and judges once, or follows the cluster until nothing stands in the way.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mizar_core::check::{CheckResult, Report, Selection, access, release_namespace};
-use mizar_core::facts::{self, Facts};
+use mizar_core::event::{Event, ReadSoFar};
+use mizar_core::facts::{self, Facts, Source};
+use mizar_core::site::Site;
 use mizar_core::timing::Timing;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 use super::follow::{Fixed, Followed};
 use super::gather::{Wanted, gather};
@@ -15,6 +18,9 @@ use super::records::DEFAULT_NAMESPACE;
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::report::Reporter;
+
+/// What a wait for checks is called where it is told.
+const STAGE: &str = "checks";
 
 /// What is asked.
 pub(crate) struct Question {
@@ -44,8 +50,8 @@ pub(crate) struct Wait<'a> {
     pub timing: &'a Timing,
     /// Whether a report is good enough.
     pub enough: &'a dyn Fn(&Report) -> bool,
-    /// Is told now and then what is waited for, since when.
-    pub tell: &'a dyn Fn(&str, Duration),
+    /// Is told what is waited for.
+    pub reporter: &'a dyn Reporter,
 }
 
 /// How a wait ended.
@@ -85,38 +91,48 @@ pub(crate) fn recorded(question: &Question, facts: &Facts) -> Result<Examined, F
 
 /// Judges after every change, and after every pause, since some verdicts depend on how long something lasts.
 pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_>) -> Result<(Waited, Facts), Failure> {
-    let begun = Instant::now();
+    let (begun, timing) = (Instant::now(), wait.timing);
     let deadline = begun + wait.limit;
     let mut followed = Followed::start(cluster, &question.selection.sources(), fixed(question).await).await?;
-    let mut next_word = begun + wait.timing.progress;
+    wait.reporter.event(&begins());
+    let mut next_word = begun + timing.show_reading;
     loop {
         let unlisted = followed.unlisted();
+        if !unlisted.is_empty() && Instant::now() < deadline {
+            if Instant::now() >= next_word {
+                wait.reporter.event(&reading(&unlisted, begun.elapsed()));
+                next_word = Instant::now() + timing.show_reading;
+            }
+            hear(&mut followed, timing.burst, next_word.min(deadline)).await?;
+            continue;
+        }
+        followed.give_up_unlisted();
+        let judging = Instant::now();
         let examined = examine(question, followed.facts(), Timestamp::now())?;
-        if unlisted.is_empty() {
-            let stale = followed.unwatched_age() >= wait.timing.progress;
-            let enough = (wait.enough)(&examined.report);
-            if enough && followed.trouble().is_none() && !stale {
-                return Ok((Waited::Enough(examined), followed.into_facts()));
-            }
-            // What no watch tells is read again once all else is well, or slowly while it is what is waited for.
-            let in_the_way = question.selection.waits_for(&examined.report, followed.unwatched());
-            if enough && stale || in_the_way && followed.unwatched_age() >= wait.timing.look {
-                followed.read_again(cluster).await?;
-                continue;
-            }
+        let pause = timing.pause_between_judgements(judging.elapsed());
+        let stale = followed.unwatched_age() >= timing.progress;
+        let enough = (wait.enough)(&examined.report);
+        if enough && followed.trouble().is_none() && !stale {
+            return Ok((Waited::Enough(examined), followed.into_facts()));
         }
         if Instant::now() >= deadline {
             return Ok((Waited::TimedOut(examined), followed.into_facts()));
         }
-        if Instant::now() >= next_word {
-            (wait.tell)(&waited_for(&followed, &unlisted, &examined.report), begun.elapsed());
-            next_word = Instant::now() + wait.timing.progress;
+        // What no watch tells is read again once all else is well, or slowly while it is what is waited for.
+        let in_the_way = question.selection.waits_for(&examined.report, followed.unwatched());
+        if enough && stale || in_the_way && followed.unwatched_age() >= timing.look {
+            followed.read_again(cluster).await?;
+            continue;
         }
-        tokio::select! {
-            changed = followed.changed(wait.timing.burst) => changed?,
-            () = sleep_until(next_word.min(deadline)) => {}
-        }
+        wait.reporter.event(&progressed(&followed, &examined.report, begun.elapsed()));
+        hear(&mut followed, pause, (Instant::now() + timing.progress).min(deadline)).await?;
     }
+}
+
+/// Waits for changes, and no longer than until `end`.
+async fn hear(followed: &mut Followed, burst: Duration, end: Instant) -> Result<(), Failure> {
+    let heard = timeout_at(end, followed.changed(burst)).await.unwrap_or(Ok(()));
+    heard.map_err(|failure| failure.hint("or leave out --wait, which is all that needs it"))
 }
 
 async fn fixed(question: &Question) -> Fixed {
@@ -142,16 +158,29 @@ fn examine(question: &Question, facts: &Facts, at: Timestamp) -> Result<Examined
     Ok(Examined { report, at, namespace })
 }
 
-/// What a wait is about at the moment, in one line.
-fn waited_for(followed: &Followed, unlisted: &[&str], report: &Report) -> String {
-    if !unlisted.is_empty() {
-        return format!("the lists of {}", unlisted.join(", "));
-    }
-    if let Some(trouble) = followed.trouble() {
-        return trouble;
-    }
-    let blocking: Vec<&CheckResult> = report.blocking().collect();
-    let Some(first) = blocking.first() else { return "the rest to be read again".to_owned() };
-    let ids: Vec<&str> = blocking.iter().map(|result| result.id.as_str()).collect();
-    format!("{}: {}", ids.join(", "), first.message)
+fn begins() -> Event {
+    Event::StageStarted { stage: STAGE.to_owned(), site: Site::Management, total: 0 }
+}
+
+/// How much of the lists has come that have not come whole.
+fn reading(unlisted: &[(Source, usize)], elapsed: Duration) -> Event {
+    let mut read: Vec<ReadSoFar> =
+        unlisted.iter().map(|(source, count)| ReadSoFar { what: source.noun().to_owned(), count: *count }).collect();
+    read.sort_by_key(|part| Reverse(part.count));
+    Event::ReadingProgressed { read, elapsed }
+}
+
+/// What a wait is about at the moment.
+fn progressed(followed: &Followed, report: &Report, elapsed: Duration) -> Event {
+    let blocking: Vec<&CheckResult> = report.blocking().chain(report.settling()).collect();
+    let waiting_for = if let Some(trouble) = followed.trouble() {
+        vec![trouble]
+    } else if let Some(first) = blocking.first() {
+        let ids: Vec<&str> = blocking.iter().map(|result| result.id.as_str()).collect();
+        vec![format!("{}: {}", ids.join(", "), first.message)]
+    } else {
+        vec!["the rest to be read again".to_owned()]
+    };
+    let total = report.results.len();
+    Event::StageProgressed { stage: STAGE.to_owned(), done: total - blocking.len(), total, waiting_for, elapsed }
 }

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use futures::FutureExt as _;
 use futures::future::select_all;
 use jiff::Timestamp;
-use mizar_core::facts::{ClientFact, Facts, Gap, Plan, Request, Source};
+use mizar_core::facts::{Changes, ClientFact, Facts, Gap, Key, Plan, Request, Roll, Source};
 use mizar_core::kind;
-use serde_json::{Value, json};
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use super::gather::{Wanted, gather};
-use crate::cluster::watch::{WatchScope, Watched};
+use crate::cluster::feed::{Feed, News, WatchScope};
 use crate::cluster::{ApiFailure, Cluster};
 use crate::failure::{Failure, Kind};
 
 const FORBIDDEN: u16 = 403;
 const NOT_FOUND: u16 = 404;
+
+/// How many objects wait to become facts: only so many are in memory as JSON.
+const WAITING: usize = 200;
 
 /// What is read once at first, and again when asked.
 #[derive(Debug, Clone, Default)]
@@ -35,20 +38,34 @@ pub(crate) struct Followed {
     facts: Facts,
     fixed: Fixed,
     fixed_read: Instant,
-    watches: Vec<(Source, Watched)>,
-    /// What changed and is not taken in yet.
-    changed: BTreeSet<Source>,
+    lists: Vec<List>,
+}
+
+/// A list that is followed.
+struct List {
+    source: Source,
+    feed: Feed,
+    roll: Roll,
+    changes: Changes,
+    /// While the list is read: what it has held so far.
+    held: Option<BTreeSet<Key>>,
 }
 
 impl Followed {
     /// Reads what cannot be followed, and starts to follow the rest.
     pub(crate) async fn start(cluster: &Cluster, sources: &[Source], rest: Fixed) -> Result<Self, ApiFailure> {
-        let watches: Vec<_> = sources.iter().filter_map(|source| Some((*source, watch(cluster, *source)?))).collect();
-        let is_watched = |source: &Source| watches.iter().any(|(watched, _)| watched == source);
-        let unwatched = sources.iter().copied().filter(|source| !is_watched(source)).collect();
+        let lists = lists(cluster, sources, &WatchScope::default());
+        let is_followed = |source: &Source| lists.iter().any(|list| list.source == *source);
+        let unwatched = sources.iter().copied().filter(|source| !is_followed(source)).collect();
         let fixed = Fixed { sources: unwatched, ..rest };
         let facts = read(cluster, &fixed).await?;
-        Ok(Self { facts, fixed, fixed_read: Instant::now(), watches, changed: BTreeSet::new() })
+        Ok(Self { facts, fixed, fixed_read: Instant::now(), lists })
+    }
+
+    /// Starts to follow lists, and reads nothing else.
+    pub(crate) fn lists(cluster: &Cluster, sources: &[Source], scope: &WatchScope<'_>) -> Self {
+        let lists = lists(cluster, sources, scope);
+        Self { facts: Facts::new(Timestamp::now()), fixed: Fixed::default(), fixed_read: Instant::now(), lists }
     }
 
     /// Ends to follow.
@@ -56,7 +73,8 @@ impl Followed {
         self.facts
     }
 
-    /// The facts as of now.
+    /// The facts as of the last change. A list that is not complete yet has only some of its objects: see
+    /// [`Self::unlisted`].
     pub(crate) fn facts(&self) -> &Facts {
         &self.facts
     }
@@ -71,80 +89,156 @@ impl Followed {
         self.fixed_read.elapsed()
     }
 
-    /// The kinds that the server has not told everything about yet.
-    pub(crate) fn unlisted(&self) -> Vec<&'static str> {
-        let waiting = |(source, watched): &&(Source, Watched)| {
-            !watched.is_listed() && self.facts.gap(*source) == Some(Gap::NotAsked)
-        };
-        self.watches.iter().filter(waiting).map(|(source, _)| source.noun()).collect()
+    /// The lists that the server has not told everything about yet, and how much of each it has.
+    pub(crate) fn unlisted(&self) -> Vec<(Source, usize)> {
+        let waiting = self.lists.iter().filter(|list| list.is_awaited(&self.facts));
+        waiting.map(|list| (list.source, list.roll.keys().len())).collect()
+    }
+
+    /// How many lists are followed.
+    pub(crate) fn len(&self) -> usize {
+        self.lists.len()
+    }
+
+    /// The lists that are not complete, whatever keeps them from it.
+    pub(crate) fn not_listed(&self) -> impl Iterator<Item = Source> {
+        self.lists.iter().filter(|list| !list.feed.is_listed()).map(|list| list.source)
+    }
+
+    /// Gives up on lists that did not come in time: a part of a list is no list.
+    pub(crate) fn give_up_unlisted(&mut self) {
+        for (source, _) in self.unlisted() {
+            self.facts.mark(source, Gap::Failed("time was up before all of it was read".to_owned()));
+        }
     }
 
     /// What keeps a watch from telling the present at the moment.
     pub(crate) fn trouble(&self) -> Option<String> {
-        let stale = self.watches.iter().find(|(_, watched)| watched.is_listed() && watched.trouble().is_some());
-        stale.map(|(source, watched)| {
-            format!("the watch of {}: {}", source.noun(), watched.trouble().unwrap_or_default())
-        })
+        let stale = self.lists.iter().filter(|list| list.feed.is_listed());
+        let told = stale.filter_map(|list| Some((list.source.noun(), list.feed.trouble()?)));
+        told.map(|(noun, trouble)| format!("the watch of {noun}: {trouble}")).next()
     }
 
     /// Waits for a change and takes it in, with all that follow within `burst`. Fails when the server lists a kind but
-    /// refuses to have it watched: then a wait would never hear of anything. Cancel-safe: what changed is remembered.
+    /// refuses to have it watched: then a wait would never hear of anything. Cancel-safe: what was told is kept.
     pub(crate) async fn changed(&mut self, burst: Duration) -> Result<(), Failure> {
-        if self.changed.is_empty() {
-            let first = next(&mut self.watches).await;
-            self.changed.insert(first);
-        }
-        let end = sleep(burst);
-        tokio::pin!(end);
-        loop {
-            tokio::select! {
-                () = &mut end => break,
-                source = next(&mut self.watches) => self.changed.insert(source),
-            };
-        }
-        std::mem::take(&mut self.changed).into_iter().try_for_each(|source| self.take(source))
+        self.hear().await?;
+        self.hear_until(Instant::now() + burst).await
     }
 
-    /// Reads again what cannot be followed.
-    pub(crate) async fn read_again(&mut self, cluster: &Cluster) -> Result<(), ApiFailure> {
-        self.facts = read(cluster, &self.fixed).await?;
-        self.fixed_read = Instant::now();
-        for (source, watched) in &self.watches {
-            renew(&mut self.facts, *source, watched);
+    /// As [`Self::changed`], and not before `calm`.
+    pub(crate) async fn changed_by(&mut self, calm: Instant) -> Result<(), Failure> {
+        self.hear().await?;
+        self.hear_until(calm).await
+    }
+
+    async fn hear_until(&mut self, end: Instant) -> Result<(), Failure> {
+        let heard = async {
+            loop {
+                self.hear().await?;
+            }
+        };
+        // There is no end of news, so that time runs out unless it is bad news.
+        timeout_at(end, heard).await.unwrap_or(Ok(()))
+    }
+
+    /// Waits for news of one list, and takes in with them what else has come of it.
+    async fn hear(&mut self) -> Result<(), Failure> {
+        let (index, news) = next(&mut self.lists).await;
+        let list = &mut self.lists[index];
+        list.take(news, &mut self.facts);
+        for _ in 0..WAITING {
+            let Some(news) = list.feed.next().now_or_never() else { break };
+            list.take(news, &mut self.facts);
+        }
+        if !list.changes.is_empty() {
+            list.work_in(&mut self.facts);
+        }
+        if list.feed.is_listed() && list.feed.refusal() == Some(FORBIDDEN) {
+            let noun = list.source.noun();
+            return Err(Failure::new(Kind::Unreachable, format!("you are not allowed to watch {noun}"))
+                .hint(format!("ask for it: kubectl auth can-i watch {noun} --all-namespaces")));
+        }
+        if self.facts.gap(list.source) == Some(Gap::Denied) {
+            // The watch would ask for ever; what is refused is asked again with the rest, slowly.
+            self.fixed.sources.push(self.lists.remove(index).source);
         }
         Ok(())
     }
 
-    fn take(&mut self, source: Source) -> Result<(), Failure> {
-        let Some(index) = self.watches.iter().position(|(watched, _)| *watched == source) else { return Ok(()) };
-        let watched = &self.watches[index].1;
-        if watched.is_listed() && watched.refusal() == Some(FORBIDDEN) {
-            let message = format!("you are not allowed to watch {}", source.noun());
-            return Err(Failure::new(Kind::Unreachable, message)
-                .hint(format!("ask for it: kubectl auth can-i watch {} --all-namespaces", source.noun()))
-                .hint("or leave out --wait or --watch, which is all that needs it"));
-        }
-        renew(&mut self.facts, source, watched);
-        if self.facts.gap(source) == Some(Gap::Denied) {
-            // The watch would ask for ever; what is refused is asked again with the rest, slowly.
-            drop(self.watches.remove(index));
-            self.fixed.sources.push(source);
+    /// Reads again what cannot be followed.
+    pub(crate) async fn read_again(&mut self, cluster: &Cluster) -> Result<(), ApiFailure> {
+        let mut fresh = read(cluster, &self.fixed).await?;
+        self.fixed_read = Instant::now();
+        self.facts.gathered_at = fresh.gathered_at;
+        for source in self.fixed.sources.iter().copied().chain([Source::Version]) {
+            self.facts.adopt(source, &mut fresh);
         }
         Ok(())
     }
 }
 
-/// Waits until one of the watches has news; returns which.
-async fn next(watches: &mut [(Source, Watched)]) -> Source {
-    if watches.is_empty() {
+impl List {
+    /// Whether it is still to come, and nothing is known to keep it from coming.
+    fn is_awaited(&self, facts: &Facts) -> bool {
+        !self.feed.is_listed() && matches!(facts.gap(self.source), None | Some(Gap::NotAsked))
+    }
+
+    fn take(&mut self, news: News, facts: &mut Facts) {
+        match news {
+            News::Begins => self.held = Some(BTreeSet::new()),
+            News::Is(object) => {
+                let key = Key::of(&object);
+                if let Some(held) = &mut self.held {
+                    held.insert(key);
+                }
+                self.changes.insert(key, Some(object));
+                if self.changes.len() >= WAITING {
+                    self.work_in(facts);
+                }
+            }
+            News::Gone(object) => drop(self.changes.insert(Key::of(&object), None)),
+            News::Listed => {
+                let held = self.held.take().unwrap_or_default();
+                let gone = self.roll.keys().iter().filter(|key| !held.contains(key));
+                self.changes.extend(gone.map(|key| (*key, None)));
+                self.work_in(facts);
+            }
+            News::Trouble => self.mark(facts),
+        }
+    }
+
+    fn work_in(&mut self, facts: &mut Facts) {
+        // What could not be read may be there by now: kinds come to be, rights are given.
+        if facts.gap(self.source).is_some_and(|gap| gap != Gap::NotAsked) {
+            facts.mark(self.source, Gap::NotAsked);
+            self.roll = Roll::default();
+        }
+        facts.follow(self.source, &mut self.roll, &std::mem::take(&mut self.changes));
+    }
+
+    /// Says why there is no list yet. One that was complete stays as it was: it is only old.
+    fn mark(&mut self, facts: &mut Facts) {
+        if self.feed.is_listed() {
+            return;
+        }
+        self.changes.clear();
+        let gap = match self.feed.refusal() {
+            Some(FORBIDDEN) => Gap::Denied,
+            Some(NOT_FOUND) => Gap::Absent,
+            _ => Gap::Failed(self.feed.trouble().unwrap_or("the list was not read").to_owned()),
+        };
+        facts.mark(self.source, gap);
+    }
+}
+
+/// Waits until one of the lists has news; returns which.
+async fn next(lists: &mut [List]) -> (usize, News) {
+    if lists.is_empty() {
         return std::future::pending().await;
     }
-    let news = watches.iter_mut().map(|(source, watched)| {
-        Box::pin(async {
-            watched.changed().await;
-            *source
-        })
-    });
+    let news =
+        lists.iter_mut().enumerate().map(|(index, list)| Box::pin(list.feed.next().map(move |news| (index, news))));
     select_all(news).await.0
 }
 
@@ -159,8 +253,16 @@ async fn read(cluster: &Cluster, fixed: &Fixed) -> Result<Facts, ApiFailure> {
     Ok(gather(cluster, wanted, Timestamp::now()).await?.facts)
 }
 
+fn lists(cluster: &Cluster, sources: &[Source], scope: &WatchScope<'_>) -> Vec<List> {
+    let list = |source: &Source| {
+        let feed = feed(cluster, *source, scope)?;
+        Some(List { source: *source, feed, roll: Roll::default(), changes: Changes::new(), held: None })
+    };
+    sources.iter().filter_map(list).collect()
+}
+
 /// Starts to follow a source; nothing if it is no list, or of a kind that is not in our table.
-fn watch(cluster: &Cluster, source: Source) -> Option<Watched> {
+fn feed(cluster: &Cluster, source: Source, scope: &WatchScope<'_>) -> Option<Feed> {
     // Whether all secrets may be listed, or those of one namespace only, is asked before: see `releases`.
     if source == Source::Releases {
         return None;
@@ -168,116 +270,10 @@ fn watch(cluster: &Cluster, source: Source) -> Option<Watched> {
     let Request::List { path, label_selector, field_selector, .. } = source.request() else { return None };
     let kind = kind::lookup_path(path)?;
     let given = |selector: &'static str| Some(selector).filter(|selector| !selector.is_empty());
-    let scope = WatchScope { namespace: None, fields: given(field_selector), labels: given(label_selector) };
-    Some(cluster.watch(&kind, &scope, essentials))
-}
-
-/// Makes the facts of a source anew from what its watch holds.
-fn renew(facts: &mut Facts, source: Source, watched: &Watched) {
-    if watched.is_listed() {
-        facts.mark(source, Gap::NotAsked);
-        facts.absorb_page(source, &json!({"items": []}));
-        watched.objects().for_each(|object| facts.absorb(source, object));
-    } else if let Some(trouble) = watched.trouble() {
-        let gap = match watched.refusal() {
-            Some(FORBIDDEN) => Gap::Denied,
-            Some(NOT_FOUND) => Gap::Absent,
-            _ => Gap::Failed(trouble.to_owned()),
-        };
-        facts.mark(source, gap);
-    }
-}
-
-/// Where no fact is made from, and most of the bytes are: who owns which field, the last applied copy, schemas, values
-/// of secrets, what containers run with, images of nodes.
-const DROPPED: [(&str, &[&str]); 6] = [
-    ("", &["data"]),
-    ("/metadata", &["managedFields"]),
-    ("/metadata/annotations", &["kubectl.kubernetes.io/last-applied-configuration"]),
-    ("/spec", &["volumes"]),
-    ("/status", &["images", "volumesInUse", "volumesAttached"]),
-    ("/spec/template/spec", &["volumes"]),
-];
-
-/// The same in the elements of lists.
-const DROPPED_OF_EACH: [(&str, &[&str]); 3] =
-    [("/spec/versions", &["schema"]), ("/spec/containers", RUN_WITH), ("/spec/initContainers", RUN_WITH)];
-
-const RUN_WITH: &[&str] = &[
-    "command",
-    "args",
-    "env",
-    "envFrom",
-    "resources",
-    "volumeMounts",
-    "livenessProbe",
-    "readinessProbe",
-    "startupProbe",
-    "lifecycle",
-    "securityContext",
-];
-
-/// Keeps of an object what facts are made from.
-fn essentials(mut object: Value) -> Value {
-    let drop = |value: &mut Value, names: &[&str]| {
-        if let Some(fields) = value.as_object_mut() {
-            fields.retain(|name, _| !names.contains(&name.as_str()));
-        }
+    let scope = WatchScope {
+        namespace: scope.namespace,
+        fields: given(field_selector).or(scope.fields),
+        labels: given(label_selector).or(scope.labels),
     };
-    for (place, names) in DROPPED {
-        if let Some(value) = object.pointer_mut(place) {
-            drop(value, names);
-        }
-    }
-    for (place, names) in DROPPED_OF_EACH {
-        let list = object.pointer_mut(place).and_then(Value::as_array_mut);
-        list.into_iter().flatten().for_each(|value| drop(value, names));
-    }
-    object
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_kept_of_an_object_makes_the_same_facts() {
-        let definition = json!({
-            "metadata": {"name": "vpcs.mizar.com", "managedFields": [{"manager": "helm"}], "annotations": {
-                "kubectl.kubernetes.io/last-applied-configuration": "{}", "meta.helm.sh/release-name": "mizar-crds"}},
-            "spec": {"group": "mizar.com", "names": {"kind": "Vpc"}, "versions": [
-                {"name": "v1", "served": true, "schema": {"openAPIV3Schema": {}}}]},
-        });
-        let pod = json!({
-            "metadata": {"name": "mizar-daemon-1", "namespace": "net", "labels": {"job": "mizar-daemon"},
-                "ownerReferences": [{"kind": "DaemonSet", "name": "mizar-daemon", "controller": true}]},
-            "spec": {"nodeName": "node-1", "hostNetwork": true, "volumes": [{"name": "v", "hostPath": {"path": "/"}}],
-                "tolerations": [{"operator": "Exists"}],
-                "containers": [{"name": "main", "image": "i:1", "env": [{"name": "A", "value": "b"}], "command": ["x"]}]},
-            "status": {"phase": "Running", "podIP": "10.0.0.1", "hostIP": "10.0.0.1",
-                "conditions": [{"type": "Ready", "status": "True"}],
-                "containerStatuses": [{"name": "main", "ready": true, "restartCount": 2, "imageID": "i@sha256:1",
-                    "state": {"running": {"startedAt": "2026-03-01T12:00:00Z"}}}]},
-        });
-        let node = json!({
-            "metadata": {"name": "node-1", "labels": {"kubernetes.io/os": "linux"}},
-            "spec": {"unschedulable": true, "taints": [{"key": "a", "effect": "NoSchedule"}]},
-            "status": {"images": [{"names": ["i:1"]}], "addresses": [{"type": "InternalIP", "address": "10.0.0.1"}],
-                "nodeInfo": {"kernelVersion": "5.15.0"}, "conditions": [{"type": "Ready", "status": "True"}]},
-        });
-        let facts_of = |source: Source, object: &Value| {
-            let mut facts = Facts::default();
-            facts.absorb(source, object);
-            facts
-        };
-        for (source, object, gone) in [
-            (Source::Definitions, definition, "/spec/versions/0/schema"),
-            (Source::Pods, pod, "/spec/containers/0/env"),
-            (Source::Nodes, node, "/status/images"),
-        ] {
-            let small = essentials(object.clone());
-            assert!(object.pointer(gone).is_some() && small.pointer(gone).is_none(), "{small:#}");
-            assert_eq!(facts_of(source, &small), facts_of(source, &object));
-        }
-    }
+    Some(cluster.feed(&kind, &scope, Some(source)))
 }

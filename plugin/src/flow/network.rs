@@ -1,19 +1,17 @@
 //! The wait for the pod network: the operator builds it part by part, and each part is reported by itself.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mizar_core::event::{Event, StepResult};
-use mizar_core::facts::{Facts, NodeFact};
-use mizar_core::kind::{self, MIZAR_GROUP};
+use mizar_core::facts::{Facts, NodeFact, Source};
 use mizar_core::network::{Network, Part, PartState};
 use mizar_core::site::Site;
-use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::follow::Followed;
 use super::run::Run;
-use super::wait::{Patience, Standing, Watches, wait as wait_until};
-use crate::cluster::watch::{WatchScope, Watched};
+use super::wait::{Patience, Standing, listed, wait as wait_until};
+use crate::cluster::watch::WatchScope;
 use crate::failure::Failure;
 
 /// Mizar's objects always live here, wherever its pods do.
@@ -21,15 +19,9 @@ const NAMESPACE: &str = "default";
 
 /// Waits until every part is done, in order. One list and one watch per kind serve all parts.
 pub(crate) async fn wait(run: &Run, nodes: &[NodeFact], limit: Option<Duration>) -> Result<(), Failure> {
-    let kinds: BTreeSet<&str> = Part::ALL.iter().map(|part| part.kind()).collect();
+    let sources: Vec<Source> = Part::ALL.iter().map(|part| part.source()).collect();
     let scope = WatchScope { namespace: Some(NAMESPACE), ..WatchScope::default() };
-    let api_version = format!("{MIZAR_GROUP}/v1");
-    let one_per_kind: Vec<Watched> = kinds
-        .into_iter()
-        .filter_map(|name| kind::lookup(&api_version, name))
-        .map(|info| run.cluster().watch(&info, &scope, essentials))
-        .collect();
-    let mut watches = Watches(one_per_kind);
+    let mut followed = Followed::lists(run.cluster(), &sources, &scope);
     let nodes: Vec<&NodeFact> = nodes.iter().collect();
     let timing = run.timing();
     for part in Part::ALL {
@@ -47,8 +39,9 @@ pub(crate) async fn wait(run: &Run, nodes: &[NodeFact], limit: Option<Duration>)
             pods: "",
         };
         let mut done = 0;
-        wait_until(run, &patience, &mut watches, |watched| {
-            let state = state_of(part, watched, &nodes);
+        listed(run, &patience, &mut followed).await?;
+        wait_until(run, &patience, &mut followed, |facts: &Facts| {
+            let state = Network::of(facts, &nodes).part(part);
             done = state.done;
             standing(&state)
         })
@@ -64,17 +57,6 @@ pub(crate) async fn wait(run: &Run, nodes: &[NodeFact], limit: Option<Duration>)
     Ok(())
 }
 
-fn state_of(part: Part, watched: &[Watched], nodes: &[&NodeFact]) -> PartState {
-    let mut facts = Facts::default();
-    for object in watched.iter().flat_map(Watched::objects) {
-        let source = Part::ALL.iter().find(|part| object["kind"] == part.kind()).map(|part| part.source());
-        if let Some(source) = source {
-            facts.absorb(source, object);
-        }
-    }
-    Network::of(&facts, nodes).part(part)
-}
-
 fn standing(state: &PartState) -> Standing {
     Standing {
         done: state.done,
@@ -83,23 +65,4 @@ fn standing(state: &PartState) -> Standing {
         failed: state.failed.clone(),
         complete: state.is_done(),
     }
-}
-
-/// Managed fields and handler progress are most of an object, and nobody waits for them.
-#[expect(clippy::needless_pass_by_value, reason = "a watch hands each object over")]
-fn essentials(object: Value) -> Value {
-    let metadata = &object["metadata"];
-    json!({
-        "apiVersion": object["apiVersion"],
-        "kind": object["kind"],
-        "metadata": {
-            "name": metadata["name"],
-            "namespace": metadata["namespace"],
-            "uid": metadata["uid"],
-            "creationTimestamp": metadata["creationTimestamp"],
-            "deletionTimestamp": metadata["deletionTimestamp"],
-            "annotations": metadata["annotations"],
-        },
-        "spec": object["spec"],
-    })
 }

@@ -5,16 +5,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use mizar_core::event::{Event, StepResult};
-use mizar_core::facts::{Facts, Source};
+use mizar_core::facts::{PodFact, Source, Uid};
 use mizar_core::health;
 use mizar_core::kind;
 use mizar_core::network::{PodOnNetwork, pods_that_predate_mizar};
 use mizar_core::object::{Object, ObjectRef};
 use mizar_core::site::Site;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
+use super::gather::{Wanted, gather};
 use super::run::Run;
 use super::wait::{Patience, Standing, Watches, listed, wait as wait_until};
 use crate::cluster::watch::{WatchScope, Watched};
@@ -29,21 +31,31 @@ pub(crate) struct Doomed {
     pub(crate) uid: String,
 }
 
+/// What is kept of a pod while its successor is waited for.
+struct Seen {
+    pod: PodFact,
+    /// Why it is not ready, while it is Pending.
+    pending: Option<String>,
+}
+
+impl Seen {
+    fn of(object: Value) -> Self {
+        let pod = PodFact::from_object(&object);
+        let pending = if pod.phase == "Pending" { Object::new(object).ok() } else { None };
+        let trouble = pending.and_then(|pending| health::pod::trouble(&pending));
+        Self { pod, pending: trouble.map(|trouble| trouble.to_string()) }
+    }
+}
+
 /// Recreates those that are older than Mizar and waits until their successors run.
 pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), Failure> {
-    let pods = kind::lookup("v1", "Pod").expect("pods are in the table");
-    let subnets = kind::lookup("mizar.com/v1", "Subnet").expect("subnets are in the table");
-    let everywhere = WatchScope::default();
-    let mut watches = Watches(vec![
-        run.cluster().watch(&pods, &everywhere, essentials),
-        run.cluster().watch(&subnets, &WatchScope { namespace: Some("default"), ..WatchScope::default() }, essentials),
-    ]);
+    let mut watches = watches(run);
     let stage = "recreate-pods";
     let begun = Instant::now();
     run.tell(Event::StageStarted { stage: stage.to_owned(), site: Site::Management, total: 0 });
     let patience = patience(run, stage, limit);
     listed(run, &patience, &mut watches).await?;
-    let older = older(&watches.0)?;
+    let older = older(run, &watches.0[0]).await?;
     let (owned, ownerless): (Vec<_>, Vec<_>) = older.into_iter().partition(|pod| !pod.is_ownerless());
     for pod in &ownerless {
         let message = format!(
@@ -52,7 +64,7 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
         );
         run.tell(Event::Warning { message, object: None });
     }
-    let doomed = owned.into_iter().filter_map(|pod| Some(Doomed { uid: uid_of(&watches.0, &pod)?, pod })).collect();
+    let doomed = owned.into_iter().filter_map(|pod| Some(Doomed { uid: uid_of(&watches.0[0], &pod)?, pod })).collect();
     let recreated = succeed(run, &patience, &mut watches, doomed).await?;
     let summary = format!("{recreated} recreated{}", left(ownerless.len()));
     run.tell(Event::StageFinished {
@@ -71,11 +83,15 @@ pub(crate) async fn recreate_pods(
     limit: Option<Duration>,
     doomed: Vec<Doomed>,
 ) -> Result<(), Failure> {
-    let pods = kind::lookup("v1", "Pod").expect("pods are in the table");
-    let mut watches = Watches(vec![run.cluster().watch(&pods, &WatchScope::default(), essentials)]);
+    let mut watches = watches(run);
     let patience = patience(run, stage, limit);
     listed(run, &patience, &mut watches).await?;
     succeed(run, &patience, &mut watches, doomed).await.map(drop)
+}
+
+fn watches(run: &Run) -> Watches<Seen> {
+    let pods = kind::lookup("v1", "Pod").expect("pods are in the table");
+    Watches(vec![run.cluster().watch(&pods, &WatchScope::default(), Seen::of)])
 }
 
 fn patience<'a>(run: &Run, stage: &'a str, limit: Option<Duration>) -> Patience<'a> {
@@ -93,16 +109,16 @@ fn patience<'a>(run: &Run, stage: &'a str, limit: Option<Duration>) -> Patience<
 async fn succeed(
     run: &Run,
     patience: &Patience<'_>,
-    watches: &mut Watches,
+    watches: &mut Watches<Seen>,
     doomed: Vec<Doomed>,
 ) -> Result<usize, Failure> {
-    let before: BTreeSet<String> = watches.0[0].objects().filter_map(uid).collect();
+    let before: BTreeSet<Uid> = watches.0[0].objects().map(|seen| seen.pod.uid).collect();
     let mut recreated = 0;
     // Name servers one by one, so that one always answers; the others together.
     let (names, others): (Vec<Doomed>, Vec<Doomed>) = doomed.into_iter().partition(|doomed| doomed.pod.is_dns);
     let batches = names.into_iter().map(|doomed| vec![doomed]).chain(std::iter::once(others));
     for batch in batches.filter(|batch| !batch.is_empty()) {
-        let uids: Vec<String> = batch.iter().map(|doomed| doomed.uid.clone()).collect();
+        let uids: Vec<Uid> = batch.iter().map(|doomed| doomed.uid.as_str().into()).collect();
         for doomed in &batch {
             run.go_on()?;
             delete(run, doomed).await?;
@@ -130,48 +146,33 @@ fn left(ownerless: usize) -> String {
 
 /// How many of the old pods are gone, how many pods are new in their namespaces, and which of those do not run yet.
 fn succession(
-    pods: &Watched,
-    old: &[String],
-    before: &BTreeSet<String>,
+    pods: &Watched<Seen>,
+    old: &[Uid],
+    before: &BTreeSet<Uid>,
     namespaces: &BTreeSet<&str>,
 ) -> (usize, usize, Vec<String>) {
-    let present: BTreeSet<String> = pods.objects().filter_map(uid).collect();
+    let present: BTreeSet<Uid> = pods.objects().map(|seen| seen.pod.uid).collect();
     let gone = old.iter().filter(|uid| !present.contains(*uid)).count();
-    let is_new = |pod: &&Value| {
-        let here = namespaces.contains(pod["metadata"]["namespace"].as_str().unwrap_or_default());
-        here && uid(pod).is_some_and(|uid| !before.contains(&uid))
-    };
-    let new: Vec<&Value> = pods.objects().filter(is_new).collect();
-    let pending = new.iter().filter(|pod| pod["status"]["phase"] == "Pending");
-    let troubles = pending.filter_map(|pod| health::pod::trouble(&Object::new((*pod).clone()).ok()?));
-    (gone, new.len(), troubles.map(|trouble| trouble.to_string()).collect())
-}
-
-fn uid(object: &Value) -> Option<String> {
-    object["metadata"]["uid"].as_str().map(ToOwned::to_owned)
+    let is_new = |seen: &&Seen| namespaces.contains(seen.pod.namespace.as_str()) && !before.contains(&seen.pod.uid);
+    let new: Vec<&Seen> = pods.objects().filter(is_new).collect();
+    (gone, new.len(), new.iter().filter_map(|seen| seen.pending.clone()).collect())
 }
 
 /// Without a subnet every pod would look older than Mizar.
-fn older(watched: &[Watched]) -> Result<Vec<PodOnNetwork>, Failure> {
-    let mut facts = Facts::default();
-    for pod in watched[0].objects() {
-        facts.absorb(Source::Pods, pod);
-    }
-    for subnet in watched[1].objects() {
-        facts.absorb(Source::Subnets, subnet);
-    }
+async fn older(run: &Run, pods: &Watched<Seen>) -> Result<Vec<PodOnNetwork>, Failure> {
+    let wanted = Wanted { sources: &[Source::Subnets], ..Wanted::default() };
+    let facts = gather(run.cluster(), wanted, Timestamp::now()).await?.facts;
     if !facts.subnets.items().iter().any(|subnet| subnet.object.is_provisioned()) {
         return Err(Failure::new(Kind::Failed, "no Subnet of Mizar is Provisioned, so no pod can move to it")
             .hint("kubectl mizar check"));
     }
-    Ok(pods_that_predate_mizar(facts.pods.items(), facts.subnets.items()))
+    let pods: Vec<PodFact> = pods.objects().map(|seen| seen.pod.clone()).collect();
+    Ok(pods_that_predate_mizar(&pods, facts.subnets.items()))
 }
 
-fn uid_of(watched: &[Watched], pod: &PodOnNetwork) -> Option<String> {
-    let same = |object: &&Value| {
-        object["metadata"]["name"] == pod.name.as_str() && object["metadata"]["namespace"] == pod.namespace.as_str()
-    };
-    Some(watched[0].objects().find(same)?["metadata"]["uid"].as_str()?.to_owned())
+fn uid_of(pods: &Watched<Seen>, pod: &PodOnNetwork) -> Option<String> {
+    let same = |seen: &&Seen| seen.pod.name == pod.name && seen.pod.namespace == pod.namespace;
+    Some(pods.objects().find(same)?.pod.uid.to_string())
 }
 
 async fn delete(run: &Run, doomed: &Doomed) -> Result<(), Failure> {
@@ -183,14 +184,4 @@ async fn delete(run: &Run, doomed: &Doomed) -> Result<(), Failure> {
         name: pod.name.clone(),
     };
     Ok(run.cluster().delete(&reference, &doomed.uid).await?)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "a watch hands each object over")]
-fn essentials(object: Value) -> Value {
-    let mut metadata = object["metadata"].clone();
-    if let Some(fields) = metadata.as_object_mut() {
-        fields.remove("managedFields");
-    }
-    json!({"apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": metadata,
-        "spec": object["spec"], "status": object["status"]})
 }

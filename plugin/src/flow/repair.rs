@@ -4,7 +4,6 @@
 //! Nothing is remembered but what cannot be seen, so a repair that was killed is finished by running it again.
 
 mod acts;
-mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,6 +25,7 @@ use super::operation::Settled;
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
+use super::treat::{self, Extent};
 use super::{apply, ground, judge, operation, records, restart};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
@@ -277,7 +277,8 @@ impl Repair {
         let step = Part::SanityCheck;
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step });
-        let quiet = waits::until_quiet(&self.run, self.request.timeout).await;
+        let limit = Some(self.request.timeout.unwrap_or(self.run.timing().operator_rounds));
+        let quiet = treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await;
         self.run.enter("check");
         let (_, report) =
             judge::judge(self.run.cluster(), Phase::Health, self.run.namespace(), None, false, self.run.reporter())

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mizar_core::facts::Facts;
 use mizar_core::operation::RestartRecord;
-use mizar_core::restart::{self, Mark, Next, Obstacle, Step};
+use mizar_core::restart::{self, Mark, Next, OPERATOR, Obstacle, Step};
 
 use super::gather::{Wanted, gather};
 use super::operation::Held;
@@ -63,6 +63,15 @@ pub(crate) fn refused(obstacle: &Obstacle) -> Failure {
         Obstacle::NoOperator { .. } => Failure::new(Kind::Refused, obstacle.to_string())
             .hint("see what is installed: kubectl mizar check")
             .hint("name another namespace: -n NAMESPACE"),
+        Obstacle::OutOfReach { pod, node } => {
+            let (namespace, name) = pod.split_once('/').unwrap_or_default();
+            Failure::new(Kind::Refused, obstacle.to_string())
+                .hint(format!("get the node back, or make sure that its machine is off: kubectl describe node {node}"))
+                .hint(format!(
+                    "then, with the machine off: kubectl -n {namespace} scale deployment {OPERATOR} --replicas=0, \
+                     kubectl -n {namespace} delete pod {name} --force, and run this again"
+                ))
+        }
     }
 }
 
@@ -108,9 +117,6 @@ impl Sequence<'_> {
     async fn record(&self, step: Step, record: RestartRecord) -> Result<(), Failure> {
         for earlier in Step::ALL.into_iter().filter(|earlier| *earlier < step) {
             self.held.end_stage(earlier.as_str()).await;
-        }
-        if step == Step::Leaks {
-            return self.held.begin_stage(step.as_str()).await;
         }
         let prepared = record.prepared || step == Step::Start;
         // A new stop makes all that was held and wired void.

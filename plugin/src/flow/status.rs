@@ -86,7 +86,7 @@ impl Watching {
     pub(crate) async fn start(cluster: &Cluster, question: Question) -> Result<Self, Failure> {
         let mut followed = Followed::start(cluster, &sources(), Fixed::default()).await?;
         while !followed.unlisted().is_empty() {
-            followed.changed(cluster.timing().burst).await?;
+            hear(&mut followed, cluster).await?;
         }
         let namespace = namespace(followed.facts(), &question);
         let record = match releases::reading(cluster, &namespace).await? {
@@ -124,7 +124,7 @@ impl Watching {
         let stale = self.stale && !self.followed.unwatched().is_empty();
         let due = timing.look.saturating_sub(self.followed.unwatched_age());
         tokio::select! {
-            changed = self.followed.changed(timing.burst) => changed?,
+            changed = hear(&mut self.followed, &self.cluster) => changed?,
             () = self.record.changed() => {}
             () = sleep(due), if stale => {
                 self.followed.read_again(&self.cluster).await?;
@@ -150,6 +150,11 @@ impl Record {
             Self::Fixed(_) => std::future::pending().await,
         }
     }
+}
+
+async fn hear(followed: &mut Followed, cluster: &Cluster) -> Result<(), Failure> {
+    let heard = followed.changed(cluster.timing().burst).await;
+    heard.map_err(|failure| failure.hint("or leave out --watch, which is all that needs it"))
 }
 
 /// Starts to follow the record; whether it exists is known afterwards.

@@ -3,6 +3,7 @@
 //! Each act is about one very object, by UID. It looks at the object as it is now and decides again when somebody else
 //! wrote in between, so that it can be repeated after a kill at any moment.
 
+mod stages;
 mod waits;
 
 use jiff::Timestamp;
@@ -17,7 +18,11 @@ use crate::cluster::write::Commit;
 use crate::cluster::{ApiFailure, Cause};
 use crate::failure::Failure;
 
-pub(crate) use waits::{Extent, stage_begins, stage_ends, until_gone, until_provisioned, until_settled, wait_for};
+pub(crate) use stages::{stage_begins, stage_ends};
+pub(crate) use waits::{
+    Extent, until_connected, until_gone, until_held, until_provisioned, until_quiet, until_settled, until_unlocked,
+    wait_for,
+};
 
 /// How often an act is decided again because somebody else wrote at the same moment, or an answer was lost.
 const ATTEMPTS: usize = 8;
@@ -114,6 +119,24 @@ pub(crate) async fn delete(run: &Run, id: &ObjectId) -> Result<(), Failure> {
             Ok(()) => return Ok(()),
             // Another object has its name by now.
             Err(failure) if matches!(failure.cause, Cause::Conflict { .. }) => return Ok(()),
+            Err(failure) if may_decide_again(&failure) && attempt < ATTEMPTS => attempt += 1,
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+}
+
+/// Asks for the deletion of an object if it is, in that very moment, as `is_meant` says; returns whether it did.
+pub(crate) async fn delete_if(run: &Run, id: &ObjectId, is_meant: impl Fn(&Value) -> bool) -> Result<bool, Failure> {
+    let mut attempt = 0;
+    loop {
+        run.go_on()?;
+        let live = run.cluster().get(&id.object).await?;
+        let Some(live) = live.filter(|live| live["metadata"]["uid"] == id.uid.as_str() && is_meant(live)) else {
+            return Ok(false);
+        };
+        let version = live["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        match run.cluster().delete_as_seen(&id.object, &id.uid, version).await {
+            Ok(()) => return Ok(true),
             Err(failure) if may_decide_again(&failure) && attempt < ATTEMPTS => attempt += 1,
             Err(failure) => return Err(failure.into()),
         }

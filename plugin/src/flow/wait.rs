@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use futures::future::select_all;
 use mizar_core::event::Event;
+use mizar_core::facts::Facts;
 use mizar_core::health::{self, PodTrouble};
 use mizar_core::object::{Object, ObjectRef};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::follow::Followed;
 use super::run::Run;
 use super::workloads::DAEMON_PODS;
 use crate::cluster::read::Listing;
@@ -55,13 +57,43 @@ pub(crate) struct Patience<'a> {
     pub pods: &'a str,
 }
 
-/// The watches of one wait.
-pub(crate) struct Watches(pub Vec<Watched>);
+/// What is followed while one waits.
+pub(crate) trait Sight {
+    /// What is judged.
+    type Seen: ?Sized;
 
-impl Watches {
+    /// What is there as of the last change.
+    fn seen(&self) -> &Self::Seen;
+
     /// Ends at a change, and not before `calm`: changes come in bursts, and to judge each of thousands would take longer
     /// than they do.
-    async fn changed(&mut self, calm: Instant) {
+    async fn changed(&mut self, calm: Instant) -> Result<(), Failure>;
+
+    /// How many collections are followed, and those that have not been listed.
+    fn unlisted(&self) -> (usize, Vec<String>);
+
+    /// What keeps it from telling the present at the moment.
+    fn trouble(&self) -> Option<String>;
+}
+
+/// A few collections, each object as small as it was asked for.
+pub(crate) struct Watches<T = Value>(pub Vec<Watched<T>>);
+
+impl<T> Watches<T> {
+    async fn next_change(&mut self) {
+        let changes = self.0.iter_mut().map(|watch| Box::pin(watch.changed()));
+        select_all(changes).await;
+    }
+}
+
+impl<T> Sight for Watches<T> {
+    type Seen = [Watched<T>];
+
+    fn seen(&self) -> &[Watched<T>] {
+        &self.0
+    }
+
+    async fn changed(&mut self, calm: Instant) -> Result<(), Failure> {
         self.next_change().await;
         let more = async {
             loop {
@@ -70,15 +102,37 @@ impl Watches {
         };
         // There is no end of changes, so that time always runs out.
         timeout_at(calm, more).await.ok();
+        Ok(())
     }
 
-    async fn next_change(&mut self) {
-        let changes = self.0.iter_mut().map(|watch| Box::pin(watch.changed()));
-        select_all(changes).await;
+    fn unlisted(&self) -> (usize, Vec<String>) {
+        let missing = self.0.iter().filter(|watch| !watch.is_listed());
+        (self.0.len(), missing.map(|watch| format!("the list of {}s", watch.kind())).collect())
     }
 
-    fn trouble(&self) -> Option<&str> {
-        self.0.iter().find_map(Watched::trouble)
+    fn trouble(&self) -> Option<String> {
+        self.0.iter().find_map(|watch| watch.trouble().map(ToOwned::to_owned))
+    }
+}
+
+impl Sight for Followed {
+    type Seen = Facts;
+
+    fn seen(&self) -> &Facts {
+        self.facts()
+    }
+
+    async fn changed(&mut self, calm: Instant) -> Result<(), Failure> {
+        self.changed_by(calm).await
+    }
+
+    fn unlisted(&self) -> (usize, Vec<String>) {
+        let missing = self.not_listed().map(|source| format!("the list of {}", source.noun()));
+        (self.len(), missing.collect())
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble()
     }
 }
 
@@ -97,15 +151,35 @@ impl Seen {
 }
 
 /// Waits until `judge` says that all is there.
-pub(crate) async fn wait(
+pub(crate) async fn wait<S: Sight>(
     run: &Run,
     patience: &Patience<'_>,
-    watches: &mut Watches,
-    mut judge: impl FnMut(&[Watched]) -> Standing,
+    sight: &mut S,
+    mut judge: impl FnMut(&S::Seen) -> Standing,
+) -> Result<(), Failure> {
+    wait_until(run, patience, sight, |sight| judge(sight.seen())).await
+}
+
+/// Waits until every collection has been listed: a part of a list tells nothing.
+pub(crate) async fn listed<S: Sight>(run: &Run, patience: &Patience<'_>, sight: &mut S) -> Result<(), Failure> {
+    wait_until(run, patience, sight, |sight| {
+        let (total, missing) = sight.unlisted();
+        let done = total - missing.len();
+        Standing { done, total, complete: missing.is_empty(), waiting_for: missing, failed: None }
+    })
+    .await
+}
+
+async fn wait_until<S: Sight>(
+    run: &Run,
+    patience: &Patience<'_>,
+    sight: &mut S,
+    mut judge: impl FnMut(&S) -> Standing,
 ) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut moved = begun;
     let mut next_look = begun + patience.look;
+    let mut next_word = begun + run.timing().look;
     let mut looks_in_vain = 0;
     let mut restarts = BTreeMap::new();
     let mut seen = Seen::default();
@@ -113,7 +187,9 @@ pub(crate) async fn wait(
     let mut calm = begun;
     let mut complete_since = None;
     loop {
-        let standing = judge(&watches.0);
+        let judging = Instant::now();
+        let standing = judge(sight);
+        let cost = judging.elapsed();
         let settled = if standing.complete {
             *complete_since.get_or_insert_with(Instant::now) + patience.settle
         } else {
@@ -127,7 +203,10 @@ pub(crate) async fn wait(
         if seen.is_new(&standing) {
             moved = Instant::now();
             next_look = moved + patience.look;
+        }
+        if moved >= judging || judging >= next_word {
             tell(run, patience, &standing, begun.elapsed());
+            next_word = Instant::now() + run.timing().look;
         }
         if let Some(reason) = &standing.failed {
             let troubles = look(run, patience).await;
@@ -137,9 +216,13 @@ pub(crate) async fn wait(
         // What is there is given the time to prove itself.
         let limit = if standing.complete { limit.max(settled) } else { limit };
         tokio::select! {
-            () = watches.changed(calm) => calm = Instant::now() + run.timing().burst,
+            changed = sight.changed(calm) => {
+                changed?;
+                calm = Instant::now() + run.timing().pause_between_judgements(cost);
+            }
             failure = run.stopped() => return Err(failure),
             () = sleep_until(settled), if standing.complete => {}
+            () = sleep_until(next_word), if next_word < next_look.min(limit) => {}
             () = sleep_until(next_look.min(limit)) => {
                 let troubles = look(run, patience).await;
                 if !troubles.is_empty() {
@@ -150,11 +233,11 @@ pub(crate) async fn wait(
                         elapsed: begun.elapsed(),
                     });
                 }
-                if let Some(trouble) = watches.trouble() {
+                if let Some(trouble) = sight.trouble() {
                     let message = format!("{}: the watch does not work at the moment: {trouble}", patience.stage);
                     run.tell(Event::Warning { message, object: None });
                 }
-                let standing = judge(&watches.0);
+                let standing = judge(sight);
                 if !standing.complete && Instant::now() >= limit {
                     let reason = if moved + patience.stall <= begun + patience.limit { "no progress" } else { "time is up" };
                     return Err(stuck(run, patience, &standing, &troubles, Kind::TimedOut, begun.elapsed(), reason).await);
@@ -178,25 +261,6 @@ fn is_hopeless(trouble: &PodTrouble, first_seen: &mut BTreeMap<(String, Option<S
     let key = (trouble.pod.clone(), trouble.container.clone());
     let first = *first_seen.entry(key).or_insert(trouble.restarts);
     trouble.ends_early && (trouble.restarts == 0 || trouble.restarts > first)
-}
-
-/// Waits until every collection has been listed.
-pub(crate) async fn listed(run: &Run, patience: &Patience<'_>, watches: &mut Watches) -> Result<(), Failure> {
-    wait(run, patience, watches, |watched| {
-        let missing: Vec<String> = watched
-            .iter()
-            .filter(|watch| !watch.is_listed())
-            .map(|watch| format!("the list of {}s", watch.kind()))
-            .collect();
-        Standing {
-            done: watched.len() - missing.len(),
-            total: watched.len(),
-            complete: missing.is_empty(),
-            waiting_for: missing,
-            failed: None,
-        }
-    })
-    .await
 }
 
 fn tell(run: &Run, patience: &Patience<'_>, standing: &Standing, elapsed: Duration) {

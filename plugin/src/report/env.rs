@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mizar_core::environment::overview::{Mode, Overview, Services};
+use mizar_core::environment::overview::{Mode, OtherNetwork, Overview, PodNetwork, Services};
 
 use super::status::{release, workload};
 use super::style::{FAINT, STRONG, WARN};
@@ -17,13 +17,11 @@ pub(crate) fn table(overview: &Overview, server: Option<&str>) -> String {
     let server = server.map_or_else(|| "from a file".to_owned(), |address| format!("at {address}"));
     row(&mut text, "server", &format!("{version} {FAINT}{server}{FAINT:#}"));
     row(&mut text, "mode", mode(overview.mode));
-    let ranges: Vec<String> =
-        overview.pod_networks.iter().map(|network| format!("{} ({})", network.range, network.from)).collect();
-    row(&mut text, "pod network", &or(&ranges.join(", "), "none is known"));
+    let range = |network: &PodNetwork| format!("{} ({})", network.range, network.from);
+    row(&mut text, "pod network", &listed(overview.pod_networks.as_deref(), range, "none is known"));
     row(&mut text, "services", &overview.services.as_ref().map_or_else(|| "unknown".to_owned(), services));
-    let others: Vec<String> =
-        overview.other_networks.iter().map(|network| format!("{} ({})", network.name, network.object)).collect();
-    row(&mut text, "other network", &or(&others.join(", "), "none found"));
+    let other = |network: &OtherNetwork| format!("{} ({})", network.name, network.object);
+    row(&mut text, "other network", &listed(overview.other_networks.as_deref(), other, "none found"));
     nodes(&mut text, overview);
     head(&mut text, "Mizar");
     mizar(&mut text, overview);
@@ -79,12 +77,12 @@ fn nodes(text: &mut String, overview: &Overview) {
 
 fn mizar(text: &mut String, overview: &Overview) {
     let mizar = &overview.mizar;
-    if !mizar.is_there() {
+    if mizar.is_known_to_be_missing() {
         return line(text, if overview.unread.is_empty() { "not installed" } else { "not found" });
     }
     row(text, "release", &release(mizar));
-    row(text, "operator", &workload(mizar.operator.as_ref()));
-    row(text, "daemon", &workload(mizar.daemon.as_ref()));
+    row(text, "operator", &workload(&mizar.operator));
+    row(text, "daemon", &workload(&mizar.daemon));
 }
 
 fn mode(mode: Mode) -> &'static str {
@@ -100,6 +98,12 @@ fn services(services: &Services) -> String {
     let (Some(lowest), Some(highest)) = (services.lowest, services.highest) else { return "none".to_owned() };
     let api_server = services.api_server.as_deref().unwrap_or("without an address");
     format!("{} with addresses from {lowest} to {highest}; kubernetes is {api_server}", services.count)
+}
+
+/// Lists what was found; nothing read is told apart from nothing found.
+fn listed<T>(found: Option<&[T]>, tell: impl Fn(&T) -> String, otherwise: &str) -> String {
+    found
+        .map_or_else(|| "unknown".to_owned(), |all| or(&all.iter().map(tell).collect::<Vec<_>>().join(", "), otherwise))
 }
 
 fn or(text: &str, otherwise: &str) -> String {
@@ -157,5 +161,23 @@ Mizar
 ? not read: secrets (release records): you are not allowed to list secrets (release records)
 "
         );
+    }
+
+    #[test]
+    fn who_may_list_nothing_is_told_so_and_not_that_nothing_is_there() {
+        let facts = r#"{"apiVersion": "mizar.dev/v1", "kind": "Facts", "facts": {
+            "nodes": {"denied": {"right": "list nodes"}}, "daemonSets": {"denied": {"right": "list daemonsets.apps"}},
+            "deployments": {"denied": {"right": "list deployments.apps"}}, "vpcs": "absent"}}"#;
+        let text = table(&overview(&facts_file::from_json(facts).unwrap(), None), None);
+        let text = anstream::adapter::strip_str(&text).to_string();
+        for expected in [
+            "  pod network    unknown\n",
+            "  other network  unknown\n",
+            "  nodes          unknown\n",
+            "  operator       unknown: you are not allowed to list deployments.apps\n",
+            "  daemon         unknown: you are not allowed to list daemonsets.apps\n",
+        ] {
+            assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Plain lines on stderr, for pipes and logs: a line when something begins, changes or ends, none twice.
+//! Plain lines on stderr, for pipes and logs: a line when something begins or ends, and now and then one about what goes on.
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
@@ -7,34 +7,25 @@ use std::time::{Duration, Instant};
 use mizar_core::event::{ApplyResult, Event, ReadSoFar, StepResult};
 use mizar_core::repair::Remedy;
 
+use super::pace::Pace;
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
 use super::{Reporter, note};
-
-/// A wait is told anew after this long, and whenever one more is done.
-const WAIT_TOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// Writes lines.
 pub(crate) struct Lines {
     quiet: bool,
-    told: Mutex<Option<Told>>,
-}
-
-/// The last line about a wait.
-struct Told {
-    stage: String,
-    done: usize,
-    at: Instant,
+    pace: Mutex<Pace>,
 }
 
 impl Lines {
     /// Shows everything.
     pub(crate) fn new() -> Self {
-        Self { quiet: false, told: Mutex::default() }
+        Self { quiet: false, pace: Mutex::default() }
     }
 
     /// Shows warnings and findings only.
     pub(crate) fn quiet() -> Self {
-        Self { quiet: true, told: Mutex::default() }
+        Self { quiet: true, pace: Mutex::default() }
     }
 }
 
@@ -43,26 +34,10 @@ impl Reporter for Lines {
         if self.quiet && !matches!(event, Event::FindingMade { .. } | Event::Warning { .. }) {
             return;
         }
-        if self.is_news(event)
-            && let Some(line) = line(event)
-        {
+        let is_news = self.pace.lock().unwrap_or_else(PoisonError::into_inner).is_news(event, Instant::now());
+        if is_news && let Some(line) = line(event) {
             note(&line);
         }
-    }
-}
-
-impl Lines {
-    /// A log is no live view: a wait that goes on says so now and then.
-    fn is_news(&self, event: &Event) -> bool {
-        let Event::StageProgressed { stage, done, .. } = event else { return true };
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = told
-            .as_ref()
-            .is_some_and(|told| told.stage == *stage && (told.done != *done || told.at.elapsed() >= WAIT_TOLD_EVERY));
-        if news || told.as_ref().is_none_or(|told| told.stage != *stage) {
-            *told = Some(Told { stage: stage.clone(), done: *done, at: Instant::now() });
-        }
-        news
     }
 }
 
@@ -156,6 +131,7 @@ pub(super) fn stage_title(stage: &str) -> &str {
         "start-operator" => "the operator starts",
         "rewire" => "the new operator takes the network over",
         "uncordon" => "new pods on the nodes again",
+        "checks" => "waiting until all is well",
         other => other.parse::<Remedy>().map_or(other, |remedy| remedy.title()),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use mizar_core::status::change::Change;
-use mizar_core::status::installed::{Installed, Workload};
+use mizar_core::status::installed::{Found, Installed};
 use mizar_core::status::networks::{Share, SubnetState, VpcState};
 use mizar_core::status::{NodeCounts, Status};
 
@@ -72,10 +72,10 @@ fn nodes(nodes: &NodeCounts, bare: bool) -> String {
     if bare {
         return cluster;
     }
-    let eligible = nodes.eligible.unwrap_or(total);
-    let share = |count: Option<usize>| match count {
-        None => "unknown".to_owned(),
-        Some(count) => tinted(format!("{count} of {eligible}"), count >= eligible),
+    let share = |count: Option<usize>| match (count, nodes.eligible) {
+        (Some(count), Some(eligible)) => tinted(format!("{count} of {eligible}"), count >= eligible),
+        (Some(count), None) => count.to_string(),
+        (None, _) => "an unknown number".to_owned(),
     };
     format!("{cluster}; daemon ready on {}, Droplet on {}", share(nodes.with_daemon), share(nodes.with_droplet))
 }
@@ -93,8 +93,8 @@ fn versions(text: &mut String, status: &Status) {
         return;
     }
     line(text, &format!("release      {}", release(mizar)));
-    line(text, &format!("operator     {}", workload(mizar.operator.as_ref())));
-    line(text, &format!("daemon       {}", workload(mizar.daemon.as_ref())));
+    line(text, &format!("operator     {}", workload(&mizar.operator)));
+    line(text, &format!("daemon       {}", workload(&mizar.daemon)));
 }
 
 /// What is recorded of the releases, in words; `env` says the same.
@@ -118,8 +118,12 @@ pub(super) fn release(mizar: &Installed) -> String {
 }
 
 /// What a workload runs, in words; `env` says the same.
-pub(super) fn workload(workload: Option<&Workload>) -> String {
-    let Some(workload) = workload else { return format!("{ERROR}not there{ERROR:#}") };
+pub(super) fn workload(found: &Found) -> String {
+    let workload = match found {
+        Found::There(workload) => workload,
+        Found::Unknown { unknown } => return format!("{WARN}unknown{WARN:#}: {unknown}"),
+        Found::Missing => return format!("{ERROR}not there{ERROR:#}"),
+    };
     let ready = format!("{} of {} ready", workload.ready, workload.desired);
     let ready = tinted(ready, workload.ready >= workload.desired && workload.desired > 0);
     let mut text = format!("{}, {ready}", workload.images.join(", "));
@@ -309,7 +313,7 @@ next: `kubectl mizar check --pre` tells whether Mizar can be installed here
         };
         let text = plain(&status(facts, change));
         for expected in [
-            "  nodes        1, 1 ready; daemon ready on unknown, Droplet on 0 of 1\n",
+            "  nodes        1, 1 ready; daemon ready on an unknown number, Droplet on 0 of 1\n",
             "  release      mizar revision 2 pending-install in namespace m (chart mizar-0.1.0)\n",
             "  operator     o:1, 1 of 1 ready\n",
             "  daemon       d:1, 0 of 1 ready\n",
@@ -321,5 +325,27 @@ next: `kubectl mizar check --pre` tells whether Mizar can be installed here
         ] {
             assert!(text.contains(expected), "{expected:?} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn who_may_list_nothing_is_told_so_and_not_that_nothing_is_there() {
+        let facts = r#""nodes": {"known": [{"name": "n1", "readiness": "ready"}]}, "pods": {"known": []},
+            "droplets": {"denied": {"right": "list droplets.mizar.com"}},
+            "daemonSets": {"denied": {"right": "list daemonsets.apps"}},
+            "deployments": {"failed": {"reason": "timed out"}}, "releases": {"denied": {"right": "list secrets"}}"#;
+        let text = plain(&status(
+            facts,
+            Change::Unread { why: "you are not allowed to get secrets m/mizar-operation".into() },
+        ));
+        for expected in [
+            "  nodes        1, 1 ready; daemon ready on 0, Droplet on an unknown number\n",
+            "  release      unknown\n",
+            "  operator     unknown: timed out\n",
+            "  daemon       unknown: you are not allowed to list daemonsets.apps\n",
+            "Change\n  unknown: you are not allowed to get secrets m/mizar-operation\n",
+        ] {
+            assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+        }
+        assert!(!text.contains("not there") && !text.contains("not installed"), "{text}");
     }
 }

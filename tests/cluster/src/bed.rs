@@ -155,9 +155,9 @@ impl Bed {
         let api_server = bed.state.as_ref().map(|state| state.api_server.clone()).unwrap_or_default();
         ask(&bed.layout, Request::Reset).await?;
         reset::clean(&admin, &baseline).await.map_err(failed)?;
-        // Again: until its pod was gone, the operator may have learned something new.
+        // Again: until its pod was gone, the operator ran, learned something new, and marked what it saw.
         ask(&bed.layout, Request::Reset).await?;
-        reset::rebuild(&admin, options.nodes, supervisor::port(&api_server)).await.map_err(failed)?;
+        reset::rebuild(&admin, &baseline, options.nodes, supervisor::port(&api_server)).await.map_err(failed)?;
         let begin = audit::mark(&bed.layout.audit_log())?;
         Ok((admin, begin))
     }

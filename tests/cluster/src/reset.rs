@@ -1,8 +1,9 @@
 //! Brings a used cluster back to its baseline without restarting it.
 //!
-//! Everything that is not in the baseline is deleted, finalizers first; what others wrote on baseline objects is taken
-//! back; the nodes are made exactly those asked for. Surveys are repeated until one finds nothing, because controllers
-//! may answer a deletion with a new object before they notice that its owner is gone.
+//! Everything that is not in the baseline is deleted, finalizers first; the nodes are made exactly those asked for; what
+//! others wrote on baseline objects is taken back. Surveys are repeated until one finds nothing, because controllers may
+//! answer a deletion with a new object before they notice that its owner is gone. Marks come last, when nobody is left to
+//! write new ones: as long as the operator's pod is there, so is the operator.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -32,6 +33,12 @@ pub enum ResetError {
     /// Something cannot be deleted.
     #[error("still there after {} s: {}", PATIENCE.as_secs(), paths.join(", "))]
     Leftovers {
+        /// What.
+        paths: Vec<String>,
+    },
+    /// Somebody writes again what is taken back.
+    #[error("still marked after {} s: {}", PATIENCE.as_secs(), paths.join(", "))]
+    Marked {
         /// What.
         paths: Vec<String>,
     },
@@ -79,8 +86,12 @@ const COLLECTIONS: [(&str, &[&str]); 13] = [
     ("/apis/flowcontrol.apiserver.k8s.io/v1", &["flowschemas", "prioritylevelconfigurations"]),
 ];
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-/// Baseline objects on which Mizar and Helm leave their marks.
-const MARKED: [&str; 3] = ["/api/v1/namespaces", "/api/v1/services", "/apis/apps/v1/deployments"];
+/// Baseline objects on which Mizar and Helm leave their marks; nodes are made as they were with everything else of them.
+const MARKED: [&str; 4] = [NAMESPACES, "/api/v1/services", "/api/v1/endpoints", "/apis/apps/v1/deployments"];
+/// Labels and annotations that controllers keep by themselves, at times of their own.
+const AUTOMATIC_MARKS: [&str; 2] = ["endpoints.kubernetes.io/", "deployment.kubernetes.io/"];
+const NAMESPACES: &str = "/api/v1/namespaces";
+const PODS: &str = "/api/v1/pods";
 
 /// One object that was found.
 #[derive(Debug)]
@@ -120,7 +131,11 @@ impl Found {
     }
 
     fn marks(&self) -> Marks {
-        serde_json::from_value(self.metadata.clone()).unwrap_or_default()
+        let mut marks: Marks = serde_json::from_value(self.metadata.clone()).unwrap_or_default();
+        let is_foreign = |name: &String| !AUTOMATIC_MARKS.iter().any(|prefix| name.starts_with(prefix));
+        marks.labels.retain(|name, _| is_foreign(name));
+        marks.annotations.retain(|name, _| is_foreign(name));
+        marks
     }
 
     fn has_finalizers(&self) -> bool {
@@ -154,7 +169,7 @@ impl Found {
     }
 
     fn is_core_dns_pod(&self) -> bool {
-        self.collection == "/api/v1/pods"
+        self.collection == PODS
             && self.namespace.as_deref() == Some("kube-system")
             && self.metadata["labels"]["k8s-app"] == "kube-dns"
     }
@@ -165,26 +180,23 @@ pub(crate) async fn record(client: &kube::Client) -> Result<Baseline, ClientErro
     let mut objects: BTreeMap<String, BTreeMap<String, Marks>> = BTreeMap::new();
     for found in survey(client).await? {
         // Pods never survive a reset: they carry what the network of a test left in them.
-        if found.collection != "/api/v1/pods" {
+        if found.collection != PODS {
             objects.entry(found.collection.clone()).or_default().insert(found.key(), found.marks());
         }
     }
     Ok(Baseline { objects })
 }
 
-/// Removes everything that is not in the baseline and takes back what was written on the rest.
+/// Removes everything that is not in the baseline, pods of CoreDNS apart: see [`rebuild`].
 pub(crate) async fn clean(client: &kube::Client, baseline: &Baseline) -> Result<(), ResetError> {
-    let namespaces = baseline.objects.get("/api/v1/namespaces").into_iter().flatten().map(|(name, _)| name.as_str());
+    let namespaces = baseline.objects.get(NAMESPACES).into_iter().flatten().map(|(name, _)| name.as_str());
     let namespaces: BTreeSet<&str> = namespaces.collect();
     let started = Instant::now();
-    let mut first = true;
     loop {
-        let found = survey(client).await?;
-        restore_marks(client, baseline, &found).await?;
-        let superfluous = found.into_iter().filter(|found| {
+        let superfluous = survey(client).await?.into_iter().filter(|found| {
             let in_baseline = baseline.objects.get(&found.collection).is_some_and(|it| it.contains_key(&found.key()));
             let in_kept_namespace = found.namespace.as_deref().is_none_or(|it| namespaces.contains(it));
-            !(in_baseline || in_kept_namespace && found.is_automatic() || !first && found.is_core_dns_pod())
+            !(in_baseline || in_kept_namespace && found.is_automatic() || found.is_core_dns_pod())
         });
         let superfluous: Vec<Found> = superfluous.collect();
         if superfluous.is_empty() {
@@ -194,13 +206,23 @@ pub(crate) async fn clean(client: &kube::Client, baseline: &Baseline) -> Result<
             return Err(ResetError::Leftovers { paths: superfluous.iter().map(Found::path).collect() });
         }
         remove(client, &superfluous).await?;
-        first = false;
     }
 }
 
-/// Brings back nodes and CoreDNS and forgets the events.
-pub(crate) async fn rebuild(client: &kube::Client, nodes: usize, api_server_port: &str) -> Result<(), ResetError> {
+/// Brings back nodes, marks and CoreDNS, and forgets the events. To be called when nobody is left who writes marks.
+///
+/// The pods of CoreDNS are made anew only now: those of before have what the network of a test left in them, and any that
+/// came while there still was an operator would have it too.
+pub(crate) async fn rebuild(
+    client: &kube::Client,
+    baseline: &Baseline,
+    nodes: usize,
+    api_server_port: &str,
+) -> Result<(), ResetError> {
     nodes::converge(client, nodes).await?;
+    restore_marks(client, baseline).await?;
+    let pods = list(client, PODS).await?;
+    remove(client, &pods.into_iter().filter(Found::is_core_dns_pod).collect::<Vec<_>>()).await?;
     baseline::apply(client, api_server_port).await?;
     nodes::until_ready(client, nodes).await?;
     baseline::until_core_dns_runs(client).await?;
@@ -218,19 +240,21 @@ async fn survey(client: &kube::Client) -> Result<Vec<Found>, ClientError> {
         COLLECTIONS.iter().flat_map(|(prefix, plurals)| plurals.iter().map(move |it| format!("{prefix}/{it}")));
     let collections = built_in.chain(definitions.iter().filter_map(custom_collection));
     let lists = stream::iter(collections)
-        .map(|collection| async move {
-            match client::list_metadata(client, &collection).await {
-                Ok(items) => Ok(items.into_iter().map(|item| Found::new(&collection, item)).collect()),
-                // A definition that is not established yet, or going.
-                Err(error) if error.code() == Some(404) => Ok(Vec::new()),
-                Err(error) => Err(error),
-            }
-        })
+        .map(|collection| async move { list(client, &collection).await })
         .buffer_unordered(AT_ONCE)
         .try_collect::<Vec<Vec<Found>>>()
         .await?;
     let definitions = definitions.iter().map(|it| Found::new(DEFINITIONS, json!({"metadata": it["metadata"]})));
     Ok(lists.into_iter().flatten().chain(definitions).collect())
+}
+
+async fn list(client: &kube::Client, collection: &str) -> Result<Vec<Found>, ClientError> {
+    match client::list_metadata(client, collection).await {
+        Ok(items) => Ok(items.into_iter().map(|item| Found::new(collection, item)).collect()),
+        // A definition that is not established yet, or going.
+        Err(error) if error.code() == Some(404) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 fn custom_collection(definition: &Value) -> Option<String> {
@@ -247,7 +271,7 @@ async fn remove(client: &kube::Client, superfluous: &[Found]) -> Result<(), Clie
         .try_for_each_concurrent(AT_ONCE, |found| {
             let (occupied, groups) = (&occupied, &groups);
             async move {
-                let gone = if found.collection == "/api/v1/namespaces" {
+                let gone = if found.collection == NAMESPACES {
                     remove_namespace(client, found, occupied.contains(found.name.as_str())).await
                 } else if found.collection == DEFINITIONS {
                     // Its own finalizer would look for custom resources again, five seconds later.
@@ -304,16 +328,31 @@ async fn remove_namespace(client: &kube::Client, found: &Found, occupied: bool) 
     client::replace(client, &format!("{path}/finalize"), &finalized).await.map(drop)
 }
 
-async fn restore_marks(client: &kube::Client, baseline: &Baseline, found: &[Found]) -> Result<(), ClientError> {
-    let changed = found.iter().filter(|found| MARKED.contains(&found.collection.as_str())).filter_map(|found| {
-        let wanted = baseline.objects.get(&found.collection)?.get(&found.key())?;
-        Some((found, mark_patch(&found.marks(), wanted)?))
-    });
-    stream::iter(changed.map(Ok))
-        .try_for_each_concurrent(AT_ONCE, |(found, patch)| async move {
-            client::merge(client, &found.path(), &patch).await.map(drop)
-        })
-        .await
+/// Takes back what was written on baseline objects, until a look at all of them finds nothing: the last write of somebody
+/// who is gone may arrive after the first look.
+async fn restore_marks(client: &kube::Client, baseline: &Baseline) -> Result<(), ResetError> {
+    let started = Instant::now();
+    loop {
+        let lists = stream::iter(MARKED).map(|collection| list(client, collection)).buffer_unordered(MARKED.len());
+        let found = lists.try_collect::<Vec<Vec<Found>>>().await?;
+        let changed = found.into_iter().flatten().filter_map(|found| {
+            let wanted = baseline.objects.get(&found.collection)?.get(&found.key())?;
+            let patch = mark_patch(&found.marks(), wanted)?;
+            Some((found.path(), patch))
+        });
+        let changed: Vec<(String, Value)> = changed.collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        if started.elapsed() >= PATIENCE {
+            return Err(ResetError::Marked { paths: changed.into_iter().map(|(path, _)| path).collect() });
+        }
+        stream::iter(changed.iter().map(Ok))
+            .try_for_each_concurrent(AT_ONCE, |(path, patch)| async move {
+                client::merge(client, path, patch).await.map(drop)
+            })
+            .await?;
+    }
 }
 
 /// The merge patch that turns the marks `now` into those `wanted`; none if they are the same.
@@ -360,6 +399,16 @@ mod tests {
         assert_eq!(patch["metadata"]["annotations"], json!({"mizar.com/net": null}));
         assert_eq!(patch["metadata"]["labels"], json!({"keep": "1"}));
         assert_eq!(patch["metadata"]["finalizers"], json!([]));
+    }
+
+    #[test]
+    fn what_controllers_write_by_themselves_is_no_mark() {
+        let annotations =
+            json!({"endpoints.kubernetes.io/last-change-trigger-time": "x", "kopf.zalando.org/last": "y"});
+        let labels = json!({"endpoints.kubernetes.io/managed-by": "endpoint-controller", "k8s-app": "kube-dns"});
+        let marks = found("/api/v1/endpoints", &json!({"annotations": annotations, "labels": labels})).marks();
+        assert_eq!(marks.annotations.keys().collect::<Vec<_>>(), ["kopf.zalando.org/last"]);
+        assert_eq!(marks.labels.keys().collect::<Vec<_>>(), ["k8s-app"]);
     }
 
     #[test]

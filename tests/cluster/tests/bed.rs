@@ -10,6 +10,8 @@ use mizar_bed::{Bed, BedOptions, Fault, FaultOrder, Role};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const ENDPOINTS_OF_THE_SERVER: &str = "/api/v1/namespaces/default/endpoints/kubernetes";
+const CORE_DNS_PODS: &str = "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3Dkube-dns";
 
 fn object<T: serde::de::DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
@@ -86,6 +88,18 @@ async fn litter(client: &kube::Client) {
     let nodes: Api<Node> = Api::all(client.clone());
     nodes.patch("node-1", &PatchParams::default(), &patch).await.unwrap();
     nodes.cordon("node-2").await.unwrap();
+    for path in [ENDPOINTS_OF_THE_SERVER, "/api/v1/namespaces/kube-system/services/kube-dns"] {
+        merge(client, path, &marks).await;
+    }
+    for pod in get(client, CORE_DNS_PODS).await.unwrap()["items"].as_array().unwrap() {
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        merge(client, &format!("/api/v1/namespaces/kube-system/pods/{name}"), &marks).await;
+    }
+}
+
+async fn merge(client: &kube::Client, path: &str, changes: &Value) {
+    let request = http::Request::patch(path).header("Content-Type", "application/merge-patch+json");
+    client.request::<Value>(request.body(serde_json::to_vec(changes).unwrap()).unwrap()).await.unwrap();
 }
 
 async fn send(client: &kube::Client, method: &str, path: &str, body: &Value) -> Result<Value, kube::Error> {
@@ -145,7 +159,15 @@ async fn a_reset_leaves_nothing_of_the_test_before() {
         assert_eq!(node["spec"]["taints"], Value::Null);
     }
     let pods = get(&client, "/api/v1/pods").await.unwrap();
-    assert_eq!(pods["items"].as_array().unwrap().len(), 2, "only CoreDNS");
+    let pods = pods["items"].as_array().unwrap();
+    assert_eq!(pods.len(), 2, "only CoreDNS");
+    let service = get(&client, "/api/v1/namespaces/kube-system/services/kube-dns").await.unwrap();
+    let endpoints = get(&client, ENDPOINTS_OF_THE_SERVER).await.unwrap();
+    for object in pods.iter().chain([&service, &endpoints]) {
+        let metadata = &object["metadata"];
+        assert_eq!((&metadata["annotations"], &metadata["finalizers"]), (&Value::Null, &Value::Null), "{metadata}");
+        assert_eq!(metadata["labels"]["left"], Value::Null);
+    }
     if bed.name() == name {
         assert_eq!(bed.supervisor(), &supervisor, "reset, not restarted");
     }

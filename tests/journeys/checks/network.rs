@@ -39,6 +39,7 @@ pub(crate) fn after() -> Vec<Situation> {
             .made_by(async |stage: &mut Stage<'_>| stage.create(&mizar("subnets"), lost_subnet()).await),
         Situation::after("host-endpoint-missing", "the Endpoint by which a node reaches pods was deleted")
             .fails("host-endpoints", "Droplet node-2")
+            .lasting(1)
             .made_by(async |stage: &mut Stage<'_>| {
                 let endpoints = names(stage.bed, &mizar("endpoints")).await;
                 let host = endpoints.iter().find(|name| name.starts_with("node-2-default--hostep")).unwrap();
@@ -47,6 +48,7 @@ pub(crate) fn after() -> Vec<Situation> {
         Situation::after("object-astray", "somebody made a Vpc in another namespace")
             .warns("objects-namespace", "vpcs.mizar.com kube-system/astray")
             .fails("dividers", "Vpc astray")
+            .lasting(1)
             .made_by(async |stage: &mut Stage<'_>| {
                 let spec =
                     json!({"ip": "10.98.0.0", "prefix": "16", "vni": "98", "dividers": 0, "status": "Provisioned"});

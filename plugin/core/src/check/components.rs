@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Options;
-use super::nodes::served;
 use super::placement::OPERATOR;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
 use crate::facts::{DaemonSetFact, DeploymentFact, Facts, NodeFact, PodFact, PodRole};
-use crate::network::daemon_set;
+use crate::network::{daemon_set, served_nodes};
 
 /// The gate that daemon and operator must agree on.
 const SHARED_GATE: &str = "FEATUREGATE_BWQOS";
@@ -36,7 +35,7 @@ pub(super) fn daemon(facts: &Facts, options: &Options) -> Verdict {
         );
         return Verdict::unknown("the controller has not looked at the present DaemonSet yet").with(vec![evidence]);
     }
-    let nodes = served(facts);
+    let nodes = served_nodes(facts);
     if nodes.is_empty() {
         return Verdict::fail("there is no node for the daemon");
     }

@@ -21,13 +21,6 @@ fn machines(facts: &Facts) -> Vec<&NodeFact> {
     facts.nodes.items().iter().filter(|node| node.is_linux() && !node.is_hollow()).collect()
 }
 
-/// Returns the nodes that get a daemon, by the selector of the DaemonSet where there is one.
-pub(super) fn served(facts: &Facts) -> Vec<&NodeFact> {
-    let daemon_set = crate::network::daemon_set(facts.daemon_sets.items());
-    let placement = daemon_set.map(|set| set.placement.clone()).unwrap_or_default();
-    eligible_nodes(facts.nodes.items(), &placement)
-}
-
 fn found(node: &NodeFact, field: &str, seen: impl Into<String>, wanted: &str) -> Evidence {
     Evidence::new(format!("Node {}", node.name), field, seen, wanted).on(&node.name)
 }

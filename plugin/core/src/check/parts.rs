@@ -4,22 +4,24 @@
 use std::collections::HashSet;
 
 use super::Options;
-use super::nodes::served;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons};
-use crate::diagnosis::{Displaced, Misplaced, displaced};
+use crate::diagnosis::{Displaced, Misplaced, displaced, settles};
 use crate::facts::{DropletFact, Facts};
-use crate::network::{Network, Part, PartState};
+use crate::network::{Network, Part, PartState, served_nodes};
 use crate::object::ObjectId;
 
 fn state(facts: &Facts, part: Part) -> PartState {
-    let nodes = served(facts);
+    let nodes = served_nodes(facts);
     Network::of(facts, &nodes).part(part)
 }
 
 /// Returns what a part's state means for a network that should be finished; nothing when it is.
-fn unfinished(state: &PartState) -> Option<Verdict> {
-    let waits =
-        state.waiting_for.iter().map(|wait| Evidence::new(&wait.object, "spec.status", &wait.reason, "Provisioned"));
+fn unfinished(facts: &Facts, state: &PartState, options: &Options) -> Option<Verdict> {
+    let waits = state.waiting_for.iter().map(|wait| {
+        Evidence::new(&wait.object, "spec.status", &wait.reason, "Provisioned")
+            .on(wait.node.as_deref().unwrap_or_default())
+            .since(wait.since)
+    });
     let evidence: Vec<Evidence> = waits.collect();
     if let Some(reason) = &state.failed {
         return Some(Verdict::fail(reason).with(evidence));
@@ -30,13 +32,16 @@ fn unfinished(state: &PartState) -> Option<Verdict> {
     let problems: Vec<Problem> =
         state.waiting_for.iter().map(|wait| Problem::new(&wait.object, &wait.reason, Evidence::default())).collect();
     let message = format!("{} of {} {} done; {}", state.done, state.total, state.part, reasons(&problems));
-    Some(Verdict::fail(message).with(evidence))
+    Some(match settles(facts, state, &options.moment()) {
+        None => Verdict::fail(message).with(evidence),
+        Some(until) => Verdict::warn(format!("{message}; it may still come")).with(evidence).settling(until),
+    })
 }
 
-/// Returns the verdict on a part: Fail while it is not done, else what the closer look finds.
-fn judged(facts: &Facts, part: Part, closer: impl Fn(&PartState) -> Verdict) -> Verdict {
+/// Returns the verdict on a part: Fail while it is not done, Warn while it may still come, else what the closer look finds.
+fn judged(facts: &Facts, part: Part, options: &Options, closer: impl Fn(&PartState) -> Verdict) -> Verdict {
     let state = state(facts, part);
-    unfinished(&state).unwrap_or_else(|| closer(&state))
+    unfinished(facts, &state, options).unwrap_or_else(|| closer(&state))
 }
 
 fn fine(state: &PartState) -> Verdict {
@@ -45,8 +50,8 @@ fn fine(state: &PartState) -> Verdict {
     Verdict::pass(format!("{} {noun} Provisioned", state.done))
 }
 
-pub(super) fn droplets(facts: &Facts, _: &Options) -> Verdict {
-    judged(facts, Part::Droplets, |state| {
+pub(super) fn droplets(facts: &Facts, options: &Options) -> Verdict {
+    judged(facts, Part::Droplets, options, |state| {
         let addresses: HashSet<&str> =
             facts.nodes.items().iter().flat_map(|node| &node.internal_ips).map(String::as_str).collect();
         let has_none = |droplet: &&DropletFact| !addresses.contains(droplet.main_ip.as_str());
@@ -65,16 +70,16 @@ fn stray(droplet: &DropletFact) -> Problem {
     Problem::new(name, "belongs to no node", evidence)
 }
 
-pub(super) fn vpcs(facts: &Facts, _: &Options) -> Verdict {
-    judged(facts, Part::Vpcs, fine)
+pub(super) fn vpcs(facts: &Facts, options: &Options) -> Verdict {
+    judged(facts, Part::Vpcs, options, fine)
 }
 
-pub(super) fn subnets(facts: &Facts, _: &Options) -> Verdict {
-    judged(facts, Part::Subnets, fine)
+pub(super) fn subnets(facts: &Facts, options: &Options) -> Verdict {
+    judged(facts, Part::Subnets, options, fine)
 }
 
-pub(super) fn dividers(facts: &Facts, _: &Options) -> Verdict {
-    judged(facts, Part::Dividers, |state| {
+pub(super) fn dividers(facts: &Facts, options: &Options) -> Verdict {
+    judged(facts, Part::Dividers, options, |state| {
         let dividers = facts.dividers.items();
         let misplaced = misplaced(facts, "Divider");
         if !misplaced.is_empty() {
@@ -97,8 +102,8 @@ pub(super) fn dividers(facts: &Facts, _: &Options) -> Verdict {
     })
 }
 
-pub(super) fn bouncers(facts: &Facts, _: &Options) -> Verdict {
-    judged(facts, Part::Bouncers, |state| {
+pub(super) fn bouncers(facts: &Facts, options: &Options) -> Verdict {
+    judged(facts, Part::Bouncers, options, |state| {
         let bouncers = facts.bouncers.items();
         let misplaced = misplaced(facts, "Bouncer");
         if misplaced.is_empty() {
@@ -125,8 +130,8 @@ fn misplaced(facts: &Facts, kind: &str) -> Vec<Problem> {
     displaced(facts).into_iter().filter(gone).map(problem).collect()
 }
 
-pub(super) fn host_endpoints(facts: &Facts, _: &Options) -> Verdict {
-    judged(facts, Part::HostEndpoints, fine)
+pub(super) fn host_endpoints(facts: &Facts, options: &Options) -> Verdict {
+    judged(facts, Part::HostEndpoints, options, fine)
 }
 
 /// Names an object as evidence does, `Bouncer net0-b-1`.

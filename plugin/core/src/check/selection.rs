@@ -38,7 +38,11 @@ pub enum SelectionError {
     BeforeInstallOnly { id: String },
     #[error("the check {id} is not asked before an install")]
     AfterInstallOnly { id: String },
-    #[error("no check is left: none of those asked for is of that category and severity")]
+    #[error("the check {id} is of category {category}, which was not asked for")]
+    OfAnotherCategory { id: String, category: String },
+    #[error("the check {id} is only a {severity}, and worse ones were asked for")]
+    LessSevere { id: String, severity: String },
+    #[error("no check is left: none of that category is so severe")]
     Nothing,
 }
 
@@ -53,6 +57,8 @@ impl SelectionError {
         match self {
             Self::NoSuchCheck { .. } | Self::Nothing => "see all checks: kubectl mizar explain".to_owned(),
             Self::NoSuchCategory { .. } => format!("the categories are {}", categories().join(", ")),
+            Self::OfAnotherCategory { id, .. } => format!("leave out --category: kubectl mizar check --check {id}"),
+            Self::LessSevere { id, .. } => format!("leave out --severity: kubectl mizar check --check {id}"),
             Self::NoSuchNode { .. } => "see all nodes: kubectl get nodes".to_owned(),
             Self::BeforeInstallOnly { id } => format!("kubectl mizar check --pre --check {id}"),
             Self::AfterInstallOnly { id } => format!("leave out --pre: kubectl mizar check --check {id}"),
@@ -71,14 +77,24 @@ pub struct Selection {
 impl Selection {
     /// Returns what the filters leave of a phase.
     pub fn new(phase: Phase, filters: &Filters) -> Result<Self, SelectionError> {
-        let ids = filters.ids.iter().map(|id| id_in(phase, id)).collect::<Result<Vec<_>, _>>()?;
+        let named = filters.ids.iter().map(|id| check_in(phase, id)).collect::<Result<Vec<_>, _>>()?;
         let categories = filters.categories.iter().map(|name| category(name)).collect::<Result<Vec<_>, _>>()?;
-        let checks: Vec<_> = checks_of(phase)
-            .filter(|check| ids.is_empty() || ids.contains(&check.id))
-            .filter(|check| categories.is_empty() || categories.contains(&check.category))
-            // Severities are ordered from the worst.
-            .filter(|check| filters.severity.is_none_or(|least| check.severity <= least))
-            .collect();
+        let is_of_category = |check: &Check| categories.is_empty() || categories.contains(&check.category);
+        // Severities are ordered from the worst.
+        let is_severe = |check: &Check| filters.severity.is_none_or(|least| check.severity <= least);
+        // Who names a check wants its result: it is never left out in silence.
+        for check in &named {
+            let id = check.id.to_owned();
+            if !is_of_category(check) {
+                return Err(SelectionError::OfAnotherCategory { id, category: word(&check.category) });
+            }
+            if !is_severe(check) {
+                return Err(SelectionError::LessSevere { id, severity: word(&check.severity) });
+            }
+        }
+        let is_named = |check: &Check| named.is_empty() || named.iter().any(|named| named.id == check.id);
+        let checks: Vec<_> =
+            checks_of(phase).filter(|check| is_named(check) && is_of_category(check) && is_severe(check)).collect();
         if checks.is_empty() {
             return Err(SelectionError::Nothing);
         }
@@ -129,10 +145,11 @@ impl Selection {
         Ok(report)
     }
 
-    /// Whether one of the checks that stand in the way looks at one of these sources.
+    /// Whether one of the checks that stand in the way or may still settle looks at one of these sources.
     #[must_use]
     pub fn waits_for(&self, report: &Report, sources: &[Source]) -> bool {
-        let blocks = |check: &Check| report.result(check.id).is_some_and(CheckResult::blocks);
+        let is_waited_for = |result: &CheckResult| result.blocks() || result.settles.is_some();
+        let blocks = |check: &Check| report.result(check.id).is_some_and(is_waited_for);
         let looks = |check: &Check| check.sources.iter().any(|source| sources.contains(source));
         self.checks.iter().any(|check| blocks(check) && looks(check))
     }
@@ -157,10 +174,10 @@ pub fn lookup(id: &str) -> Result<&'static Check, SelectionError> {
     })
 }
 
-fn id_in(phase: Phase, id: &str) -> Result<&'static str, SelectionError> {
+fn check_in(phase: Phase, id: &str) -> Result<&'static Check, SelectionError> {
     let check = lookup(id)?;
     match phase {
-        _ if check.phases.contains(&phase) => Ok(check.id),
+        _ if check.phases.contains(&phase) => Ok(check),
         Phase::Health => Err(SelectionError::BeforeInstallOnly { id: check.id.to_owned() }),
         Phase::Preflight => Err(SelectionError::AfterInstallOnly { id: check.id.to_owned() }),
     }
@@ -221,6 +238,7 @@ fn narrow(result: &mut CheckResult, node: &str) {
     } else {
         result.status = Status::Pass;
         result.hint = None;
+        result.settles = None;
         result.message = format!("nothing on {node}; elsewhere: {}", result.message);
     }
 }
@@ -255,8 +273,8 @@ mod tests {
     fn filters_are_combined_and_a_printed_name_is_an_id() {
         let filters = Filters { ids: vec!["check/nodes-ready".into(), "daemon".into()], ..Filters::default() };
         assert_eq!(ids(&select(Phase::Health, &filters)), ["nodes-ready", "daemon"]);
-        let filters = Filters { categories: vec!["nodes".into()], ..filters };
-        assert_eq!(ids(&select(Phase::Health, &filters)), ["nodes-ready"]);
+        let filters = Filters { categories: vec!["nodes".into(), "components".into()], ..filters };
+        assert_eq!(ids(&select(Phase::Health, &filters)), ["nodes-ready", "daemon"]);
         let blockers = Filters { severity: Some(Severity::Blocker), ..Filters::default() };
         assert!(select(Phase::Health, &blockers).checks.iter().all(|check| check.severity == Severity::Blocker));
         let warnings = Filters { severity: Some(Severity::Warning), ..Filters::default() };
@@ -287,8 +305,21 @@ mod tests {
             refused(Phase::Preflight, &only("daemon")).hint(),
             "leave out --pre: kubectl mizar check --check daemon"
         );
-        let error = refused(Phase::Health, &Filters { categories: vec!["pods".into()], ..only("daemon") });
-        assert_eq!(error, SelectionError::Nothing);
+    }
+
+    #[test]
+    fn a_check_that_was_named_is_never_left_out_in_silence() {
+        let refused = |filters: &Filters| Selection::new(Phase::Health, filters).expect_err("refused");
+        let both = Filters { ids: vec!["nodes-ready".into(), "daemon".into()], ..Filters::default() };
+        let error = refused(&Filters { categories: vec!["nodes".into()], ..both.clone() });
+        assert_eq!(error.to_string(), "the check daemon is of category components, which was not asked for");
+        assert_eq!(error.hint(), "leave out --category: kubectl mizar check --check daemon");
+        let blockers = Filters { severity: Some(Severity::Blocker), ..only("leaked-endpoints") };
+        let error = refused(&blockers);
+        assert_eq!(error.to_string(), "the check leaked-endpoints is only a warning, and worse ones were asked for");
+        assert_eq!(error.hint(), "leave out --severity: kubectl mizar check --check leaked-endpoints");
+        let nothing = Filters { categories: vec!["arktos".into()], severity: Some(Severity::Blocker), ..both };
+        assert!(matches!(refused(&nothing), SelectionError::OfAnotherCategory { .. }));
     }
 
     #[test]

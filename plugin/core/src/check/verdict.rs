@@ -106,11 +106,13 @@ pub struct Verdict {
     pub evidence: Vec<Evidence>,
     /// What to type, with the names of what was found; without it the hint of the table is told.
     pub hint: Option<String>,
+    /// Until when it may still come right by itself, if it may.
+    pub settles: Option<Timestamp>,
 }
 
 impl Verdict {
     fn of(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), evidence: Vec::new(), hint: None }
+        Self { status, message: message.into(), evidence: Vec::new(), hint: None, settles: None }
     }
 
     pub(super) fn pass(message: impl Into<String>) -> Self {
@@ -156,6 +158,12 @@ impl Verdict {
         if self.status.asks_for_action() {
             self.hint = Some(hint(&self.evidence));
         }
+        self
+    }
+
+    /// Returns the same verdict of what may still come right by itself until then.
+    pub(super) fn settling(mut self, until: Timestamp) -> Self {
+        self.settles = Some(until);
         self
     }
 

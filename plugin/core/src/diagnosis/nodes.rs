@@ -144,7 +144,7 @@ fn connected_vpcs<'a>(facts: &'a Facts, moment: &Moment) -> Vec<&'a VpcFact> {
             && subnets.peek().is_some()
             && subnets.all(|subnet| {
                 let object = &subnet.object;
-                object.is_provisioned() && moment.has_settled(object.provisioned) && !forgotten.contains(&object.name)
+                object.is_provisioned() && moment.has_settled(object.finished()) && !forgotten.contains(&object.name)
             })
     };
     facts.vpcs.items().iter().filter(is_served).collect()

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Detection, Environment, detect};
 use crate::check::other_networks;
-use crate::facts::{Facts, Fetched, Gap, NodeFact, Readiness, Source};
+use crate::facts::{DaemonSetFact, Facts, Fetched, Gap, NodeFact, Readiness, Source};
 use crate::status::installed::Installed;
 
 /// The sources that an overview is made from.
@@ -40,12 +40,12 @@ pub struct Overview {
     pub mode: Mode,
     /// The nodes.
     pub nodes: Option<Nodes>,
-    /// Where pods get their addresses from.
-    pub pod_networks: Vec<PodNetwork>,
+    /// Where pods get their addresses from; nothing when that could not be read.
+    pub pod_networks: Option<Vec<PodNetwork>>,
     /// Where services get theirs from.
     pub services: Option<Services>,
-    /// Other pod networks.
-    pub other_networks: Vec<OtherNetwork>,
+    /// Other pod networks; nothing when they could not be looked for.
+    pub other_networks: Option<Vec<OtherNetwork>>,
     /// What there is of Mizar.
     pub mizar: Installed,
     /// What could not be read.
@@ -150,12 +150,7 @@ pub fn overview(facts: &Facts, named: Option<Environment>) -> Overview {
         nodes: facts.nodes.known().map(|nodes| group(nodes)),
         pod_networks: pod_networks(facts),
         services: facts.services.known().map(|_| services(facts)),
-        other_networks: other_networks(facts.daemon_sets.items())
-            .map(|(name, set)| OtherNetwork {
-                name: name.to_owned(),
-                object: format!("DaemonSet {}/{}", set.namespace, set.name),
-            })
-            .collect(),
+        other_networks: facts.daemon_sets.known().map(|sets| other_networks(sets).map(other_network).collect()),
         mizar: Installed::of(facts),
         unread: unread(facts),
         detection,
@@ -165,15 +160,23 @@ pub fn overview(facts: &Facts, named: Option<Environment>) -> Overview {
 /// Returns what was asked for and could not be read.
 #[must_use]
 pub fn unread(facts: &Facts) -> Vec<Unread> {
-    let why = |source: Source| match facts.gap(source)? {
+    let unread = |source: &Source| Some(Unread { what: source.noun().to_owned(), why: why_unread(facts, *source)? });
+    Source::ALL.iter().filter_map(unread).collect()
+}
+
+/// Returns why a source that was asked for could not be read, if so.
+#[must_use]
+pub fn why_unread(facts: &Facts, source: Source) -> Option<String> {
+    match facts.gap(source)? {
         Gap::Denied => Some(format!("you are not allowed to {}", source.right())),
         Gap::Failed(reason) => Some(reason),
         Gap::Absent if !source.may_be_absent() => Some("the server does not have it".to_owned()),
         Gap::Absent | Gap::NotAsked => None,
-    };
-    let all =
-        Source::ALL.iter().filter_map(|source| Some(Unread { what: source.noun().to_owned(), why: why(*source)? }));
-    all.collect()
+    }
+}
+
+fn other_network((name, set): (&str, &DaemonSetFact)) -> OtherNetwork {
+    OtherNetwork { name: name.to_owned(), object: format!("DaemonSet {}/{}", set.namespace, set.name) }
 }
 
 fn mode(facts: &Facts) -> Mode {
@@ -209,18 +212,21 @@ fn group(nodes: &[NodeFact]) -> Nodes {
 }
 
 /// The ranges of Mizar's Vpcs; before there are any, those that were given to the nodes.
-fn pod_networks(facts: &Facts) -> Vec<PodNetwork> {
+fn pod_networks(facts: &Facts) -> Option<Vec<PodNetwork>> {
+    if why_unread(facts, Source::Vpcs).is_some() {
+        return None;
+    }
     let vpcs = facts.vpcs.items().iter().filter(|vpc| !vpc.ip.is_empty());
     let ranges: Vec<PodNetwork> = vpcs
         .map(|vpc| PodNetwork { range: format!("{}/{}", vpc.ip, vpc.prefix), from: format!("Vpc {}", vpc.object.name) })
         .collect();
     if !ranges.is_empty() {
-        return ranges;
+        return Some(ranges);
     }
-    let given: BTreeSet<&String> = facts.nodes.items().iter().flat_map(|node| &node.pod_cidrs).collect();
+    let given: BTreeSet<&String> = facts.nodes.known()?.iter().flat_map(|node| &node.pod_cidrs).collect();
     let given =
         given.into_iter().map(|range| PodNetwork { range: range.clone(), from: "spec.podCIDRs of a node".to_owned() });
-    given.collect()
+    Some(given.collect())
 }
 
 fn services(facts: &Facts) -> Services {
@@ -248,10 +254,11 @@ mod tests {
         let nodes = seen.nodes.unwrap();
         assert_eq!((nodes.total, nodes.ready, nodes.groups.len()), (3, 3, 1));
         assert_eq!((nodes.groups[0].count, nodes.groups[0].kernel.as_str()), (3, "5.15.0-118-generic"));
-        assert_eq!(seen.pod_networks, [PodNetwork { range: "10.20.0.0/16".into(), from: "Vpc vpc0".into() }]);
+        let network = PodNetwork { range: "10.20.0.0/16".into(), from: "Vpc vpc0".into() };
+        assert_eq!(seen.pod_networks, Some(vec![network]));
         assert_eq!(seen.services.unwrap().api_server.as_deref(), Some("10.96.0.1"));
         assert_eq!(seen.mode, Mode::Kubernetes);
-        assert_eq!((seen.other_networks, seen.unread), (Vec::new(), Vec::new()));
+        assert_eq!((seen.other_networks, seen.unread), (Some(Vec::new()), Vec::new()));
         assert_eq!(seen.mizar.namespace.as_deref(), Some("mizar-system"));
     }
 
@@ -261,8 +268,8 @@ mod tests {
         facts.nodes.edit()[1].pod_cidrs = vec!["10.244.1.0/24".into()];
         facts.daemon_sets.edit().push(a_foreign_daemon_set("kindnet"));
         let seen = overview(&facts, None);
-        assert_eq!(seen.pod_networks[0].range, "10.244.1.0/24");
-        assert_eq!(seen.other_networks[0].object, "DaemonSet kube-system/kindnet");
+        assert_eq!(seen.pod_networks.unwrap()[0].range, "10.244.1.0/24");
+        assert_eq!(seen.other_networks.unwrap()[0].object, "DaemonSet kube-system/kindnet");
         assert!(!seen.mizar.is_there());
     }
 
@@ -282,13 +289,16 @@ mod tests {
         facts.mark(Source::Nodes, Gap::Denied);
         facts.mark(Source::Services, Gap::Failed("timed out".into()));
         facts.mark(Source::SystemSource, Gap::Denied);
+        facts.mark(Source::DaemonSets, Gap::Denied);
         let seen = overview(&facts, None);
         assert_eq!((seen.nodes, seen.services, seen.mode), (None, None, Mode::Unknown));
+        assert_eq!((seen.pod_networks, seen.other_networks), (None, None), "unknown, and not none");
         let why: Vec<&str> = seen.unread.iter().map(|gap| gap.why.as_str()).collect();
         assert_eq!(
             why,
             [
                 "you are not allowed to list nodes",
+                "you are not allowed to list daemonsets.apps",
                 "timed out",
                 "you are not allowed to get configmaps kube-system/system-source"
             ]

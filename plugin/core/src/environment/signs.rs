@@ -6,7 +6,7 @@ use super::Environment::{
     Gke, Kind, Kubernetes,
 };
 use super::Sign;
-use crate::facts::{Facts, NodeFact};
+use crate::facts::{ApiGroupsFact, CoreApiFact, Facts, NodeFact};
 
 /// The service address that arktos-up gives the API server; Arktos in Google's cloud does so too.
 const ARKTOS_UP_SERVICE: &str = "10.0.0.1";
@@ -29,30 +29,26 @@ pub(super) fn read(facts: &Facts) -> (Environment, Vec<Sign>) {
     (environment, arktos.into_iter().chain(signs).collect())
 }
 
-/// The signs of Arktos. Its own resource decides; a blank version alone may be anybody's own build, but no release of
-/// Kubernetes has one.
+/// The signs of Arktos. What it serves decides, as for the checks; only where none of that could be read weaker signs do: a
+/// blank version may be anybody's own build, but no release of Kubernetes has one.
 fn arktos(facts: &Facts) -> Vec<Sign> {
     let mut signs = Vec::new();
-    let core = facts.core_api.known().map(|api| api.resources.as_slice()).unwrap_or_default();
-    if core.iter().any(|name| name == "tenants") {
-        signs.push(Sign::new("API v1", "resources", "tenants", "Arktos"));
-    }
-    // Where the core API was read, it knows better than all that follows.
-    if signs.is_empty() && facts.core_api.known().is_some() {
+    if facts.is_arktos() == Some(false) {
         return signs;
     }
-    let groups = facts.api_groups.known().map(|groups| groups.versions.as_slice()).unwrap_or_default();
-    if let Some(group) = groups.iter().find(|group| group.starts_with("arktos.futurewei.com/")) {
+    if let Some(tenants) = facts.core_api.known().and_then(CoreApiFact::tenants) {
+        signs.push(Sign::new("API v1", "resources", tenants, "Arktos"));
+    }
+    if let Some(group) = facts.api_groups.known().and_then(ApiGroupsFact::of_arktos) {
         signs.push(Sign::new("API groups", "groups", group, "Arktos"));
+    }
+    if !signs.is_empty() {
+        return signs;
     }
     if let Some(version) = facts.version.known().filter(|version| version.major.is_empty() && version.minor.is_empty())
     {
-        signs.push(Sign::new(
-            "API server",
-            "version",
-            format!("{}, major and minor blank", version.git_version),
-            "Arktos",
-        ));
+        let seen = format!("{}, major and minor blank", version.git_version);
+        signs.push(Sign::new("API server", "version", seen, "Arktos"));
     }
     if facts.system_source.known().is_some_and(|source| source.name.as_deref() == Some("arktos")) {
         signs.push(Sign::new("ConfigMap kube-system/system-source", "data.name", "arktos", "Mizar works for Arktos"));

@@ -1,6 +1,8 @@
 use super::*;
 use crate::facts::samples::*;
-use crate::facts::{CoreApiFact, DaemonSetFact, Fetched, Gap, NamespaceFact, NodeFact, SystemSourceFact};
+use crate::facts::{
+    ApiGroupsFact, CoreApiFact, DaemonSetFact, Fetched, Gap, NamespaceFact, NodeFact, SystemSourceFact,
+};
 
 /// A cluster of nothing but nodes with these names, providers and kernels.
 fn cluster(nodes: &[(&str, &str, &str)]) -> Facts {
@@ -134,6 +136,28 @@ fn a_server_whose_core_api_has_no_tenants_is_not_arktos_whatever_else_it_says() 
     facts.system_source =
         Fetched::Known(SystemSourceFact { name: Some("arktos".into()), ..SystemSourceFact::default() });
     assert_eq!(detect(&facts, None).environment, Environment::Kubernetes);
+}
+
+#[test]
+fn checks_and_environment_call_the_same_servers_arktos() {
+    let with_group = |facts: &mut Facts| {
+        facts.api_groups = Fetched::Known(ApiGroupsFact { versions: vec!["arktos.futurewei.com/v1".into()] });
+    };
+    let rows: [(&str, fn(&mut Facts), Option<bool>); 4] = [
+        ("Kubernetes", |_| {}, Some(false)),
+        ("tenants", |facts| facts.core_api.edit().resources.push("tenants".into()), Some(true)),
+        ("neither read", |facts| facts.mark(Source::CoreApi, Gap::Denied), None),
+        ("without its group", |facts| facts.api_groups = Fetched::Known(ApiGroupsFact::default()), Some(false)),
+    ];
+    for (name, change, known) in rows {
+        let mut facts = cluster(&[("a", "", GENERIC)]);
+        change(&mut facts);
+        assert_eq!(facts.is_arktos(), known, "{name}");
+        assert_eq!(detect(&facts, None).environment.is_arktos(), known == Some(true), "{name}");
+        with_group(&mut facts);
+        assert_eq!(facts.is_arktos(), Some(true), "{name}, with its group");
+        assert!(detect(&facts, None).environment.is_arktos(), "{name}, with its group");
+    }
 }
 
 #[test]

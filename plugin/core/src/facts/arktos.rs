@@ -14,15 +14,13 @@ const GROUP: &str = "arktos.futurewei.com/";
 
 impl Facts {
     /// Whether the server is Arktos, by what it serves and never by its version, which builds change at will: tenants in
-    /// the core API, or Arktos' own group. Nothing when neither was read.
+    /// the core API, or Arktos' own group. That group is added later than the server, so that its absence alone tells
+    /// nothing. Nothing when the core API was not read and no group tells.
     #[must_use]
     pub fn is_arktos(&self) -> Option<bool> {
-        let tenants = self.core_api.known().map(|api| api.resources.iter().any(|name| name == TENANTS));
-        let group = self.api_groups.known().map(|groups| groups.versions.iter().any(|name| name.starts_with(GROUP)));
-        match (tenants, group) {
-            (None, None) => None,
-            (tenants, group) => Some(tenants.unwrap_or_default() || group.unwrap_or_default()),
-        }
+        let has_group = self.api_groups.known().is_some_and(|groups| groups.of_arktos().is_some());
+        let has_tenants = self.core_api.known().map(|api| api.tenants().is_some());
+        if has_group { Some(true) } else { has_tenants }
     }
 }
 
@@ -81,6 +79,14 @@ pub struct CoreApiFact {
     pub resources: Vec<String>,
 }
 
+impl CoreApiFact {
+    /// Returns the resource that only Arktos has, where it is served.
+    #[must_use]
+    pub fn tenants(&self) -> Option<&str> {
+        self.resources.iter().map(String::as_str).find(|name| *name == TENANTS)
+    }
+}
+
 impl Absorb for CoreApiFact {
     fn absorb(&mut self, object: &Value) {
         let names = list(object, "/resources").iter().filter_map(|resource| text(resource, "/name"));
@@ -94,6 +100,14 @@ impl Absorb for CoreApiFact {
 pub struct ApiGroupsFact {
     /// Group and version, `apps/v1`.
     pub versions: Vec<String>,
+}
+
+impl ApiGroupsFact {
+    /// Returns a version of Arktos' own group, where it is served.
+    #[must_use]
+    pub fn of_arktos(&self) -> Option<&str> {
+        self.versions.iter().map(String::as_str).find(|name| name.starts_with(GROUP))
+    }
 }
 
 impl Absorb for ApiGroupsFact {

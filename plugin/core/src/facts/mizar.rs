@@ -107,6 +107,12 @@ impl MizarObject {
     pub fn is_provisioned(&self) -> bool {
         self.status == "Provisioned"
     }
+
+    /// Returns when it was finished, or else, what a person or a chart made without times, when it came to be.
+    #[must_use]
+    pub fn finished(&self) -> Option<Timestamp> {
+        self.provisioned.filter(|_| self.is_provisioned()).or(self.created)
+    }
 }
 
 fn provisioned(object: &Value, created: Timestamp) -> Option<Timestamp> {

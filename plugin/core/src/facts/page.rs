@@ -26,6 +26,11 @@ pub fn read_page(bytes: &[u8], unread: &'static [Unread], visitor: &mut dyn Page
     deserializer.end()
 }
 
+/// Reads one object, as a watch sends it, without what is passed over.
+pub fn read_object<'de, D: Deserializer<'de>>(deserializer: D, unread: &'static [Unread]) -> Result<Value, D::Error> {
+    Trimmed(unread).deserialize(deserializer)
+}
+
 /// The list itself.
 struct List<'a> {
     unread: &'static [Unread],

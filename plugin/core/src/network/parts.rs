@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use super::{DropletsByAddress, FIRST_SUBNET, FIRST_VPC, Network, Part, PartState, Wait};
 use crate::address::Cidr;
 use crate::facts::{DropletFact, EndpointFact, MizarObject, NodeFact, SubnetFact, VpcFact};
@@ -18,12 +20,22 @@ impl Progress {
     }
 
     /// Counts one thing that must be there, done or else waited for.
-    fn expect(&mut self, object: String, missing: Option<String>) {
+    fn expect(&mut self, object: String, missing: Option<Missing>) {
+        self.count(object, None, missing);
+    }
+
+    /// Counts one thing that must be there for a node.
+    fn expect_for(&mut self, node: &NodeFact, object: String, missing: Option<Missing>) {
+        self.count(object, Some(node), missing);
+    }
+
+    fn count(&mut self, object: String, node: Option<&NodeFact>, missing: Option<Missing>) {
         self.state.total += 1;
-        match missing {
-            None => self.state.done += 1,
-            Some(reason) => self.state.waiting_for.push(Wait { object, reason }),
-        }
+        let Some(Missing { reason, since }) = missing else {
+            self.state.done += 1;
+            return;
+        };
+        self.state.waiting_for.push(Wait { object, reason, node: node.map(|node| node.name.clone()), since });
     }
 
     /// Notes why waiting is in vain; the first reason stays.
@@ -36,16 +48,36 @@ impl Progress {
     }
 }
 
+/// What keeps something from being done.
+struct Missing {
+    reason: String,
+    /// Since when it can have been so at the earliest.
+    since: Option<Timestamp>,
+}
+
+impl Missing {
+    /// What no object tells the age of.
+    fn ageless(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), since: None }
+    }
+
+    /// Says the same in other words.
+    fn told(self, tell: impl FnOnce(&str) -> String) -> Self {
+        Self { reason: tell(&self.reason), since: self.since }
+    }
+}
+
 /// Returns what keeps an object from being done.
-fn pending(object: &MizarObject) -> Option<String> {
+fn pending(object: &MizarObject) -> Option<Missing> {
     if object.deleting.is_some() {
-        Some("is being deleted".to_owned())
+        Some(Missing { reason: "is being deleted".to_owned(), since: object.deleting })
     } else if object.is_provisioned() {
         None
     } else if object.status.is_empty() {
-        Some("has no status yet".to_owned())
+        // The operator looks at nothing without one.
+        Some(Missing::ageless("has no status yet"))
     } else {
-        Some(format!("is {}", object.status))
+        Some(Missing { reason: format!("is {}", object.status), since: object.created })
     }
 }
 
@@ -66,33 +98,35 @@ pub(super) fn droplets(network: &Network<'_>) -> PartState {
             progress
                 .fail(format!("node {} has two Droplets, {} and {}", node.name, first.object.name, second.object.name));
         }
-        progress.expect(format!("node {}", node.name), droplet_pending(node, &of_node));
+        progress.expect_for(node, format!("node {}", node.name), droplet_pending(node, &of_node));
     }
     progress.finish()
 }
 
-fn droplet_pending(node: &NodeFact, droplets: &[&DropletFact]) -> Option<String> {
+fn droplet_pending(node: &NodeFact, droplets: &[&DropletFact]) -> Option<Missing> {
     let Some(droplet) = droplets.first() else {
         let address = node.internal_ips.first().map_or("no InternalIP", String::as_str);
-        return Some(format!("has no Droplet yet ({address})"));
+        return Some(Missing { reason: format!("has no Droplet yet ({address})"), since: node.created });
     };
     let name = &droplet.object.name;
-    if let Some(reason) = pending(&droplet.object) {
-        return Some(format!("waits for Droplet {name}, which {reason}"));
+    if let Some(missing) = pending(&droplet.object) {
+        return Some(missing.told(|reason| format!("waits for Droplet {name}, which {reason}")));
     }
     let blank: Vec<&str> = [("mac", &droplet.mac), ("itf", &droplet.itf)]
         .into_iter()
         .filter(|(_, value)| value.is_empty())
         .map(|(field, _)| field)
         .collect();
-    (!blank.is_empty()).then(|| format!("waits for Droplet {name}, whose {} is blank", blank.join(" and ")))
+    let reason = || format!("waits for Droplet {name}, whose {} is blank", blank.join(" and "));
+    // The operator sets both when it makes the Droplet: what is blank stays so.
+    (!blank.is_empty()).then(|| Missing::ageless(reason()))
 }
 
 /// The first Vpc, and every other one there is.
 pub(super) fn vpcs(network: &Network<'_>) -> PartState {
     let mut progress = Progress::new(Part::Vpcs);
     if !network.vpcs.iter().any(|vpc| vpc.object.name == FIRST_VPC) {
-        progress.expect(format!("Vpc {FIRST_VPC}"), Some("does not exist yet".to_owned()));
+        progress.expect(format!("Vpc {FIRST_VPC}"), Some(Missing::ageless("does not exist yet")));
     }
     for vpc in network.vpcs {
         progress.expect(format!("Vpc {}", vpc.object.name), pending(&vpc.object));
@@ -109,10 +143,10 @@ pub(super) fn dividers(network: &Network<'_>) -> PartState {
     for vpc in network.vpcs {
         let of_vpc = network.dividers.iter().filter(|divider| divider.vpc == vpc.object.name);
         let objects: Vec<&MizarObject> = of_vpc.map(|divider| &divider.object).collect();
-        count(&mut progress, "Divider", &format!("Vpc {}", vpc.object.name), vpc.dividers, &objects);
+        count(&mut progress, "Divider", ("Vpc", &vpc.object), vpc.dividers, &objects);
     }
     if network.vpcs.is_empty() {
-        progress.expect("Dividers".to_owned(), Some(format!("wait for Vpc {FIRST_VPC}")));
+        progress.expect("Dividers".to_owned(), Some(Missing::ageless(format!("wait for Vpc {FIRST_VPC}"))));
     }
     progress.finish()
 }
@@ -121,7 +155,7 @@ pub(super) fn dividers(network: &Network<'_>) -> PartState {
 pub(super) fn subnets(network: &Network<'_>) -> PartState {
     let mut progress = Progress::new(Part::Subnets);
     if !network.subnets.iter().any(|subnet| subnet.object.name == FIRST_SUBNET) {
-        progress.expect(format!("Subnet {FIRST_SUBNET}"), Some("does not exist yet".to_owned()));
+        progress.expect(format!("Subnet {FIRST_SUBNET}"), Some(Missing::ageless("does not exist yet")));
     }
     for subnet in network.subnets {
         let name = &subnet.object.name;
@@ -134,8 +168,9 @@ pub(super) fn subnets(network: &Network<'_>) -> PartState {
     progress.finish()
 }
 
-fn subnet_pending(subnet: &SubnetFact, vpc: Option<&VpcFact>) -> Option<String> {
-    pending(&subnet.object).or_else(|| vpc.is_none().then(|| format!("waits for Vpc {}", named(&subnet.vpc))))
+fn subnet_pending(subnet: &SubnetFact, vpc: Option<&VpcFact>) -> Option<Missing> {
+    let orphaned = || vpc.is_none().then(|| Missing::ageless(format!("waits for Vpc {}", named(&subnet.vpc))));
+    pending(&subnet.object).or_else(orphaned)
 }
 
 fn subnet_failure(subnet: &SubnetFact, vpc: Option<&VpcFact>) -> Option<String> {
@@ -158,16 +193,22 @@ pub(super) fn bouncers(network: &Network<'_>) -> PartState {
     for subnet in network.subnets {
         let of_subnet = network.bouncers.iter().filter(|bouncer| bouncer.net == subnet.object.name);
         let objects: Vec<&MizarObject> = of_subnet.map(|bouncer| &bouncer.object).collect();
-        count(&mut progress, "Bouncer", &format!("Subnet {}", subnet.object.name), subnet.bouncers, &objects);
+        count(&mut progress, "Bouncer", ("Subnet", &subnet.object), subnet.bouncers, &objects);
     }
     if network.subnets.is_empty() {
-        progress.expect("Bouncers".to_owned(), Some(format!("wait for Subnet {FIRST_SUBNET}")));
+        progress.expect("Bouncers".to_owned(), Some(Missing::ageless(format!("wait for Subnet {FIRST_SUBNET}"))));
     }
     progress.finish()
 }
 
 /// Counts the objects that an owner wants: those that exist, then those that are missing.
-fn count(progress: &mut Progress, kind: &str, owner: &str, wanted: Option<u32>, objects: &[&MizarObject]) {
+fn count(
+    progress: &mut Progress,
+    kind: &str,
+    (owner_kind, owner): (&str, &MizarObject),
+    wanted: Option<u32>,
+    objects: &[&MizarObject],
+) {
     // Without any of them nothing is forwarded, whatever the owner says.
     let wanted = wanted.unwrap_or(1).max(1) as usize;
     for object in objects {
@@ -175,7 +216,10 @@ fn count(progress: &mut Progress, kind: &str, owner: &str, wanted: Option<u32>, 
     }
     // Told once, however many are missing: somebody may have asked for billions.
     if let Some(missing) = wanted.checked_sub(objects.len()).filter(|missing| *missing > 0) {
-        progress.expect(owner.to_owned(), Some(format!("has {} of {wanted} {kind}s", objects.len())));
+        let reason = format!("has {} of {wanted} {kind}s", objects.len());
+        // They are made before their owner says Provisioned.
+        let since = owner.finished();
+        progress.expect(format!("{owner_kind} {}", owner.name), Some(Missing { reason, since }));
         progress.state.total += missing - 1;
     }
 }
@@ -190,20 +234,34 @@ pub(super) fn host_endpoints(network: &Network<'_>) -> PartState {
     for endpoint in network.endpoints.iter().filter(|endpoint| endpoint.kind == "host") {
         hosts.entry((endpoint.droplet.as_str(), endpoint.vpc.as_str())).or_insert(endpoint);
     }
-    for droplet in network.nodes.iter().filter_map(|node| by_address.of_node(node).next()) {
+    for (node, droplet) in network.nodes.iter().filter_map(|node| Some((node, by_address.of_node(node).next()?))) {
         for vpc in &vpcs {
             let missing = match hosts.get(&(droplet.object.name.as_str(), vpc.object.name.as_str())) {
-                Some(endpoint) => pending(&endpoint.object)
-                    .map(|reason| format!("waits for Endpoint {}, which {reason}", endpoint.object.name)),
-                None => Some(format!("has no host endpoint in Vpc {} yet", vpc.object.name)),
+                Some(endpoint) => pending(&endpoint.object).map(|missing| {
+                    missing.told(|reason| format!("waits for Endpoint {}, which {reason}", endpoint.object.name))
+                }),
+                None => Some(Missing {
+                    reason: format!("has no host endpoint in Vpc {} yet", vpc.object.name),
+                    since: network.connectable_since(droplet, vpc),
+                }),
             };
-            progress.expect(format!("Droplet {}", droplet.object.name), missing);
+            progress.expect_for(node, format!("Droplet {}", droplet.object.name), missing);
         }
     }
     if progress.state.total == 0 {
-        progress.expect("host endpoints".to_owned(), Some("wait for Droplets and Subnets".to_owned()));
+        progress.expect("host endpoints".to_owned(), Some(Missing::ageless("wait for Droplets and Subnets")));
     }
     progress.finish()
+}
+
+impl Network<'_> {
+    /// Returns since when a Droplet can have had a host Endpoint in a Vpc: since it and the last of the Vpc's Subnets are
+    /// there.
+    fn connectable_since(&self, droplet: &DropletFact, vpc: &VpcFact) -> Option<Timestamp> {
+        let subnets = self.subnets.iter().filter(|subnet| subnet.vpc == vpc.object.name);
+        let subnets = subnets.filter_map(|subnet| subnet.object.finished());
+        droplet.object.created.into_iter().chain(subnets).max()
+    }
 }
 
 fn named(name: &str) -> &str {

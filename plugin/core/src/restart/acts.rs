@@ -9,9 +9,12 @@ use crate::facts::{EndpointFact, Facts, MizarObject, PodFact, Text};
 const INIT: &str = "Init";
 const PROVISIONED: &str = "Provisioned";
 
-/// Every address that a living thing shares is left to [`prepare`], and so is what may be no leak: by then no pod comes to a
-/// node, and no operator sees it go.
+/// What shares its address with something living is left to [`prepare`], and so is what may be no leak, and everything while a
+/// pod waits that could get such an address: by then no operator sees it go.
 pub(super) fn leaks_seen(facts: &Facts) -> Vec<Act> {
+    if unwired_pods(facts).next().is_some() {
+        return Vec::new();
+    }
     let is_harmless = |leak: &Leak| !leak.shares_address && !leak.deleting && !leak.is_young;
     leaks(facts).into_iter().filter(is_harmless).map(|leak| Act::Delete { object: leak.object }).collect()
 }
@@ -37,9 +40,15 @@ pub(super) fn waiting_pods(facts: &Facts) -> impl Iterator<Item = &PodFact> {
 pub(super) fn unwired_pods(facts: &Facts) -> impl Iterator<Item = &PodFact> {
     let endpoints = EndpointsByPod::of(facts);
     facts.pods.items().iter().filter(move |pod| {
-        let waits = pod.phase == "Pending" && !pod.node.is_empty() && !pod.host_network && pod.deleting.is_none();
-        waits && !endpoints.of_pod(pod).any(|endpoint| endpoint.object.is_provisioned())
+        waits_on_a_node(pod) && !endpoints.of_pod(pod).any(|endpoint| endpoint.object.is_provisioned())
     })
+}
+
+/// Whether a pod has a node and does not run there yet. Judged again in the moment in which it is sent back: between a look
+/// and the delete it may have begun to serve.
+#[must_use]
+pub fn waits_on_a_node(pod: &PodFact) -> bool {
+    pod.phase == "Pending" && !pod.node.is_empty() && !pod.host_network && pod.deleting.is_none()
 }
 
 fn is_created_again_elsewhere(pod: &PodFact) -> bool {
@@ -47,7 +56,7 @@ fn is_created_again_elsewhere(pod: &PodFact) -> bool {
 }
 
 pub(super) fn waiting(facts: &Facts) -> Vec<Act> {
-    waiting_pods(facts).map(|pod| Act::Delete { object: pod.id() }).collect()
+    waiting_pods(facts).map(|pod| Act::SendBack { pod: pod.id(), unseen: false }).collect()
 }
 
 /// What only a stopped operator allows, and what the next one must find.
@@ -57,7 +66,7 @@ pub(super) fn prepare(facts: &Facts) -> Vec<Act> {
     for pod in waiting_pods(facts) {
         let half_wired = endpoints.of_pod(pod);
         acts.extend(half_wired.map(|endpoint| Act::DeleteUnseen { object: endpoint.object.id("Endpoint") }));
-        acts.push(Act::DeleteUnseen { object: pod.id() });
+        acts.push(Act::SendBack { pod: pod.id(), unseen: true });
     }
     // One that is not provisioned must not be taken for one that is.
     let forgotten = facts.subnets.items().iter().filter(|it| it.object.is_provisioned() && it.kind != PROVISIONED);

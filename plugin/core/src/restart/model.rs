@@ -25,6 +25,8 @@ struct Pod {
     uid: String,
     node: Option<usize>,
     running: bool,
+    /// Nobody would create it again.
+    alone: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +65,9 @@ struct World {
     memory: Option<Memory>,
     /// An Endpoint was deleted before the operator's eyes while a living pod had its address.
     cut: bool,
+    /// Pods that waited on a node when the operator crashed before they could be sent back, and those that nobody would create
+    /// again: nothing keeps an operator that just starts from giving them an address that is in use.
+    at_risk: BTreeSet<String>,
 }
 
 impl World {
@@ -79,6 +84,7 @@ impl World {
             operator_pod: None,
             memory: None,
             cut: false,
+            at_risk: BTreeSet::new(),
         };
         for ip in 2..2 + u8::try_from(running).unwrap() {
             let name = world.create_pod();
@@ -111,8 +117,20 @@ impl World {
     fn create_pod(&mut self) -> String {
         self.born += 1;
         let name = format!("pod{}", self.born);
-        self.pods.push(Pod { name: name.clone(), uid: format!("uid{}", self.born), node: None, running: false });
+        self.pods.push(Pod {
+            name: name.clone(),
+            uid: format!("uid{}", self.born),
+            node: None,
+            running: false,
+            alone: false,
+        });
         name
+    }
+
+    fn create_pod_alone(&mut self) {
+        let name = self.create_pod();
+        self.pods.last_mut().unwrap().alone = true;
+        self.at_risk.insert(name);
     }
 
     fn start_process(&mut self) {
@@ -130,9 +148,12 @@ impl World {
         self.memory = Some(memory);
     }
 
-    /// While nodes are open, nobody can keep a crash from handing addresses out twice.
+    /// While nodes are open, nobody can keep a crash from handing addresses out twice, nor for pods that it finds waiting on
+    /// a node.
     fn crash(&mut self) {
         if self.memory.is_some() && self.cordoned.iter().all(Option::is_some) {
+            let waiting = self.pods.iter().filter(|pod| pod.node.is_some() && !pod.running);
+            self.at_risk.extend(waiting.map(|pod| pod.name.clone()));
             self.start_process();
         }
     }
@@ -253,7 +274,6 @@ impl World {
 
     fn act(&mut self, act: &Act) {
         match act {
-            Act::Delete { object } if object.object.kind == "Pod" => self.recreate(&object.uid),
             Act::Delete { object } => {
                 if let Some(endpoint) = self.endpoints.get_mut(&object.uid) {
                     endpoint.deleting = true;
@@ -261,9 +281,9 @@ impl World {
             }
             Act::DeleteUnseen { object } => {
                 assert!(self.memory.is_none(), "{object} was deleted behind a running operator's back");
-                self.recreate(&object.uid);
                 self.endpoints.remove(&object.uid);
             }
+            Act::SendBack { pod, .. } => self.send_back(&pod.uid),
             Act::Cordon { node } => self.cordoned[at(node)] = Some("ours".to_owned()),
             Act::Uncordon { node } => self.cordoned[at(node)] = None,
             Act::Scale { replicas } => self.replicas = *replicas,
@@ -289,11 +309,10 @@ impl World {
         }
     }
 
-    /// A pod that somebody owns comes again, under another name and without a node.
-    fn recreate(&mut self, uid: &str) {
-        if let Some(at) = self.pods.iter().position(|pod| pod.uid == uid) {
+    /// A pod that somebody owns comes again, under another name and without a node. One that runs by now is left alone.
+    fn send_back(&mut self, uid: &str) {
+        if let Some(at) = self.pods.iter().position(|pod| pod.uid == uid && waits_on_a_node(&pod_fact(pod))) {
             let pod = self.pods.remove(at);
-            assert!(!pod.running, "a running pod was deleted");
             // The operator that wired it takes its Endpoint along.
             if let Some(memory) = &mut self.memory
                 && let Some(endpoint) = self.endpoints.remove(&format!("{}-default--eth0", pod.name))
@@ -314,6 +333,7 @@ fn pod_fact(pod: &Pod) -> PodFact {
         uid: pod.uid.as_str().into(),
         node: pod.node.map(|node| format!("node-{}", node + 1)).unwrap_or_default().as_str().into(),
         phase: if pod.running { "Running" } else { "Pending" }.into(),
+        owner: a_pod(&pod.name, "").owner.filter(|_| !pod.alone),
         ..a_pod(&pod.name, "")
     }
 }
@@ -323,6 +343,7 @@ fn pod_fact(pod: &Pod) -> PodFact {
 enum Incident {
     Nothing,
     NewPod,
+    NewPodAlone,
     Rounds(u8),
     OperatorCrashes,
     WeAreKilled,
@@ -332,6 +353,7 @@ fn incident() -> impl Strategy<Value = Incident> {
     prop_oneof![
         8 => Just(Incident::Nothing),
         3 => Just(Incident::NewPod),
+        1 => Just(Incident::NewPodAlone),
         3 => (1..4_u8).prop_map(Incident::Rounds),
         1 => Just(Incident::OperatorCrashes),
         2 => Just(Incident::WeAreKilled),
@@ -352,6 +374,7 @@ impl Runner {
         match incident {
             Incident::Nothing => {}
             Incident::NewPod => drop(self.world.create_pod()),
+            Incident::NewPodAlone => self.world.create_pod_alone(),
             Incident::Rounds(rounds) => (0..rounds).for_each(|_| self.world.round()),
             Incident::OperatorCrashes => self.world.crash(),
             Incident::WeAreKilled => return false,
@@ -397,38 +420,80 @@ impl Runner {
     }
 }
 
+/// What is there at first, and what happens meanwhile, the last first.
+#[derive(Debug, Clone)]
+struct Story {
+    running: usize,
+    waiting: usize,
+    leaks: Vec<u8>,
+    with_operator: bool,
+    rounds: usize,
+    incidents: Vec<Incident>,
+}
+
+fn story() -> impl Strategy<Value = Story> {
+    let leaks = proptest::collection::vec(2..8_u8, 0..3);
+    let incidents = proptest::collection::vec(incident(), 0..40);
+    (0..4_usize, 0..3_usize, leaks, any::<bool>(), 0..4_usize, incidents).prop_map(
+        |(running, waiting, leaks, with_operator, rounds, incidents)| Story {
+            running,
+            waiting,
+            leaks,
+            with_operator,
+            rounds,
+            incidents,
+        },
+    )
+}
+
+/// Plays it until a process of ours has come to its end; panics where something was broken.
+fn play(story: Story) {
+    let mut world = World::new(story.running, story.waiting, &story.leaks, story.with_operator);
+    (0..story.rounds).for_each(|_| world.round());
+    let before = world.living();
+    let mut runner = Runner { world, record: RestartRecord::default(), incidents: story.incidents };
+    let mut processes = 1;
+    while !runner.process() {
+        processes += 1;
+        assert!(processes < 60, "killed again and again");
+    }
+    let mut world = runner.world;
+    world.schedule();
+    (0..6).for_each(|_| world.round());
+    let living = world.living();
+    for (pod, address) in before {
+        assert!(living.contains(&(pod.clone(), address)), "{pod} lost {address}: {living:?}");
+    }
+    let safe = || living.iter().filter(|(pod, _)| !world.at_risk.contains(pod));
+    let addresses: BTreeSet<u8> = safe().map(|(_, address)| *address).collect();
+    assert_eq!(addresses.len(), safe().count(), "{living:?}");
+    assert!(world.pods.iter().all(|pod| pod.running), "{world:#?}");
+    assert!(world.cordoned.iter().all(Option::is_none));
+    assert!(world.subnet_typed && !world.cut);
+    assert!(world.memory.unwrap().subnet);
+}
+
 proptest! {
     #[test]
-    fn killed_anywhere_it_ends_and_no_two_living_pods_share_an_address(
-        running in 0..4_usize,
-        waiting in 0..3_usize,
-        leaks in proptest::collection::vec(2..8_u8, 0..3),
-        with_operator: bool,
-        rounds in 0..4_usize,
-        incidents in proptest::collection::vec(incident(), 0..40),
-    ) {
-        let mut world = World::new(running, waiting, &leaks, with_operator);
-        (0..rounds).for_each(|_| world.round());
-        let before = world.living();
-        let mut runner = Runner { world, record: RestartRecord::default(), incidents };
-        let mut processes = 1;
-        while !runner.process() {
-            processes += 1;
-            prop_assert!(processes < 60, "killed again and again");
+    fn killed_anywhere_it_ends_and_no_two_living_pods_share_an_address(story in story()) {
+        play(story);
+    }
+}
+
+#[test]
+fn an_address_of_two_leaks_is_not_freed_again_when_a_new_pod_has_it() {
+    let incidents = vec![Incident::NewPod, Incident::Rounds(1)];
+    play(Story { running: 0, waiting: 1, leaks: vec![2, 2], with_operator: true, rounds: 0, incidents });
+}
+
+#[test]
+fn a_pod_that_begins_to_run_before_it_is_sent_back_is_left_alone() {
+    for rounds in 1..4 {
+        for quiet in 0..8 {
+            let mut incidents = vec![Incident::Rounds(rounds), Incident::NewPod];
+            incidents.extend(vec![Incident::Nothing; quiet]);
+            play(Story { running: 0, waiting: 2, leaks: Vec::new(), with_operator: true, rounds: 0, incidents });
         }
-        let mut world = runner.world;
-        world.schedule();
-        (0..6).for_each(|_| world.round());
-        let living = world.living();
-        for (pod, address) in before {
-            prop_assert!(living.contains(&(pod.clone(), address)), "{} lost {}: {:?}", pod, address, living);
-        }
-        let addresses: BTreeSet<u8> = living.iter().map(|(_, address)| *address).collect();
-        prop_assert_eq!(addresses.len(), living.len(), "{:?}", living);
-        prop_assert!(world.pods.iter().all(|pod| pod.running), "{:#?}", world);
-        prop_assert!(world.cordoned.iter().all(Option::is_none));
-        prop_assert!(world.subnet_typed && !world.cut);
-        prop_assert!(world.memory.unwrap().subnet);
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acts::{cordon, prepare, unwired_pods, waiting_pods};
 use super::{Act, Placeholder, SOURCES, deployment, leaks, operators};
-use crate::facts::{Facts, Gap};
+use crate::facts::{Facts, Gap, PodFact, Readiness};
 use crate::object::ObjectId;
 
 /// Why the operator must not be restarted, or cannot be.
@@ -24,6 +24,13 @@ pub enum Obstacle {
         /// Where it was looked for.
         namespace: String,
     },
+    /// The operator's pod is on a node that nobody hears of: whether its process still runs, nobody can tell.
+    OutOfReach {
+        /// The pod, `mizar-system/mizar-operator-…`.
+        pod: String,
+        /// Its node.
+        node: String,
+    },
 }
 
 impl fmt::Display for Obstacle {
@@ -33,6 +40,11 @@ impl fmt::Display for Obstacle {
             Self::NoOperator { namespace } => {
                 write!(formatter, "there is no Deployment {namespace}/{} to restart", super::OPERATOR)
             }
+            Self::OutOfReach { pod, node } => write!(
+                formatter,
+                "pod {pod} is on node {node}, which does not answer: nobody can tell whether that operator still runs, and two \
+                 hand out the same addresses"
+            ),
         }
     }
 }
@@ -77,14 +89,14 @@ pub fn plan(facts: &Facts, namespace: &str) -> Result<RestartPlan, Obstacle> {
     if deployment(facts, namespace).is_none() {
         return Err(Obstacle::NoOperator { namespace: namespace.to_owned() });
     }
-    let waiting: Vec<String> = waiting_pods(facts).map(crate::facts::PodFact::path).collect();
+    if let Some(pod) = operators(facts, namespace).find(|pod| is_out_of_reach(facts, pod)) {
+        return Err(Obstacle::OutOfReach { pod: pod.path(), node: pod.node.to_string() });
+    }
+    let waiting: Vec<String> = waiting_pods(facts).map(PodFact::path).collect();
     let mut plan = RestartPlan {
-        operators: operators(facts, namespace).map(crate::facts::PodFact::path).collect(),
+        operators: operators(facts, namespace).map(PodFact::path).collect(),
         leaks: leaks(facts).into_iter().map(|leak| leak.object).collect(),
-        not_held_back: unwired_pods(facts)
-            .map(crate::facts::PodFact::path)
-            .filter(|pod| !waiting.contains(pod))
-            .collect(),
+        not_held_back: unwired_pods(facts).map(PodFact::path).filter(|pod| !waiting.contains(pod)).collect(),
         recreated: waiting,
         bouncers: facts.bouncers.items().iter().map(|bouncer| bouncer.object.name.to_string()).collect(),
         not_stopped: not_stopped(facts),
@@ -101,6 +113,11 @@ pub fn plan(facts: &Facts, namespace: &str) -> Result<RestartPlan, Obstacle> {
         }
     }
     Ok(plan)
+}
+
+fn is_out_of_reach(facts: &Facts, pod: &PodFact) -> bool {
+    let node = facts.nodes.items().iter().find(|node| node.name == pod.node.as_str());
+    node.is_some_and(|node| node.readiness == Readiness::Lost)
 }
 
 /// What brings pods to cordoned nodes; Mizar's own pods use the network of their nodes.

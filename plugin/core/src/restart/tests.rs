@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::facts::samples::{a_healthy_cluster, a_host_endpoint, a_pod, a_pod_endpoint, an_operator_pod, minutes_ago};
-use crate::facts::{EndpointFact, Gap, MizarObject, Text};
+use crate::facts::{EndpointFact, Gap, MizarObject, Readiness, Text};
 
 fn mark(record: &RestartRecord) -> Mark<'_> {
     Mark { id: "repair-1", namespace: "mizar-system", record }
@@ -166,8 +166,20 @@ fn nodes_are_opened_only_for_the_very_run_that_took_over() {
 }
 
 #[test]
-fn leaks_are_deleted_before_its_eyes_but_for_those_that_share_an_address() {
+fn an_operator_on_a_node_that_does_not_answer_may_still_run() {
     let mut facts = a_healthy_cluster();
+    let pod = operators(&facts, "mizar-system").next().unwrap().clone();
+    let at = facts.nodes.items().iter().position(|node| node.name == pod.node.as_str()).unwrap();
+    facts.nodes.edit()[at].readiness = Readiness::NotReady;
+    assert!(plan(&facts, "mizar-system").is_ok(), "its kubelet speaks, so it can end the pod");
+    facts.nodes.edit()[at].readiness = Readiness::Lost;
+    let refused = plan(&facts, "mizar-system").unwrap_err();
+    assert_eq!(refused, Obstacle::OutOfReach { pod: pod.path(), node: pod.node.to_string() });
+}
+
+#[test]
+fn leaks_are_deleted_before_its_eyes_but_for_those_that_share_an_address() {
+    let mut facts = cordoned();
     facts.endpoints.edit().extend([
         a_pod_endpoint("gone", "10.20.0.9"),
         a_pod_endpoint("shares", "10.20.0.2"),
@@ -190,15 +202,25 @@ fn leaks_are_deleted_before_its_eyes_but_for_those_that_share_an_address() {
 
 #[test]
 fn what_may_be_no_leak_is_not_deleted_before_the_operators_eyes() {
-    let mut facts = a_healthy_cluster();
+    let mut facts = cordoned();
     let mut young = a_pod_endpoint("just-made", "10.20.0.9");
     young.object.created = Some(facts.gathered_at);
     let mut stopped = without_operator();
     stopped.endpoints.edit().push(young.clone());
     facts.endpoints.edit().push(young);
-    assert_eq!(next_of(&facts, &RestartRecord::default()).0, Step::Cordon);
+    assert_eq!(next_of(&facts, &RestartRecord::default()).0, Step::Stop);
     let (_, acts) = next_of(&stopped, &RestartRecord::default());
     assert!(acts.iter().any(|act| matches!(act, Act::DeleteUnseen { .. })), "then nobody can be cut: {acts:?}");
+}
+
+#[test]
+fn no_leak_is_deleted_before_its_eyes_while_a_pod_could_get_the_address() {
+    let mut facts = cordoned();
+    facts.endpoints.edit().push(a_pod_endpoint("gone", "10.20.0.9"));
+    assert_eq!(next_of(&facts, &RestartRecord::default()).0, Step::Leaks);
+    let waiting = PodFact { phase: "Pending".into(), ip: Text::default(), owner: None, ..a_pod("alone", "") };
+    facts.pods.edit().push(waiting);
+    assert_eq!(next_of(&facts, &RestartRecord::default()).0, Step::Stop, "nobody can send it back");
 }
 
 #[test]
@@ -269,7 +291,7 @@ fn pods_that_wait_for_an_address_are_sent_back_unless_nobody_makes_them_again() 
     ]);
     let (step, acts) = next_of(&facts, &RestartRecord::default());
     assert_eq!(step, Step::Waiting);
-    assert!(matches!(acts.as_slice(), [Act::Delete { object }] if object.object.name == "owned"), "{acts:?}");
+    assert!(matches!(acts.as_slice(), [Act::SendBack { pod, .. }] if pod.object.name == "owned"), "{acts:?}");
     let plan = plan(&facts, "mizar-system").unwrap();
     assert_eq!(plan.recreated, ["default/owned"]);
     assert_eq!(plan.not_held_back, ["default/alone", "default/agent"]);

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::facts::{DaemonSetFact, DeploymentFact, Facts, PodFact, PodRole, ReleaseFact};
+use crate::environment::overview::why_unread;
+use crate::facts::{DaemonSetFact, DeploymentFact, Facts, PodFact, PodRole, ReleaseFact, Source};
 use crate::network::daemon_set;
 
 /// What there is of Mizar.
@@ -16,9 +17,46 @@ pub struct Installed {
     /// The chart that the daemon came with, `mizar-0.1.0`; nothing for a Mizar that no chart brought.
     pub chart: Option<String>,
     /// The daemon.
-    pub daemon: Option<Workload>,
+    pub daemon: Found,
     /// The operator.
-    pub operator: Option<Workload>,
+    pub operator: Found,
+}
+
+/// A workload, as far as it could be looked for. In JSON `null` means that it is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Found {
+    /// It is there.
+    There(Workload),
+    /// It could not be looked for.
+    Unknown {
+        /// Why: the right that is missing, or what went wrong.
+        unknown: String,
+    },
+    /// It is not there.
+    #[default]
+    Missing,
+}
+
+impl Found {
+    /// Tells what was found where a source was read, and why nothing is known where it was not.
+    fn of(found: Option<Workload>, facts: &Facts, source: Source) -> Self {
+        let unread = || why_unread(facts, source).unwrap_or_else(|| format!("nobody read {}", source.noun()));
+        match found {
+            Some(workload) => Self::There(workload),
+            None if facts.gap(source).is_none() => Self::Missing,
+            None => Self::Unknown { unknown: unread() },
+        }
+    }
+
+    /// Returns it, if it is there.
+    #[must_use]
+    pub const fn workload(&self) -> Option<&Workload> {
+        match self {
+            Self::There(workload) => Some(workload),
+            Self::Unknown { .. } | Self::Missing => None,
+        }
+    }
 }
 
 /// One revision of a release.
@@ -62,15 +100,27 @@ impl Installed {
                 .or_else(|| operator.map(|operator| operator.namespace.clone())),
             releases,
             chart: daemon.and_then(|set| set.labels.get("helm.sh/chart").cloned()),
-            daemon: daemon.map(|set| daemon_workload(set, facts)),
-            operator: operator.map(|operator| operator_workload(operator, facts)),
+            daemon: Found::of(daemon.map(|set| daemon_workload(set, facts)), facts, Source::DaemonSets),
+            operator: Found::of(
+                operator.map(|operator| operator_workload(operator, facts)),
+                facts,
+                Source::Deployments,
+            ),
         }
     }
 
     /// Whether there is anything of Mizar at all, as far as could be read.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        self.daemon.is_some() || self.operator.is_some() || self.releases.as_ref().is_some_and(|all| !all.is_empty())
+        let workloads = [&self.daemon, &self.operator];
+        workloads.iter().any(|found| found.workload().is_some())
+            || self.releases.as_ref().is_some_and(|all| !all.is_empty())
+    }
+
+    /// Whether it is known that no workload of Mizar is there, whatever may be recorded.
+    #[must_use]
+    pub fn is_known_to_be_missing(&self) -> bool {
+        !self.is_there() && self.daemon == Found::Missing && self.operator == Found::Missing
     }
 }
 
@@ -119,8 +169,9 @@ fn other_images(pods: &[PodFact], role: PodRole, namespace: &str, wanted: &[Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Gap;
     use crate::facts::samples::*;
-    use crate::facts::{Gap, Source};
+    use serde_json::json;
 
     #[test]
     fn the_last_revision_of_each_release_counts() {
@@ -137,8 +188,23 @@ mod tests {
         let mut facts = a_healthy_cluster();
         facts.pods.edit()[0].containers[0].image = "mizarnet/dropletd:0.9".into();
         let found = Installed::of(&facts);
-        assert_eq!(found.daemon.unwrap().other_images, ["mizarnet/dropletd:0.9"]);
-        assert_eq!(found.operator.unwrap().other_images, Vec::<String>::new());
+        assert_eq!(found.daemon.workload().unwrap().other_images, ["mizarnet/dropletd:0.9"]);
+        assert_eq!(found.operator.workload().unwrap().other_images, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_may_not_be_listed_is_unknown_and_not_missing() {
+        let mut facts = a_healthy_cluster();
+        facts.mark(Source::DaemonSets, Gap::Denied);
+        facts.mark(Source::Deployments, Gap::Failed("timed out".into()));
+        let found = Installed::of(&facts);
+        assert!(!found.is_known_to_be_missing());
+        let unknown = json!({"unknown": "you are not allowed to list daemonsets.apps"});
+        assert_eq!(json!(found.daemon), unknown);
+        assert_eq!(found.operator, Found::Unknown { unknown: "timed out".into() });
+        let bare = Installed::of(&a_cluster_before());
+        assert!(bare.is_known_to_be_missing());
+        assert_eq!(json!(bare.daemon), json!(null));
     }
 
     #[test]

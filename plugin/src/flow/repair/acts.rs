@@ -10,7 +10,7 @@ use mizar_core::repair::{Act, Remedy, Step};
 use mizar_core::restart::Placeholder;
 use mizar_core::site::Site;
 
-use super::{Repair, waits};
+use super::Repair;
 use crate::failure::Failure;
 use crate::flow::gather::CONCURRENCY;
 use crate::flow::recreate::{self, Doomed};
@@ -114,7 +114,7 @@ impl Repair {
                     self.let_operator_settle().await?;
                     treat::set_to_init(&self.run, bouncer).await?;
                     self.tell(bouncer, ApplyResult::Changed);
-                    waits::until_unlocked(&self.run, stage, *net, self.extent()).await?;
+                    treat::until_unlocked(&self.run, stage, *net, self.extent()).await?;
                     // Not before: what waits in one state must not be put into another.
                     self.renew(stage, renew).await?;
                 }
@@ -129,7 +129,7 @@ impl Repair {
                     treat::label(&self.run, node, REPROGRAMMED_AT, &label_of(Timestamp::now())).await?;
                     self.tell(node, ApplyResult::Changed);
                     let name = &node.object.name;
-                    waits::until_connected(&self.run, stage, name, addresses, vpcs, self.extent()).await?;
+                    treat::until_connected(&self.run, stage, name, addresses, vpcs, self.extent()).await?;
                 }
                 // Many at once: see above.
                 Act::Delete { .. } | Act::Recreate { .. } => {}
@@ -158,7 +158,7 @@ impl Repair {
                 treat::set_to_init(&self.run, object).await.map(drop)
             })
             .await?;
-        waits::until_held(&self.run, stage, self.extent()).await
+        treat::until_held(&self.run, stage, self.extent()).await
     }
 
     /// A Bouncer that is Init too soon after the operator's start is given up for good.

@@ -1,7 +1,7 @@
 //! Carrying out one step: its acts, and the wait that belongs to it.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use mizar_core::facts::{Facts, PodFact};
+use mizar_core::facts::{Facts, PodFact, Source};
 use mizar_core::kind;
 use mizar_core::object::{ObjectId, ObjectRef};
 use mizar_core::restart::{self, Act, OPERATOR, Step};
@@ -21,9 +21,9 @@ impl Sequence<'_> {
     pub(super) async fn step(&mut self, step: Step, acts: &[Act], facts: &Facts) -> Result<String, Failure> {
         match step {
             Step::Leaks | Step::Waiting => {
-                self.all(acts).await?;
-                self.until_gone_or_late(step, acts).await?;
-                Ok(format!("{} deleted", acts.len()))
+                let going = self.all(acts).await?;
+                self.until_gone_or_late(step, &going).await?;
+                Ok(format!("{} deleted", going.len()))
             }
             Step::Cordon => {
                 self.all(acts).await?;
@@ -35,8 +35,8 @@ impl Sequence<'_> {
                 Ok("the operator is gone".to_owned())
             }
             Step::Prepare => {
-                self.all(acts).await?;
-                treat::until_gone(self.run, step.as_str(), &unseen(acts), self.extent()).await?;
+                let going = self.all(acts).await?;
+                treat::until_gone(self.run, step.as_str(), &going, self.extent()).await?;
                 Ok(prepared(acts))
             }
             Step::Start => {
@@ -56,15 +56,31 @@ impl Sequence<'_> {
         Extent { limit: self.limit, ..Extent::default() }
     }
 
-    async fn all(&self, acts: &[Act]) -> Result<(), Failure> {
-        stream::iter(acts).map(Ok).try_for_each_concurrent(CONCURRENCY, |act| self.act(act)).await
+    /// Does all of them, many at a time; returns what has to go by that.
+    async fn all(&self, acts: &[Act]) -> Result<Vec<ObjectId>, Failure> {
+        let done = stream::iter(acts).map(|act| self.act(act)).buffer_unordered(CONCURRENCY);
+        done.try_filter_map(|going| async { Ok(going) }).try_collect().await
     }
 
-    async fn act(&self, act: &Act) -> Result<(), Failure> {
+    /// Does one; returns what has to go by it.
+    async fn act(&self, act: &Act) -> Result<Option<ObjectId>, Failure> {
         let run = self.run;
         match act {
-            Act::Delete { object } => treat::delete(run, object).await,
-            Act::DeleteUnseen { object } => treat::delete_unseen(run, object).await,
+            Act::Delete { object } => {
+                treat::delete(run, object).await?;
+                return Ok(Some(object.clone()));
+            }
+            Act::DeleteUnseen { object } => {
+                treat::delete_unseen(run, object).await?;
+                return Ok(Some(object.clone()));
+            }
+            Act::SendBack { pod, unseen } => {
+                let sent_back = treat::delete_if(run, pod, still_waits).await?;
+                if sent_back && *unseen {
+                    treat::strip(run, pod).await?;
+                }
+                return Ok(sent_back.then(|| pod.clone()));
+            }
             Act::Cordon { node } => cordon(run, node, &self.id).await.map(drop),
             Act::Uncordon { node } => uncordon(run, node).await.map(drop),
             Act::Scale { replicas } => self.scale(*replicas).await,
@@ -76,7 +92,8 @@ impl Sequence<'_> {
             }
             Act::Hold { placeholder } => treat::hold(run, placeholder).await,
             Act::Status { object, status } => treat::set_status(run, object, status).await.map(drop),
-        }
+        }?;
+        Ok(None)
     }
 
     async fn scale(&self, replicas: u32) -> Result<(), Failure> {
@@ -92,13 +109,9 @@ impl Sequence<'_> {
     }
 
     /// What the operator does not let go in time is deleted when it has stopped.
-    async fn until_gone_or_late(&self, step: Step, acts: &[Act]) -> Result<(), Failure> {
-        let deleted: Vec<ObjectId> = acts
-            .iter()
-            .filter_map(|act| if let Act::Delete { object } = act { Some(object.clone()) } else { None })
-            .collect();
+    async fn until_gone_or_late(&self, step: Step, going: &[ObjectId]) -> Result<(), Failure> {
         let extent = Extent { limit: Some(self.run.timing().operator_rounds), ..Extent::default() };
-        match treat::until_gone(self.run, step.as_str(), &deleted, extent).await {
+        match treat::until_gone(self.run, step.as_str(), going, extent).await {
             Err(failure) if failure.kind == Kind::TimedOut => Ok(()),
             waited => waited,
         }
@@ -192,9 +205,11 @@ fn is_placed(act: &Act) -> bool {
     matches!(act, Act::Status { object, .. } if object.object.kind != "Endpoint")
 }
 
-fn unseen(acts: &[Act]) -> Vec<ObjectId> {
-    let of = |act: &Act| if let Act::DeleteUnseen { object } = act { Some(object.clone()) } else { None };
-    acts.iter().filter_map(of).collect()
+/// Whether a pod still has to be sent back.
+fn still_waits(live: &Value) -> bool {
+    let mut facts = Facts::default();
+    facts.absorb(Source::Pods, live);
+    facts.pods.items().iter().any(restart::waits_on_a_node)
 }
 
 fn prepared(acts: &[Act]) -> String {
@@ -215,7 +230,7 @@ fn held_by(facts: &Facts, acts: &[Act]) -> usize {
 fn pods(watched: &[Watched]) -> Facts {
     let mut facts = Facts::default();
     for pod in watched.iter().flat_map(Watched::objects) {
-        facts.absorb(mizar_core::facts::Source::Pods, pod);
+        facts.absorb(Source::Pods, pod);
     }
     facts
 }

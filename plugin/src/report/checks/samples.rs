@@ -17,6 +17,7 @@ pub(super) fn result(id: &str, status: Status, message: &str) -> CheckResult {
         message: message.to_owned(),
         hint: status.asks_for_action().then(|| format!("`look at {id}`")),
         remedy: None,
+        settles: None,
         doc: check.doc(),
         evidence: Vec::new(),
     }
@@ -82,6 +83,14 @@ pub(super) fn chosen(look: impl Fn(&View<'_>)) {
 /// All is well.
 pub(super) fn healthy(look: impl Fn(&View<'_>)) {
     show(&Report { results: mixed_report().results.drain(..1).collect() }, &Filters::default(), None, look);
+}
+
+/// Mizar is not there, so that checks of several categories do not apply.
+pub(super) fn not_installed(look: impl Fn(&View<'_>)) {
+    let skipped = |id: &str| result(id, Status::Skipped, "Mizar is not installed here");
+    let mut results: Vec<CheckResult> = mixed_report().results.drain(..1).collect();
+    results.extend([skipped("droplets"), skipped("vpcs"), skipped("pod-endpoints")]);
+    show(&Report { results }, &Filters::default(), None, look);
 }
 
 /// Compared with a report in which the leaks and another missing Droplet were known already.

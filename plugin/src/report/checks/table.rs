@@ -1,10 +1,11 @@
 //! The report for people: by category, one line a check, evidence and hint where something is to be done.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
-use mizar_core::check::{CheckResult, Comparison, Evidence, Phase, Status, lookup};
+use mizar_core::check::{Category, CheckResult, Comparison, Evidence, Phase, Status, lookup};
 
 use super::{PAGES, View, sentence, title};
 use crate::report::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
@@ -30,7 +31,12 @@ impl Detail {
 /// Lays out a report.
 pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
     let mut text = String::new();
-    for (category, results) in view.by_category() {
+    let aside = if detail == Detail::default() { shared_reasons(&view.report.results) } else { Vec::new() };
+    for (category, mut results) in view.by_category() {
+        results.retain(|result| !aside.iter().any(|reason| reason.covers(result)));
+        if results.is_empty() {
+            continue;
+        }
         say(&mut text, &format!("{STRONG}{}{STRONG:#}", title(category)));
         if let Some(why) = why_none_applies(&results)
             && detail == Detail::default()
@@ -46,6 +52,12 @@ pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
             row(&mut text, view, result, detail);
         }
     }
+    for reason in &aside {
+        let (sign, style) = mark(Status::Skipped);
+        say(&mut text, &format!("{STRONG}Skipped{STRONG:#}"));
+        let all = format!("{} checks; --verbose shows them", reason.count);
+        say(&mut text, &format!("  {style}{sign}{style:#} {FAINT}{} ({all}){FAINT:#}", reason.why));
+    }
     text.push('\n');
     if let Some(comparison) = view.comparison {
         compared(&mut text, comparison, detail);
@@ -56,6 +68,36 @@ pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
         say(&mut text, &format!("{HINT}next:{HINT:#} {step}"));
     }
     text
+}
+
+/// A reason for which checks of several categories are skipped: it is told once for all of them.
+#[derive(Debug, PartialEq, Eq)]
+struct SharedReason<'a> {
+    why: &'a str,
+    count: usize,
+}
+
+impl SharedReason<'_> {
+    fn covers(&self, result: &CheckResult) -> bool {
+        result.status == Status::Skipped && result.message == self.why
+    }
+}
+
+fn shared_reasons(results: &[CheckResult]) -> Vec<SharedReason<'_>> {
+    let mut reasons: Vec<(SharedReason<'_>, BTreeSet<Category>)> = Vec::new();
+    for result in results.iter().filter(|result| result.status == Status::Skipped) {
+        match reasons.iter_mut().find(|(reason, _)| reason.covers(result)) {
+            Some((reason, categories)) => {
+                reason.count += 1;
+                categories.insert(result.category);
+            }
+            None => {
+                let reason = SharedReason { why: &result.message, count: 1 };
+                reasons.push((reason, BTreeSet::from([result.category])));
+            }
+        }
+    }
+    reasons.into_iter().filter(|(_, categories)| categories.len() > 1).map(|(reason, _)| reason).collect()
 }
 
 /// The one reason for which several checks of a category are skipped, if they all are.
@@ -239,6 +281,31 @@ next: kubectl mizar explain droplets
         assert_eq!(why_none_applies(&[&skipped, &networks, &other]), None);
         assert_eq!(why_none_applies(&[&skipped]), None);
         assert_eq!(why_none_applies(&[&skipped, &samples::result("arktos-mode", Status::Pass, "")]), None);
+    }
+
+    #[test]
+    fn what_does_not_apply_anywhere_is_told_once() {
+        let skipped = |id: &str| samples::result(id, Status::Skipped, "Mizar is not installed here");
+        let results = [skipped("droplets"), skipped("vpcs"), skipped("pod-endpoints")];
+        let shared = shared_reasons(&results);
+        assert_eq!(shared, [SharedReason { why: "Mizar is not installed here", count: 3 }]);
+        assert!(!shared[0].covers(&samples::result("vpcs", Status::Fail, "Mizar is not installed here")));
+        assert_eq!(shared_reasons(&results[..2]), [], "those of one category stay there");
+        samples::not_installed(|view| {
+            reads(
+                &plain(view, Detail::default()),
+                "\
+Nodes
+  ✓ Every node is ready (all 3 nodes fine)
+Skipped
+  - Mizar is not installed here (3 checks; --verbose shows them)
+
+Mizar is healthy: 1 passed, 3 skipped
+",
+            );
+            let all = plain(view, Detail { wide: false, verbose: true });
+            assert_eq!(all.matches("Mizar is not installed here").count(), 3, "{all}");
+        });
     }
 
     #[test]

@@ -47,6 +47,11 @@ pub(crate) fn set(bed: &Bed, kind: &str, name: &str, spec: &Value) {
     kubectl(bed, &["patch", kind, name, "--type=merge", "-p", &json!({"spec": spec}).to_string()], "");
 }
 
+/// Whether the operator has left its finalizer or its notes on an object.
+pub(crate) fn is_marked(object: &Value) -> bool {
+    object["metadata"].to_string().contains("kopf.zalando.org/")
+}
+
 /// Returns the handlers that are put off for an object, with kopf's notes.
 pub(crate) fn put_off(object: &Value) -> Vec<(&str, Value)> {
     let annotations = object["metadata"]["annotations"].as_object().into_iter().flatten();

@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Check] = &[
         about: "For every eligible node one Provisioned Droplet with its InternalIP, a hardware address and an \
                 interface; no Droplet without a node.",
         hint: "`kubectl get droplets.mizar.com -n default` shows them; `kubectl mizar repair --plan` shows what brings a missing one back, unless its node's daemon does not answer on port 50051",
-        sources: &[Source::Nodes, Source::DaemonSets, Source::Droplets],
+        sources: &[Source::Nodes, Source::Pods, Source::DaemonSets, Source::Droplets],
         evaluate: parts::droplets,
     },
     Check {
@@ -74,7 +74,7 @@ pub(super) const ROWS: &[Check] = &[
         title: "Every Subnet has its Bouncers, each on a Droplet",
         about: "At least as many as spec.bouncers of the Subnet, Provisioned, each on a Droplet of a node that exists.",
         hint: "see what would be done: `kubectl mizar repair --plan`; then `kubectl mizar repair`",
-        sources: &[Source::Nodes, Source::Subnets, Source::Bouncers, Source::Droplets],
+        sources: &[Source::Nodes, Source::Pods, Source::Subnets, Source::Bouncers, Source::Droplets],
         evaluate: parts::bouncers,
     },
     Check {
