@@ -28,8 +28,12 @@ fn cutting(remedy: Remedy, act: &Act) -> Option<Cutting<'_>> {
         Act::Unlock { bouncer, .. } if remedy != Remedy::StalledObjects => Some(Cutting::Bouncer(&bouncer.uid)),
         // Elsewhere they stand where nothing forwards for them.
         Act::PlaceAnew { object, .. } if remedy == Remedy::DuplicateAddresses => Some(Cutting::Bouncer(&object.uid)),
-        Act::Unlock { .. } | Act::PlaceAnew { .. } => None,
-        Act::Delete { .. } | Act::ShowAgain { .. } | Act::Reserve { .. } | Act::Hold { .. } => None,
+        Act::Unlock { .. }
+        | Act::PlaceAnew { .. }
+        | Act::Delete { .. }
+        | Act::ShowAgain { .. }
+        | Act::Reserve { .. }
+        | Act::Hold { .. } => None,
     }
 }
 
@@ -91,9 +95,158 @@ impl Agreement {
         Some(Step::of(step.remedy, allowed.into_iter().cloned().collect()))
     }
 
-    /// The operator has been restarted; to do so again needs another yes.
-    #[must_use]
-    pub fn after(self, step: &Step) -> Self {
-        Self { restart: self.restart && step.remedy != Remedy::OperatorMemory, ..self }
+    /// Notes that a step is done: to restart the operator another time needs another yes.
+    pub fn used_for(&mut self, step: &Step) {
+        self.restart &= step.remedy != Remedy::OperatorMemory;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::samples::{a_pod, a_subnet};
+    use crate::network::PodOnNetwork;
+    use crate::object::{ObjectId, ObjectRef};
+    use crate::repair::tests::plan_of;
+
+    fn object(kind: &str, uid: &str) -> ObjectId {
+        let object = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            namespace: None,
+            name: format!("name-of-{uid}"),
+        };
+        ObjectId { object, uid: uid.to_owned() }
+    }
+
+    fn reason() -> String {
+        "a reason".to_owned()
+    }
+
+    fn recreate(uid: &str) -> Act {
+        let pod = PodOnNetwork::of(&a_pod(uid, "10.20.0.2"));
+        Act::Recreate { pod, object: object("Pod", uid), reason: reason() }
+    }
+
+    fn reprogram(uid: &str) -> Act {
+        Act::Reprogram {
+            node: object("Node", uid),
+            droplets: Vec::new(),
+            host_endpoints: Vec::new(),
+            addresses: Vec::new(),
+            vpcs: Vec::new(),
+            reason: reason(),
+        }
+    }
+
+    fn unlock(uid: &str) -> Act {
+        let net = a_subnet().object.name;
+        Act::Unlock { net, bouncer: object("Bouncer", uid), hold: Vec::new(), renew: Vec::new(), reason: reason() }
+    }
+
+    fn place(uid: &str) -> Act {
+        Act::PlaceAnew { object: object("Bouncer", uid), reason: reason() }
+    }
+
+    fn hold() -> Act {
+        Act::Hold { hold: Vec::new(), renew: Vec::new(), reason: reason() }
+    }
+
+    fn restart() -> Act {
+        Act::RestartOperator { reason: reason() }
+    }
+
+    fn delete() -> Act {
+        Act::Delete { object: object("Endpoint", "left"), reason: reason() }
+    }
+
+    fn shown(steps: Vec<(Remedy, Vec<Act>)>) -> RepairPlan {
+        let steps = steps.into_iter().map(|(remedy, acts)| Step::of(remedy, acts)).collect();
+        RepairPlan { steps, ..RepairPlan::default() }
+    }
+
+    #[test]
+    fn what_cuts_something_needs_a_yes_to_that_very_object() {
+        use Remedy::{CutOffPods, Deadlock, DuplicateAddresses, NodeProgramming, OperatorMemory};
+        for (remedy, same, other) in [
+            (CutOffPods, recreate("a"), Some(recreate("b"))),
+            (DuplicateAddresses, recreate("a"), Some(recreate("b"))),
+            (DuplicateAddresses, place("a"), Some(place("b"))),
+            (NodeProgramming, reprogram("a"), Some(reprogram("b"))),
+            (Deadlock, unlock("a"), Some(unlock("b"))),
+            (OperatorMemory, restart(), None),
+        ] {
+            let agreement = Agreement::to(&shown(vec![(remedy, vec![same.clone()])]));
+            assert!(agreement.allows(remedy, &same), "{same}");
+            assert!(!other.is_some_and(|other| agreement.allows(remedy, &other)), "{remedy}: another {same}");
+            assert!(!Agreement::default().allows(remedy, &same), "{same}: nobody agreed to it");
+        }
+    }
+
+    #[test]
+    fn what_cuts_nobody_may_follow_unasked() {
+        use Remedy::{DuplicateAddresses, Leaks, NodeProgramming, Placeholders, Placement, StalledObjects};
+        let nothing = Agreement::default();
+        for (remedy, act) in [
+            (Leaks, delete()),
+            (Placeholders, delete()),
+            (Placeholders, hold()),
+            (DuplicateAddresses, hold()),
+            // They forward nothing where they stand.
+            (Placement, place("a")),
+            (NodeProgramming, place("a")),
+            (StalledObjects, unlock("a")),
+            (StalledObjects, Act::ShowAgain { object: object("Bouncer", "a"), reason: reason() }),
+        ] {
+            assert!(nothing.allows(remedy, &act), "{remedy}: {act}");
+        }
+    }
+
+    #[test]
+    fn a_later_plan_is_done_as_far_as_it_was_agreed_to() {
+        use Remedy::{CutOffPods, DuplicateAddresses, Leaks, NodeProgramming};
+        let agreed = [recreate("a"), reprogram("n"), place("b")];
+        let agreement = Agreement::to(&shown(vec![
+            (CutOffPods, vec![agreed[0].clone()]),
+            (NodeProgramming, vec![agreed[1].clone()]),
+            (DuplicateAddresses, vec![agreed[2].clone()]),
+        ]));
+        for (remedy, acts, done) in [
+            (CutOffPods, vec![recreate("a"), recreate("new")], vec![recreate("a")]),
+            (CutOffPods, vec![recreate("new")], vec![]),
+            (NodeProgramming, vec![reprogram("new"), reprogram("n"), place("b")], vec![reprogram("n"), place("b")]),
+            (Leaks, vec![delete()], vec![delete()]),
+            // A pod that was agreed to, at another's address by now.
+            (DuplicateAddresses, vec![recreate("a"), hold(), place("b")], vec![recreate("a"), hold(), place("b")]),
+            (DuplicateAddresses, vec![recreate("a"), recreate("new"), place("b")], vec![recreate("a"), place("b")]),
+            (DuplicateAddresses, vec![recreate("new"), hold(), place("b")], vec![]),
+            (DuplicateAddresses, vec![recreate("a"), hold(), place("new")], vec![]),
+            (DuplicateAddresses, vec![place("b")], vec![place("b")]),
+        ] {
+            let step = Step::of(remedy, acts);
+            let part = agreement.part_of(&step).map(|part| part.acts).unwrap_or_default();
+            assert_eq!(part, done, "{step:?}");
+            assert_eq!(agreement.covers(&shown(vec![(remedy, step.acts.clone())])), part == step.acts, "{step:?}");
+        }
+    }
+
+    #[test]
+    fn the_operator_is_restarted_once_for_one_yes() {
+        let plan = shown(vec![(Remedy::OperatorMemory, vec![restart()]), (Remedy::Leaks, vec![delete()])]);
+        let mut agreement = Agreement::to(&plan);
+        agreement.used_for(&plan.steps[1]);
+        assert!(agreement.covers(&plan));
+        agreement.used_for(&plan.steps[0]);
+        assert!(!agreement.covers(&plan));
+    }
+
+    #[test]
+    fn the_plan_that_was_shown_is_agreed_to_as_a_whole() {
+        let mut facts = crate::facts::samples::a_healthy_cluster();
+        crate::repair::tests::operator_restarted(&mut facts);
+        crate::repair::tests::daemon_restarted(&mut facts);
+        let plan = plan_of(&facts);
+        assert!(!plan.is_empty() && Agreement::to(&plan).covers(&plan));
+        assert!(!Agreement::default().covers(&plan));
     }
 }

@@ -60,7 +60,7 @@ impl World {
                 let is_gone = |uid: &Uid| *uid == object.uid;
                 let gone = self.facts.endpoints.items().iter().filter(|endpoint| is_gone(&endpoint.object.uid));
                 let freed: Vec<Text> = gone.map(|endpoint| endpoint.ip).collect();
-                freed.iter().for_each(|ip| _ = self.known.remove(ip));
+                self.known.retain(|ip| !freed.contains(ip));
                 self.facts.endpoints.edit().retain(|endpoint| !is_gone(&endpoint.object.uid));
                 self.facts.droplets.edit().retain(|droplet| !is_gone(&droplet.object.uid));
             }
@@ -112,9 +112,9 @@ impl World {
         }
     }
 
-    fn reserve(&mut self, hold: &[Placeholder], held: &[ObjectId]) {
+    fn reserve(&mut self, missing: &[Placeholder], held: &[ObjectId]) {
         let not_known = self.ending();
-        self.create_missing(hold, not_known);
+        self.create_missing(missing, not_known);
         for endpoint in self.facts.endpoints.edit() {
             if held.iter().any(|object| endpoint.object.uid == object.uid) {
                 endpoint.object.known_to = not_known;
@@ -155,7 +155,9 @@ impl World {
     /// A Bouncer was made before the operator's eyes: nothing waits any more.
     fn go_on(&mut self) {
         let names: Vec<Text> = self.facts.bouncers.items().iter().map(|bouncer| bouncer.object.name).collect();
-        names.iter().for_each(|name| self.place(name));
+        for name in names {
+            self.place(&name);
+        }
         self.facts.bouncers.edit().iter_mut().for_each(|bouncer| bouncer.object.retries = Box::default());
         for endpoint in self.facts.endpoints.edit() {
             endpoint.object.retries = Box::default();

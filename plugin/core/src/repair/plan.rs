@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::treatment::Case;
 use super::{Act, Beyond, Cut, Remedy, beyond, cut};
-use crate::diagnosis::{Diagnosis, LeakCause, Moment, diagnose, operator_run};
+use crate::diagnosis::{Diagnosis, LeakCause, Moment, Settling, diagnose, operator_run};
 use crate::facts::{Facts, Text};
 use crate::operation::Owed;
 
@@ -64,6 +64,8 @@ pub struct RepairPlan {
     pub beyond: Vec<Beyond>,
     /// What is left alone because it was not asked for.
     pub left: Vec<Remedy>,
+    /// What may still come by itself, and until when; afterwards something is done about it.
+    pub settling: Vec<Settling>,
     /// What is good to know and no reason to do something now.
     pub notes: Vec<String>,
 }
@@ -111,6 +113,7 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
     let mut plan = RepairPlan {
         beyond: beyond::beyond(facts, &found),
         notes: beyond::notes(&found, restart.is_some()),
+        settling: found.settling.clone(),
         ..RepairPlan::default()
     };
     let needed: Vec<(Remedy, Vec<Act>)> = Remedy::ALL.map(|remedy| (remedy, case.acts(remedy))).into();

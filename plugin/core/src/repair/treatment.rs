@@ -211,19 +211,19 @@ impl<'a> Case<'a> {
     fn hold_again(&self) -> (Option<Act>, Option<Act>) {
         let is_freed = |vni: Text, ip: Text| self.freed.contains(&(vni, ip));
         // Whichever run of the operator gave the address away: it is about to forget it.
-        let hold = missing(self.facts, None).into_iter().filter(|held| is_freed(held.vni, held.ip));
-        let hold: Vec<Placeholder> = hold.collect();
+        let missing = missing(self.facts, None).into_iter().filter(|kept| is_freed(kept.vni, kept.ip));
+        let missing: Vec<Placeholder> = missing.collect();
         let renewable = self.facts.endpoints.items().iter().filter(|held| self.is_renewable(held));
-        let held: Vec<&EndpointFact> = renewable.filter(|held| is_freed(held.vni, held.ip)).collect();
+        let there: Vec<&EndpointFact> = renewable.filter(|held| is_freed(held.vni, held.ip)).collect();
         let ids = |held: &[&EndpointFact]| held.iter().map(|held| held.object.id("Endpoint")).collect::<Vec<_>>();
-        let not_noted: Vec<&EndpointFact> = held.iter().copied().filter(|held| !self.is_about_to_end(held)).collect();
+        let not_noted: Vec<&EndpointFact> = there.iter().copied().filter(|held| !self.is_about_to_end(held)).collect();
         let reason = "the operator gives the address free when a younger pod ends, whoever else has it".to_owned();
-        let before = (!hold.is_empty() || !not_noted.is_empty()).then(|| Act::Reserve {
-            hold: hold.clone(),
+        let before = (!missing.is_empty() || !not_noted.is_empty()).then(|| Act::Reserve {
+            hold: missing.clone(),
             held: ids(&not_noted),
             reason: reason.clone(),
         });
-        let after = (!self.freed.is_empty()).then(|| Act::Hold { hold, renew: ids(&held), reason });
+        let after = (!self.freed.is_empty()).then(|| Act::Hold { hold: missing, renew: ids(&there), reason });
         (before, after)
     }
 
