@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mizar_core::check::Phase;
+use mizar_core::check::{Phase, Report};
 use mizar_core::diagnosis::{OperatorRun, operator_run};
 use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
 use mizar_core::facts::{Facts, Gap, Source};
@@ -119,7 +119,7 @@ impl Repair {
             return Ok(Outcome::Planned);
         }
         if plan.is_empty() && !self.finishes {
-            return ending::nothing_to_do(&plan);
+            return self.nothing_to_do(&plan).await;
         }
         let (mut agreement, plan) = self.agree(plan, facts).await?;
         self.run.stop_gently();
@@ -232,6 +232,30 @@ impl Repair {
         Ok(())
     }
 
+    /// Says that there is nothing to do, unless the checks find what no remedy heals.
+    async fn nothing_to_do(&self, plan: &RepairPlan) -> Result<Outcome, Failure> {
+        let (failure, _) = self.unhealthy(ending::unhealed(plan, &Agreement::to(plan))).await?;
+        if failure.details.is_empty() {
+            return Ok(Outcome::NothingToDo);
+        }
+        Err(failure.hint("see everything with hints: kubectl mizar check"))
+    }
+
+    /// Adds what the checks find to what is left, and returns it with all that they say.
+    async fn unhealthy(&self, mut failure: Failure) -> Result<(Failure, Report), Failure> {
+        self.run.enter("check");
+        let (_, report) =
+            judge::judge(self.run.cluster(), Phase::Health, self.run.namespace(), None, false, self.run.reporter())
+                .await?;
+        report::findings(self.run.reporter(), &report);
+        // Who asked for some remedies only knows that other things are left.
+        let only = !self.request.only.is_empty();
+        for result in report.blocking().filter(|_| !only) {
+            failure = failure.detail(format!("{}: {}", result.id, result.message));
+        }
+        Ok((failure, report))
+    }
+
     /// Judges everything again, and names what is left.
     async fn prove(&self, left: &RepairPlan, agreement: &Agreement) -> Result<(), Failure> {
         let step = Part::SanityCheck;
@@ -239,20 +263,10 @@ impl Repair {
         self.run.tell(Event::StepStarted { step });
         let limit = Some(self.request.timeout.unwrap_or(self.run.timing().operator_rounds));
         let quiet = treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await;
-        self.run.enter("check");
-        let (_, report) =
-            judge::judge(self.run.cluster(), Phase::Health, self.run.namespace(), None, false, self.run.reporter())
-                .await?;
-        report::findings(self.run.reporter(), &report);
-        let mut failure = ending::unhealed(left, agreement);
+        let (mut failure, report) = self.unhealthy(ending::unhealed(left, agreement)).await?;
         if let Err(unquiet) = quiet {
             failure = failure.detail(unquiet.message);
             failure.details.extend(unquiet.details);
-        }
-        // Who asked for some remedies only knows that other things are left.
-        let only = !self.request.only.is_empty();
-        for result in report.blocking().filter(|_| !only) {
-            failure = failure.detail(format!("{}: {}", result.id, result.message));
         }
         if failure.details.is_empty() {
             let summary = ending::repaired(&report);

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
+use mizar_core::installed::{Found, Installed};
 use mizar_core::status::change::Change;
-use mizar_core::status::installed::{Found, Installed};
 use mizar_core::status::networks::{Share, SubnetState, VpcState};
 use mizar_core::status::{NodeCounts, Status};
+use mizar_core::words::counted;
 
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
-use crate::failure::Failure;
 
 /// How many networks a screen shows.
 const NETWORKS_SHOWN: usize = 8;
@@ -150,7 +150,8 @@ fn networks(text: &mut String, vpcs: Option<&[VpcState]>) {
     let subnets = vpcs.iter().filter_map(|vpc| vpc.subnets.as_ref()?.len().checked_sub(NETWORKS_SHOWN)).sum::<usize>();
     let hidden = vpcs.len().saturating_sub(NETWORKS_SHOWN);
     if hidden + subnets > 0 {
-        line(text, &format!("{FAINT}and {hidden} more Vpcs, {subnets} more Subnets (-o json shows all){FAINT:#}"));
+        let hidden = [counted(hidden, "more Vpc"), counted(subnets, "more Subnet")].join(", ");
+        line(text, &format!("{FAINT}and {hidden} (-o json shows all){FAINT:#}"));
     }
 }
 
@@ -221,33 +222,6 @@ fn findings(text: &mut String, status: &Status) {
 /// Says why what is shown may not be the present.
 pub(crate) fn stale(trouble: &str) -> String {
     format!("{WARN}!{WARN:#} this may be old: {trouble}\n")
-}
-
-/// A terminal's other screen. When it is dropped, what was there before comes back, and what was drawn last stays below it.
-pub(crate) struct OtherScreen {
-    drawn: String,
-}
-
-impl OtherScreen {
-    /// Switches to it.
-    pub(crate) fn open() -> Result<Self, Failure> {
-        super::control("\x1b[?1049h\x1b[?25l")?;
-        Ok(Self { drawn: String::new() })
-    }
-
-    /// Draws on it anew.
-    pub(crate) fn draw(&mut self, text: String) -> Result<(), Failure> {
-        self.drawn = text;
-        super::control("\x1b[H\x1b[2J")?;
-        super::data(&self.drawn)
-    }
-}
-
-impl Drop for OtherScreen {
-    fn drop(&mut self) {
-        // A terminal that is gone needs nothing restored.
-        let _restored = super::control("\x1b[?25h\x1b[?1049l").and_then(|()| super::data(&self.drawn));
-    }
 }
 
 #[cfg(test)]

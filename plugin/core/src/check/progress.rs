@@ -5,10 +5,11 @@ use super::Options;
 use super::parts::kind_and_name;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons, some_of};
 use crate::diagnosis::{
-    Deadlock, Misplaced, Missing, Sign, deadlocks, displaced, forgotten_message, forgotten_subnets,
-    unprogrammed_nodes as unprogrammed_nodes_of,
+    Deadlock, DoubtfulNode, Misplaced, Missing, Sign, deadlocks, displaced, doubtful_nodes, forgotten_message,
+    forgotten_subnets, unprogrammed_nodes as unprogrammed_nodes_of,
 };
 use crate::facts::{Facts, MizarObject, Retry, Text};
+use crate::words::counted;
 
 /// Returns every object of Mizar with its kind.
 fn objects(facts: &Facts) -> Vec<(&'static str, &MizarObject)> {
@@ -132,6 +133,7 @@ pub(super) fn operator_memory(facts: &Facts, options: &Options) -> Verdict {
     grouped("Subnets", subnets, problems.collect(), worst)
 }
 
+const CLOCK_AHEAD: &str = "its clock is ahead, so that nobody can tell whether its daemon was restarted before or after things were programmed";
 const PROGRAMMING_LOST: &str = "its daemon was restarted and has lost what was programmed before";
 
 pub(super) fn unprogrammed_nodes(facts: &Facts, options: &Options) -> Verdict {
@@ -156,14 +158,41 @@ pub(super) fn unprogrammed_nodes(facts: &Facts, options: &Options) -> Verdict {
             problems.push(Problem::new(node.as_str(), PROGRAMMING_LOST, evidence.on(&node)));
         }
     }
+    let doubtful = doubtful_nodes(facts);
+    if problems.is_empty() && !doubtful.is_empty() {
+        return in_doubt(nodes, &doubtful);
+    }
+    problems.extend(doubtful.iter().map(doubt));
     grouped("nodes", nodes, problems, Status::Fail)
+}
+
+/// What seems to be lost by a clock that is wrong is no failure, and no remedy is taken for it.
+fn in_doubt(nodes: usize, doubtful: &[DoubtfulNode]) -> Verdict {
+    grouped("nodes", nodes, doubtful.iter().map(doubt).collect(), Status::Warn).hinting(|_| {
+        let (namespace, name) = doubtful.first().map(|node| node.daemon).unwrap_or_default();
+        format!(
+            "set the clock right; where pods do not reach their node, have its daemon lose everything for certain with \
+             `kubectl delete pod {name} -n {namespace}`, then `kubectl mizar repair` programs the node anew"
+        )
+    })
+}
+
+fn doubt(node: &DoubtfulNode) -> Problem {
+    let objects: Vec<String> = node.objects.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
+    let objects = some_of(&objects.iter().map(String::as_str).collect::<Vec<_>>());
+    let seen = format!(
+        "provisioned before the daemon started at {}, by a clock that seems to be {} s ahead",
+        node.since, node.seconds_ahead
+    );
+    let evidence = Evidence::new(objects, "spec.provisiondelay", seen, "after it");
+    Problem::new(&*node.node, CLOCK_AHEAD, evidence.on(&node.node).since(Some(node.since)))
 }
 
 fn unfinished(kind: &str, object: &MizarObject, retry: &Retry) -> Problem {
     let name = format!("{kind} {}", object.name);
     let reason = retry.message.as_deref().unwrap_or("the operator tries again and again").trim_end_matches('.');
     let field = format!("metadata.annotations[kopf.zalando.org/{}]", retry.handler);
-    let seen = format!("{} tries: {reason}", retry.retries);
+    let seen = format!("{}: {reason}", counted(retry.retries as usize, "try"));
     let evidence = Evidence::new(&name, field, seen, "not there").since(retry.started.or(object.created));
     Problem::new(name, reason, evidence)
 }

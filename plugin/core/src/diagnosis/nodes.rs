@@ -5,17 +5,15 @@
 
 use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
-use super::index::{Places, daemons};
-use super::operator::{operator_run, run_began};
+use super::index::Places;
+use super::operator::operator_run;
+use super::runs::{Fate, Run, daemon_runs};
 use crate::facts::{DropletFact, EndpointFact, Facts, MizarObject, NodeFact, Text, VpcFact};
 use crate::object::{ObjectId, ObjectRef};
-
-/// Times of objects are cut to the second: what is provisioned less than this before a start may be after it.
-const BLUR: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a node lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,19 +70,19 @@ pub fn unprogrammed_nodes(facts: &Facts, moment: &Moment) -> Vec<UnprogrammedNod
     }
     let vpcs = connected_vpcs(facts, moment);
     let is_at_work = operator_run(facts).is_some_and(|run| moment.has_settled(Some(run.started)));
-    let mut daemons: Vec<_> = daemons(facts).into_values().collect();
-    daemons.sort_by_key(|daemon| daemon.node);
-    let of_daemon = |daemon: &crate::facts::PodFact| {
-        let node = places.node(&daemon.node)?;
+    let mut runs: Vec<(Text, Run)> = daemon_runs(facts).into_iter().collect();
+    runs.sort_by_key(|(node, _)| *node);
+    let of_daemon = |(node, run): (Text, Run)| {
+        let node = places.node(&node)?;
         let droplets = places.droplets_of(node);
         let mut hosts: Vec<&EndpointFact> =
             droplets.iter().filter_map(|droplet| hosts_of.get(&droplet.object.name)).flatten().copied().collect();
-        let has_settled = moment.has_settled(node.created) && moment.has_settled(run_began(daemon));
+        let has_settled = moment.has_settled(node.created) && moment.has_settled(Some(run.began));
         let missing = if droplets.is_empty() {
             hosts.extend(hosts_of.get(&Text::from(node.name.as_str())).into_iter().flatten());
             (is_at_work && has_settled && !node.internal_ips.is_empty()).then_some(Missing::Droplet)
         } else {
-            let lost = lost(&hosts, run_began(daemon)).or_else(|| unconnected(&droplets, &hosts, &vpcs, moment));
+            let lost = lost(&hosts, &run).or_else(|| unconnected(&droplets, &hosts, &vpcs, moment));
             // A Droplet that goes already comes back by itself or not at all: look again when it is gone.
             lost.filter(|_| droplets.iter().all(|droplet| droplet.object.deleting.is_none()))
         }?;
@@ -97,7 +95,7 @@ pub fn unprogrammed_nodes(facts: &Facts, moment: &Moment) -> Vec<UnprogrammedNod
             vpcs: vpcs.iter().map(|vpc| vpc.object.name).collect(),
         })
     };
-    daemons.into_iter().filter_map(of_daemon).collect()
+    runs.into_iter().filter_map(of_daemon).collect()
 }
 
 fn node_id(node: &NodeFact) -> ObjectId {
@@ -106,17 +104,10 @@ fn node_id(node: &NodeFact) -> ObjectId {
     ObjectId { object, uid: node.uid.to_string() }
 }
 
-/// Whether an object was programmed before a daemon started, beyond all doubt.
-fn is_before(object: &MizarObject, daemon: Timestamp) -> bool {
-    let provisioned = object.provisioned.filter(|_| object.is_provisioned());
-    provisioned.is_some_and(|provisioned| daemon.duration_since(provisioned) > BLUR)
-}
-
-fn lost(hosts: &[&EndpointFact], daemon: Option<Timestamp>) -> Option<Missing> {
-    let since = daemon?;
-    let lost: Vec<Text> =
-        hosts.iter().filter(|host| is_before(&host.object, since)).map(|host| host.object.name).collect();
-    (!lost.is_empty()).then_some(Missing::Programming { since, lost })
+fn lost(hosts: &[&EndpointFact], run: &Run) -> Option<Missing> {
+    let is_lost = |host: &&&EndpointFact| run.fate_of(&host.object) == Fate::Lost;
+    let lost: Vec<Text> = hosts.iter().filter(is_lost).map(|host| host.object.name).collect();
+    (!lost.is_empty()).then_some(Missing::Programming { since: run.began, lost })
 }
 
 fn unconnected(
@@ -183,7 +174,7 @@ pub struct Displaced {
 #[must_use]
 pub fn displaced(facts: &Facts) -> Vec<Displaced> {
     let places = Places::of(facts);
-    let daemons = daemons(facts);
+    let runs = daemon_runs(facts);
     let dividers =
         facts.dividers.items().iter().map(|divider| ("Divider", &divider.object, Text::default(), divider.droplet));
     let bouncers =
@@ -197,8 +188,9 @@ pub fn displaced(facts: &Facts) -> Vec<Displaced> {
             None => Misplaced::DropletGone,
             Some(node) => {
                 let node = Text::from(node.name.as_str());
-                let since = run_began(daemons.get(&node)?)?;
-                is_before(object, since).then_some(Misplaced::ProgrammingLost { node, since })?
+                let run = runs.get(&node)?;
+                let lost = run.fate_of(object) == Fate::Lost;
+                lost.then_some(Misplaced::ProgrammingLost { node, since: run.began })?
             }
         };
         Some(Displaced { object: object.id(kind), net, droplet, misplaced })

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Moment;
 use super::index::Places;
 use super::nodes::host_endpoints;
+use super::runs::run_began;
 use crate::facts::{BouncerFact, EndpointFact, Facts, MizarObject, PodFact, PodRole, Retry, Text, Uid};
 use crate::object::ObjectId;
 
@@ -63,13 +64,6 @@ impl OperatorRun {
     pub fn ending_mark(&self) -> String {
         format!("{}_ends", self.mark())
     }
-}
-
-/// Returns since when what one of Mizar's pods did counts. A pod whose containers never restarted is as old as its object,
-/// by the server's clock, which also tells the age of all that was made since.
-pub(super) fn run_began(pod: &PodFact) -> Option<Timestamp> {
-    let restarted = pod.containers.iter().any(|container| !container.init && container.restarts > 0);
-    if restarted { pod.started() } else { pod.created }
 }
 
 /// Returns the placeholders that the operator's present run has not seen become Provisioned, as far as anybody can tell: it

@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
 use super::index::{Pods, daemons};
-use super::operator::{operator_run, run_began};
+use super::operator::operator_run;
+use super::runs::{Fate, daemon_runs};
 use crate::facts::{EndpointFact, Facts, PodFact, Text};
 use crate::network::{PodOnNetwork, ranges};
 use crate::object::{ObjectId, ObjectRef};
-
-/// Times of objects are cut to the second.
-const BLUR: SignedDuration = SignedDuration::from_secs(1);
 
 /// One of the pods that use the same address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +171,7 @@ pub fn cut_off_pods(facts: &Facts, moment: &Moment) -> Vec<CutOffPod> {
         return Vec::new();
     }
     let daemons = daemons(facts);
+    let runs = daemon_runs(facts);
     let wired = wired(facts);
     let is_at_work = operator_run(facts).is_some_and(|run| moment.is_older(Some(run.started), moment.slow));
     let hollow: std::collections::HashSet<&str> =
@@ -188,9 +187,9 @@ pub fn cut_off_pods(facts: &Facts, moment: &Moment) -> Vec<CutOffPod> {
                 let is_served = daemons.get(&pod.node).is_some_and(|daemon| daemon.ready);
                 return is_served.then_some((CutOff::BeforeMizar, None));
             }
-            let since = daemons.get(&pod.node).and_then(|daemon| run_began(daemon))?;
+            let run = runs.get(&pod.node)?;
             let wired = endpoint.map_or(pod.created, |endpoint| endpoint.object.provisioned)?;
-            return (since.duration_since(wired) > BLUR).then_some((CutOff::DaemonRestarted, Some(since)));
+            return (run.fate(wired) == Fate::Lost).then_some((CutOff::DaemonRestarted, Some(run.began)));
         }
         let waits = pod.phase == "Pending" && !pod.host_ip.is_empty() && moment.is_older(pod.created, moment.slow);
         let never = waits && endpoint.is_none() && is_at_work && daemons.contains_key(&pod.node);

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Moment;
 use super::index::daemons;
-use super::operator::{operator_run, run_began};
+use super::operator::operator_run;
+use super::runs::run_began;
 use crate::facts::{Facts, Text};
 use crate::network::{Network, Part, PartState, Wait, served_nodes};
 

@@ -150,6 +150,8 @@ pub struct PodFact {
     pub node: Text,
     /// When it was placed there.
     pub placed: Option<Timestamp>,
+    /// When its kubelet saw it first, by the clock of the node.
+    pub acknowledged: Option<Timestamp>,
     /// `Pending`, `Running`, `Succeeded`, `Failed`.
     pub phase: Text,
     /// Whether all its containers are ready.
@@ -192,6 +194,7 @@ impl PodFact {
             deleting: time(object, "/metadata/deletionTimestamp"),
             node: symbol_or_blank(object, "/spec/nodeName"),
             placed: condition(object, "PodScheduled").and_then(|(_, since)| since),
+            acknowledged: time(object, "/status/startTime"),
             phase: symbol_or_blank(object, "/status/phase"),
             ready: condition(object, "Ready").is_some_and(|(status, _)| status == "True"),
             host_network: flag(object, "/spec/hostNetwork"),

@@ -8,6 +8,7 @@ use crate::facts::Text;
 use crate::network::PodOnNetwork;
 use crate::object::ObjectId;
 use crate::restart::Placeholder;
+use crate::words::counted;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,22 +124,22 @@ impl fmt::Display for Act {
             Self::ShowAgain { object, .. } => write!(formatter, "label {object}"),
             Self::RestartOperator { .. } => write!(formatter, "restart the operator"),
             Self::Unlock { bouncer, hold, renew, .. } => {
-                let addresses = addresses(hold.len() + renew.len());
+                let addresses = counted(hold.len() + renew.len(), "address");
                 write!(formatter, "keep {addresses}, then set {bouncer} back to Init")
             }
             Self::Reserve { hold, held, .. } => {
-                write!(formatter, "note that {} are to be kept", addresses(hold.len() + held.len()))
+                let addresses = counted(hold.len() + held.len(), "address");
+                write!(formatter, "note that {addresses} are to be kept")
             }
-            Self::Hold { hold, renew, .. } => write!(formatter, "keep {}", addresses(hold.len() + renew.len())),
+            Self::Hold { hold, renew, .. } => {
+                write!(formatter, "keep {}", counted(hold.len() + renew.len(), "address"))
+            }
             Self::Reprogram { node, droplets, host_endpoints, .. } => {
-                let (hosts, droplets) = (host_endpoints.len(), droplets.len());
-                write!(formatter, "delete {hosts} host Endpoints and {droplets} Droplets of {node}, and label it")
+                let hosts = counted(host_endpoints.len(), "host Endpoint");
+                let droplets = counted(droplets.len(), "Droplet");
+                write!(formatter, "delete {hosts} and {droplets} of {node}, and label it")
             }
             Self::Recreate { object, .. } => write!(formatter, "recreate {object}"),
         }
     }
-}
-
-fn addresses(count: usize) -> String {
-    if count == 1 { "1 address".to_owned() } else { format!("{count} addresses") }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Step};
-use crate::diagnosis::Diagnosis;
+use crate::diagnosis::{Diagnosis, HangingDeletion, WaitingObject};
 use crate::facts::{Facts, Successor};
 use crate::network::PodOnNetwork;
 
@@ -21,16 +21,7 @@ pub struct Beyond {
 
 /// Returns what no remedy heals.
 pub(super) fn beyond(facts: &Facts, found: &Diagnosis) -> Vec<Beyond> {
-    let hanging = found.hanging_deletions.iter().map(|hanging| {
-        let (kind, name) = (hanging.object.object.kind.to_lowercase(), &hanging.object.object.name);
-        Beyond {
-            what: format!("{} is being deleted for ever: a thread of the operator spins over it", hanging.object),
-            advice: format!(
-                "if nothing uses it any more, let it go with `kubectl patch {kind}s.mizar.com {name} -n default --type \
-                 merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'`, then `kubectl mizar repair --restart-operator`"
-            ),
-        }
-    });
+    let hanging = found.hanging_deletions.iter().map(deleted_for_ever);
     let doubled = found.duplicates.iter().flat_map(|duplicate| {
         let others = duplicate.others.iter().filter(|other| !other.host_network);
         others.filter_map(|other| {
@@ -40,6 +31,33 @@ pub(super) fn beyond(facts: &Facts, found: &Diagnosis) -> Vec<Beyond> {
     let cut_off = found.cut_off_pods.iter();
     let cut_off = cut_off.filter_map(|pod| unfollowed(facts, &pod.pod, pod.cut_off.predicate()));
     hanging.chain(doubled).chain(cut_off).collect()
+}
+
+/// What stood in it is left behind by no operator's fault, and would keep the next one waiting for it.
+fn deleted_for_ever(hanging: &HangingDeletion) -> Beyond {
+    let (kind, name) = (hanging.object.object.kind.to_lowercase(), &hanging.object.object.name);
+    let (inside, field) = if kind == "vpc" { ("dividers", "vpc") } else { ("bouncers", "net") };
+    Beyond {
+        what: format!("{} is being deleted for ever: a thread of the operator spins over it", hanging.object),
+        advice: format!(
+            "if nothing uses it any more, let it go with `kubectl patch {kind}s.mizar.com {name} -n default --type merge -p \
+             '{{\"metadata\":{{\"finalizers\":null}}}}'`, delete what stood in it with `kubectl get \
+             {inside}.mizar.com,endpoints.mizar.com -n default -o jsonpath='{{range .items[?(@.spec.{field}==\"{name}\")]}}\
+             {{.kind}}.mizar.com/{{.metadata.name}}{{\"\\n\"}}{{end}}' | xargs kubectl delete -n default`, then \
+             `kubectl mizar repair --restart-operator`"
+        ),
+    }
+}
+
+/// Says what the operator tries again and again.
+pub(super) fn waits_in_vain(waiting: &WaitingObject) -> Beyond {
+    let says = if waiting.message.is_empty() { "without saying why" } else { &waiting.message };
+    Beyond {
+        what: format!("{} does not get done: the operator tries again and again: {says}", waiting.object),
+        advice: "`kubectl logs -n mizar-system deployment/mizar-operator` tells what it waits for; as soon as that is \
+                 there, it goes on by itself"
+            .to_owned(),
+    }
 }
 
 /// Says why another pod would not simply follow, for those that are therefore left to a person.

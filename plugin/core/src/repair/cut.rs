@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Act, Remedy};
+use crate::words::counted;
 
 /// What people lose for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +44,7 @@ pub(super) fn cuts(remedy: Remedy, acts: &[Act]) -> Vec<Cut> {
             cut("the way between these nodes themselves and all pods".to_owned(), "a few seconds a node")
         }
         Remedy::DuplicateAddresses | Remedy::CutOffPods => {
-            let pods = format!("{} pods: {}", recreated.len(), recreated.join(", "));
+            let pods = format!("{}: {}", counted(recreated.len(), "pod"), recreated.join(", "));
             let mut cuts = if recreated.is_empty() { Vec::new() } else { cut(pods, "until their successors run") };
             if acts.iter().any(|act| matches!(act, Act::PlaceAnew { .. })) {
                 cuts.extend(cut(

@@ -133,6 +133,10 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
             plan.left.push(remedy);
         }
     }
+    if plan.steps.is_empty() && plan.left.is_empty() {
+        // Whatever is done may be what they wait for.
+        plan.beyond.extend(found.waiting_objects.iter().map(beyond::waits_in_vain));
+    }
     plan.notes.extend(beyond::trusted_owners(&plan.steps));
     if run.is_none() && restart.is_none() {
         plan.beyond.push(beyond::no_operator());

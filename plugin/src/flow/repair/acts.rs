@@ -15,6 +15,7 @@ use crate::flow::gather::CONCURRENCY;
 use crate::flow::recreate::{self, Doomed};
 use crate::flow::restart;
 use crate::flow::treat::{self, Changed, Extent};
+use mizar_core::words::counted;
 
 /// The labels by which an object is shown to the operator again. It compares objects without their status, and looks at
 /// what has changed.
@@ -182,6 +183,6 @@ fn label_of(moment: Timestamp) -> String {
 fn summary(acts: &[Act]) -> String {
     match acts {
         [one] => one.to_string(),
-        many => format!("{} acts", many.len()),
+        many => counted(many.len(), "act"),
     }
 }

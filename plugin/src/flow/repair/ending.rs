@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use mizar_core::check::Report;
-use mizar_core::operation::Outcome;
 use mizar_core::repair::{Agreement, Remedy, RepairPlan};
 
 use crate::failure::{Failure, Kind};
@@ -18,14 +17,6 @@ pub(super) fn summary_of(turns: &BTreeMap<Remedy, usize>) -> String {
         _ => format!("{} ({times} times)", remedy.id()),
     });
     format!("applied: {}", applied.collect::<Vec<_>>().join(", "))
-}
-
-/// Ends where no remedy has anything to do.
-pub(super) fn nothing_to_do(plan: &RepairPlan) -> Result<Outcome, Failure> {
-    if plan.beyond.is_empty() {
-        return Ok(Outcome::NothingToDo);
-    }
-    Err(unhealed(plan, &Agreement::to(plan)))
 }
 
 /// Names what no remedy heals, what was not healed by the one that there is, and what has come up since a person agreed:

@@ -9,6 +9,7 @@ use mizar_core::check::{Category, CheckResult, Comparison, Evidence, Phase, Stat
 
 use super::{PAGES, View, sentence, title};
 use crate::report::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
+use mizar_core::words::counted;
 
 /// How many pieces of evidence, and of findings that are gone, are shown unless more are asked for.
 const SHOWN: usize = 5;
@@ -44,7 +45,10 @@ pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
             let (sign, style) = mark(Status::Skipped);
             say(
                 &mut text,
-                &format!("  {style}{sign}{style:#} {FAINT}{why} ({} checks skipped){FAINT:#}", results.len()),
+                &format!(
+                    "  {style}{sign}{style:#} {FAINT}{why} ({} skipped){FAINT:#}",
+                    counted(results.len(), "check")
+                ),
             );
             continue;
         }
@@ -55,7 +59,7 @@ pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
     for reason in &aside {
         let (sign, style) = mark(Status::Skipped);
         say(&mut text, &format!("{STRONG}Skipped{STRONG:#}"));
-        let all = format!("{} checks; --verbose shows them", reason.count);
+        let all = format!("{}; --verbose shows them", counted(reason.count, "check"));
         say(&mut text, &format!("  {style}{sign}{style:#} {FAINT}{} ({all}){FAINT:#}", reason.why));
     }
     text.push('\n');

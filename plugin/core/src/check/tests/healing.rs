@@ -27,6 +27,21 @@ fn daemon_restarted(facts: &mut Facts) {
     (container.restarts, container.started) = (1, minutes_ago(5));
 }
 
+/// The daemon of node 1 ended and was started anew at these times, by the clock of its node.
+fn restarted_daemon(facts: &mut Facts, ended: Option<jiff::Timestamp>, started: Option<jiff::Timestamp>) {
+    let daemon = daemon_pod(facts, 0);
+    daemon.restarted = ended;
+    (daemon.containers[0].restarts, daemon.containers[0].started) = (1, started);
+}
+
+/// The kubelet of node 1 saw its pods so many minutes after they were placed there, by its own clock.
+fn clock_ahead(facts: &mut Facts, minutes: i64) {
+    for pod in facts.pods.edit().iter_mut().filter(|pod| pod.node == "node-1") {
+        pod.placed = minutes_ago(60);
+        pod.acknowledged = minutes_ago(60 - minutes);
+    }
+}
+
 fn placeholder(ip: &str, pod: &str) -> EndpointFact {
     let mut endpoint = a_pod_endpoint("hold", ip);
     (endpoint.kind, endpoint.pod) = ("scaled".into(), Text::default());
@@ -104,6 +119,29 @@ pub(super) fn cases() -> Vec<Case> {
             daemon_restarted(facts);
             facts.endpoints.edit()[0].object.provisioned = minutes_ago(4);
             facts.dividers.edit()[0].object.provisioned = minutes_ago(4);
+        }),
+        case("unprogrammed-nodes", Fail, "2 of 3 nodes fine; node-1: its daemon was restarted", |facts| {
+            // In the second in which its host Endpoint was programmed.
+            facts.dividers.edit()[0].droplet = "host-2".into();
+            facts.bouncers.edit()[0].droplet = "host-2".into();
+            restarted_daemon(facts, minutes_ago(30), minutes_ago(30));
+        }),
+        case("unprogrammed-nodes", Pass, "all 3 nodes fine", |facts| {
+            // It had crashed long before, so that it can only have been programmed by this run.
+            restarted_daemon(facts, minutes_ago(31), minutes_ago(30));
+        }),
+        case("unprogrammed-nodes", Warn, "2 of 3 nodes fine; node-1: its clock is ahead", |facts| {
+            // All was programmed half an hour ago, after the restart; the node's clock is ten minutes ahead.
+            restarted_daemon(facts, minutes_ago(26), minutes_ago(25));
+            clock_ahead(facts, 10);
+        }),
+        case("unprogrammed-nodes", Fail, "2 of 3 nodes fine; node-1: its daemon was restarted", |facts| {
+            restarted_daemon(facts, minutes_ago(5), minutes_ago(4));
+            clock_ahead(facts, 10);
+        }),
+        case("unprogrammed-nodes", Pass, "all 3 nodes fine", |facts| {
+            restarted_daemon(facts, minutes_ago(36), minutes_ago(35));
+            clock_ahead(facts, 1);
         }),
         case("dividers", Fail, "is on Droplet \"host-1\", which does not exist", |facts| {
             facts.nodes.edit().retain(|node| node.name != "node-1");
