@@ -3,19 +3,22 @@
 
 mod capabilities;
 mod ignore;
+mod merged;
 mod metadata;
 mod nearest;
 pub mod render;
 mod schema;
 pub mod set;
+mod tree;
 pub mod values;
 
 pub use capabilities::Capabilities;
+pub use merged::{Merged, Origin, Source};
 pub use metadata::Metadata;
 pub(crate) use nearest::nearest;
 pub use render::{Document, Hook, HookEvent, ReleaseInfo, RenderError, Rendered, render, render_with};
 pub use schema::SchemaFailure;
-pub use values::{Merged, Origin, Source, ValueLayers, ValuesError};
+pub use values::{ValueLayers, ValuesError};
 
 use crate::yaml::{self, DuplicateKeys, Locations, YamlError, with_float_numbers};
 use serde_json::{Map, Value};
@@ -168,7 +171,7 @@ fn read_values(path: &str, source: &str) -> Result<(Value, Locations), ChartErro
     let mut locations = Locations::default();
     for (value, places) in documents {
         match value {
-            Value::Object(fields) => values::merge_maps(&mut merged, fields),
+            Value::Object(fields) => tree::merge_maps(&mut merged, fields),
             Value::Null => {}
             _ => return Err(ChartError::NotAMapping { path: path.into() }),
         }

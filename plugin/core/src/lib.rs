@@ -9,6 +9,7 @@ pub mod facts;
 pub mod facts_file;
 pub mod health;
 pub mod image;
+pub mod installed;
 pub mod kind;
 pub mod network;
 pub mod object;

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::guard::ReadOnlyRefusal;
-
 /// One request that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot {what}: {cause}")]
@@ -135,6 +133,11 @@ impl ApiFailure {
         self.cause == Cause::NotFound
     }
 }
+
+/// A write that a looking command tried: a bug of ours, stopped before it left the process.
+#[derive(Debug, thiserror::Error)]
+#[error("refused {0}: this command only reads")]
+pub(crate) struct ReadOnlyRefusal(pub(super) String);
 
 impl Cause {
     pub(super) fn from_kube(error: kube::Error) -> Self {

@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, Response, header};
 use kube::client::Body;
 use tower::{BoxError, Layer, Service};
 
-use super::failure::ApiFailure;
+use super::failure::{ApiFailure, ReadOnlyRefusal};
 
 /// What a command may do to a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,11 +184,6 @@ where
         })
     }
 }
-
-/// A write that a looking command tried: a bug of ours, stopped before it left the process.
-#[derive(Debug, thiserror::Error)]
-#[error("refused {0}: this command only reads")]
-pub(crate) struct ReadOnlyRefusal(String);
 
 #[cfg(test)]
 mod tests {

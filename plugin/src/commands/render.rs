@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mizar_core::chart::Chart;
+use mizar_core::chart::ValueLayers;
 use mizar_core::chart::render::{ReleaseInfo, Rendered, render};
-use mizar_core::chart::values::ValueLayers;
 use mizar_core::plan::StageName;
 use serde_json::Value;
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use mizar_core::chart::render::{ReleaseInfo, Rendered, render};
 use mizar_core::chart::set::SetFlag;
-use mizar_core::chart::values::{Merged, ValueLayers};
 use mizar_core::chart::{Chart, RenderError};
+use mizar_core::chart::{Merged, ValueLayers};
 use mizar_core::check::access;
 use mizar_core::facts::{self, Facts, Placement};
 use mizar_core::image::{self, Image};

@@ -108,7 +108,7 @@ impl Repair {
             return Ok(Outcome::Planned);
         }
         if plan.is_empty() && !self.finishes {
-            return nothing_to_do(&plan);
+            return self.nothing_to_do(&plan).await;
         }
         self.refuse_without_operator(&plan, &facts)?;
         if !plan.is_empty() {
@@ -272,6 +272,30 @@ impl Repair {
         Ok(())
     }
 
+    /// Says that there is nothing to do, unless the checks find what no remedy heals.
+    async fn nothing_to_do(&self, plan: &RepairPlan) -> Result<Outcome, Failure> {
+        let (failure, _) = self.unhealthy(unhealed(plan)).await?;
+        if failure.details.is_empty() {
+            return Ok(Outcome::NothingToDo);
+        }
+        Err(failure.hint("see everything with hints: kubectl mizar check"))
+    }
+
+    /// Adds what the checks find to what is left, and returns it with their summary.
+    async fn unhealthy(&self, mut failure: Failure) -> Result<(Failure, String), Failure> {
+        self.run.enter("check");
+        let (_, report) =
+            judge::judge(self.run.cluster(), Phase::Health, self.run.namespace(), None, false, self.run.reporter())
+                .await?;
+        report::findings(self.run.reporter(), &report);
+        // Who asked for some remedies only knows that other things are left.
+        let only = !self.request.only.is_empty();
+        for result in report.blocking().filter(|_| !only) {
+            failure = failure.detail(format!("{}: {}", result.id, result.message));
+        }
+        Ok((failure, report.summary().to_string()))
+    }
+
     /// Judges everything again, and names what is left.
     async fn prove(&self, left: &RepairPlan) -> Result<(), Failure> {
         let step = Part::SanityCheck;
@@ -279,23 +303,13 @@ impl Repair {
         self.run.tell(Event::StepStarted { step });
         let limit = Some(self.request.timeout.unwrap_or(self.run.timing().operator_rounds));
         let quiet = treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await;
-        self.run.enter("check");
-        let (_, report) =
-            judge::judge(self.run.cluster(), Phase::Health, self.run.namespace(), None, false, self.run.reporter())
-                .await?;
-        report::findings(self.run.reporter(), &report);
-        let mut failure = unhealed(left);
+        let (mut failure, summary) = self.unhealthy(unhealed(left)).await?;
         if let Err(unquiet) = quiet {
             failure = failure.detail(unquiet.message);
             failure.details.extend(unquiet.details);
         }
-        // Who asked for some remedies only knows that other things are left.
-        let only = !self.request.only.is_empty();
-        for result in report.blocking().filter(|_| !only) {
-            failure = failure.detail(format!("{}: {}", result.id, result.message));
-        }
         if failure.details.is_empty() {
-            let summary = format!("repaired: {}", report.summary());
+            let summary = format!("repaired: {summary}");
             self.run.tell(Event::StepFinished {
                 step,
                 summary,
@@ -375,13 +389,6 @@ fn refuse_gaps(facts: &Facts) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn nothing_to_do(plan: &RepairPlan) -> Result<Outcome, Failure> {
-    if plan.beyond.is_empty() {
-        return Ok(Outcome::NothingToDo);
-    }
-    Err(unhealed(plan))
 }
 
 /// Names what no remedy heals, and what was not healed by the one that there is.

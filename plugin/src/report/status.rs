@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use mizar_core::installed::{Found, Installed};
 use mizar_core::status::change::Change;
-use mizar_core::status::installed::{Found, Installed};
 use mizar_core::status::networks::{Share, SubnetState, VpcState};
 use mizar_core::status::{NodeCounts, Status};
 

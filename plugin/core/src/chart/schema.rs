@@ -1,7 +1,7 @@
 //! Checks values against the chart's values.schema.json and says what is wrong in a person's terms: where it was set, which field, what is
 //! allowed, which key was probably meant.
 
-use super::values::Merged;
+use super::merged::Merged;
 use super::{Chart, ChartError, nearest};
 use crate::yaml::with_plain_numbers;
 use jsonschema::error::ValidationErrorKind;

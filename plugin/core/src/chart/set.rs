@@ -1,7 +1,7 @@
 //! The grammar of `--set`, `--set-string`, `--set-json` and `--set-file`, as Helm has it: `a.b[0].c=v,d={x,y}`, a backslash before any
 //! character that would mean something. Errors name the flag and the place in its text.
 
-use super::values::merge_maps;
+use super::tree::{leaves, merge_maps};
 use crate::yaml::with_float_numbers;
 use serde_json::{Map, Value};
 
@@ -76,7 +76,7 @@ fn apply_object(text: &str, values: &mut Map<String, Value>) -> Result<Vec<Vec<S
     })?;
     let Value::Object(parsed) = with_float_numbers(Value::Object(parsed)) else { return Ok(Vec::new()) };
     let mut touched = Vec::new();
-    super::values::leaves(&Value::Object(parsed.clone()), &mut Vec::new(), &mut |path, _| touched.push(path.to_vec()));
+    leaves(&Value::Object(parsed.clone()), &mut Vec::new(), &mut |path, _| touched.push(path.to_vec()));
     merge_maps(values, parsed);
     Ok(touched)
 }

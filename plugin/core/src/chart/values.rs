@@ -1,55 +1,16 @@
 //! Values in layers: chart < profile < detected < files < `--set-json` < `--set` < `--set-string` < `--set-file`. Maps merge, lists replace,
 //! null deletes a default. Every leaf remembers the layer, and where there is one the file and line, that it came from.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::merged::{Merged, Origin, Origins, Source};
 use super::schema::{self, SchemaFailure};
 use super::set::{self, SetError, SetFlag};
+use super::tree::{coalesce, leaves, maps_of, merge_maps};
 use super::{Chart, ChartError, read_values};
 use crate::yaml::{Locations, with_float_numbers, with_plain_numbers};
-use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-use std::fmt;
-
-/// The layer a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// The chart's own values.yaml.
-    Chart,
-    /// A profile of the chart, by name.
-    Profile(String),
-    /// Read from the cluster.
-    Detected,
-    /// A file that the user gave.
-    File(String),
-    /// What a release recorded of an earlier command.
-    Recorded,
-    /// A flag with its text.
-    Flag(SetFlag, String),
-}
-
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The layer.
-    pub source: Source,
-    /// The line in its file.
-    pub line: Option<usize>,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
-            Source::Chart => formatter.write_str("values.yaml")?,
-            Source::Profile(name) => write!(formatter, "values-{name}.yaml")?,
-            Source::Detected => formatter.write_str("detected")?,
-            Source::File(path) => formatter.write_str(path)?,
-            Source::Recorded => formatter.write_str("recorded")?,
-            Source::Flag(flag, text) => write!(formatter, "{} {text}", flag.name())?,
-        }
-        self.line.map_or(Ok(()), |line| write!(formatter, ":{line}"))
-    }
-}
-
-type Origins = BTreeMap<Vec<String>, Origin>;
 
 /// Why values cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -86,27 +47,6 @@ fn count(failures: usize) -> String {
 
 fn lines(failures: &[SchemaFailure]) -> String {
     failures.iter().map(|failure| format!("  {failure}")).collect::<Vec<_>>().join("\n")
-}
-
-/// The values that templates see, and where they come from.
-#[derive(Debug, Clone)]
-pub struct Merged {
-    /// All values; numbers of files are floats, those of `--set` integers.
-    pub values: Value,
-    /// What the layers above the chart set, for the release record; plain numbers.
-    pub config: Value,
-    /// The origin of every leaf.
-    pub origins: BTreeMap<Vec<String>, Origin>,
-    /// Where each map was written last, for messages about a whole map.
-    pub(super) maps: Origins,
-}
-
-impl Merged {
-    /// Returns the origin of a value, or of the nearest thing around it that has one.
-    #[must_use]
-    pub fn origin(&self, path: &[String]) -> Option<&Origin> {
-        (1..=path.len()).rev().find_map(|length| self.origins.get(&path[..length]))
-    }
 }
 
 /// The layers above the chart, in the order of their weight.
@@ -276,91 +216,4 @@ fn origins(chart: &Chart, values: &Value, user: &Origins) -> Origins {
         origins.insert(path.to_vec(), origin);
     });
     origins
-}
-
-/// Visits everything that is no map with something in it.
-pub(super) fn leaves(value: &Value, path: &mut Vec<String>, visit: &mut dyn FnMut(&[String], &Value)) {
-    match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            for (key, value) in fields {
-                path.push(key.clone());
-                leaves(value, path, visit);
-                path.pop();
-            }
-        }
-        Value::Object(_) if path.is_empty() => {}
-        leaf => visit(path, leaf),
-    }
-}
-
-/// Visits every map below the top.
-fn maps_of(value: &Value, path: &mut Vec<String>, visit: &mut dyn FnMut(&[String])) {
-    for (key, value) in value.as_object().into_iter().flatten().filter(|(_, value)| value.is_object()) {
-        path.push(key.clone());
-        visit(path);
-        maps_of(value, path, visit);
-        path.pop();
-    }
-}
-
-/// Merges a later values file over earlier ones; null stays, to delete a default later.
-pub(super) fn merge_maps(target: &mut Map<String, Value>, source: Map<String, Value>) {
-    for (key, value) in source {
-        match (target.get_mut(&key), value) {
-            (Some(Value::Object(old)), Value::Object(new)) => merge_maps(old, new),
-            (_, value) => {
-                target.insert(key, value);
-            }
-        }
-    }
-}
-
-/// Puts the chart's defaults under the user's values, as Helm 4 does it.
-fn coalesce(mut user: Map<String, Value>, defaults: &Value) -> Map<String, Value> {
-    let Value::Object(defaults) = defaults else { return user };
-    for (key, default) in defaults {
-        match user.get_mut(key) {
-            None => {
-                let mut default = default.clone();
-                if !default.is_null() {
-                    drop_nulls(&mut default);
-                    user.insert(key.clone(), default);
-                }
-            }
-            Some(Value::Null) => {
-                user.shift_remove(key);
-            }
-            Some(Value::Object(inner)) => {
-                let mut default = default.clone();
-                drop_nulls(&mut default);
-                if let Value::Object(default) = default {
-                    coalesce_tables(inner, default);
-                }
-            }
-            Some(_) => {}
-        }
-    }
-    user
-}
-
-fn coalesce_tables(user: &mut Map<String, Value>, defaults: Map<String, Value>) {
-    for (key, default) in defaults {
-        match (user.get_mut(&key), default) {
-            (None, default) => {
-                user.insert(key, default);
-            }
-            (Some(Value::Null), _) => {
-                user.shift_remove(&key);
-            }
-            (Some(Value::Object(inner)), Value::Object(default)) => coalesce_tables(inner, default),
-            _ => {}
-        }
-    }
-}
-
-fn drop_nulls(value: &mut Value) {
-    if let Value::Object(fields) = value {
-        fields.retain(|_, value| !value.is_null());
-        fields.values_mut().for_each(drop_nulls);
-    }
 }

@@ -158,9 +158,17 @@ fn mismatch(service: &ServiceFact, ip: &str, name: &str, endpoint: Option<&Endpo
 }
 
 fn hint(evidence: &[Evidence]) -> String {
-    let name = evidence.first().and_then(|entry| entry.object.strip_prefix("Endpoint ")).unwrap_or("NAME");
+    let first = evidence.first();
+    let name = first.and_then(|entry| entry.object.strip_prefix("Endpoint ")).unwrap_or("NAME");
+    if first.is_some_and(|entry| entry.field == "metadata.name") {
+        // Refused by the server, or deleted: the operator takes it to be there, and never looks again.
+        return "the operator makes one for every service within a minute; one that does not come \
+                (`kubectl logs -n mizar-system deployment/mizar-operator` tells why) comes after a restart of the operator, \
+                at a quiet time: `kubectl mizar repair --restart-operator`"
+            .to_owned();
+    }
     format!(
-        "`kubectl get endpoints.mizar.com {name} -n default -o yaml` shows it; the operator makes one for every service \
-         within a minute: `kubectl logs -n mizar-system deployment/mizar-operator` tells what it waits for"
+        "`kubectl get endpoints.mizar.com {name} -n default -o yaml` shows it; \
+         `kubectl logs -n mizar-system deployment/mizar-operator` tells what the operator waits for"
     )
 }

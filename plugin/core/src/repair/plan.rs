@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Act, Remedy};
 use crate::diagnosis::{
-    Diagnosis, Displaced, Duplicate, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, diagnose,
+    Diagnosis, Displaced, Duplicate, HangingDeletion, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, WaitingObject, diagnose,
     forgotten_placeholders, operator_run,
 };
 use crate::facts::{BouncerFact, EndpointFact, Facts, Text, Uid};
@@ -163,6 +163,10 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
         } else {
             plan.left.push(remedy);
         }
+    }
+    if plan.steps.is_empty() && plan.left.is_empty() {
+        // Whatever is done may be what they wait for.
+        plan.beyond.extend(found.waiting_objects.iter().map(waits_in_vain));
     }
     if operator_run(facts).is_none() && restart.is_none() {
         plan.beyond.push(Beyond {
@@ -393,16 +397,7 @@ fn cuts(remedy: Remedy, acts: &[Act]) -> Vec<Cut> {
 }
 
 fn beyond(found: &Diagnosis) -> Vec<Beyond> {
-    let hanging = found.hanging_deletions.iter().map(|hanging| {
-        let (kind, name) = (hanging.object.object.kind.to_lowercase(), &hanging.object.object.name);
-        Beyond {
-            what: format!("{} is being deleted for ever: a thread of the operator spins over it", hanging.object),
-            advice: format!(
-                "if nothing uses it any more, let it go with `kubectl patch {kind}s.mizar.com {name} -n default --type \
-                 merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'`, then `kubectl mizar repair --restart-operator`"
-            ),
-        }
-    });
+    let hanging = found.hanging_deletions.iter().map(deleted_for_ever);
     let ownerless = |pod: &PodOnNetwork, what: &str| Beyond {
         what: format!("Pod {}/{} {what}, and nobody would create it again", pod.namespace, pod.name),
         advice: format!(
@@ -417,6 +412,32 @@ fn beyond(found: &Diagnosis) -> Vec<Beyond> {
     let cut_off = found.cut_off_pods.iter().filter(|pod| pod.pod.is_ownerless());
     let cut_off = cut_off.map(|pod| ownerless(&pod.pod, &format!("is {}", pod.cut_off.reason())));
     hanging.chain(doubled).chain(cut_off).collect()
+}
+
+/// What stood in it is left behind by no operator's fault, and would keep the next one waiting for it.
+fn deleted_for_ever(hanging: &HangingDeletion) -> Beyond {
+    let (kind, name) = (hanging.object.object.kind.to_lowercase(), &hanging.object.object.name);
+    let (inside, field) = if kind == "vpc" { ("dividers", "vpc") } else { ("bouncers", "net") };
+    Beyond {
+        what: format!("{} is being deleted for ever: a thread of the operator spins over it", hanging.object),
+        advice: format!(
+            "if nothing uses it any more, let it go with `kubectl patch {kind}s.mizar.com {name} -n default --type merge -p \
+             '{{\"metadata\":{{\"finalizers\":null}}}}'`, delete what stood in it with `kubectl get \
+             {inside}.mizar.com,endpoints.mizar.com -n default -o jsonpath='{{range .items[?(@.spec.{field}==\"{name}\")]}}\
+             {{.kind}}.mizar.com/{{.metadata.name}}{{\"\\n\"}}{{end}}' | xargs kubectl delete -n default`, then \
+             `kubectl mizar repair --restart-operator`"
+        ),
+    }
+}
+
+fn waits_in_vain(waiting: &WaitingObject) -> Beyond {
+    let says = if waiting.message.is_empty() { "without saying why" } else { &waiting.message };
+    Beyond {
+        what: format!("{} does not get done: the operator tries again and again: {says}", waiting.object),
+        advice: "`kubectl logs -n mizar-system deployment/mizar-operator` tells what it waits for; as soon as that is \
+                 there, it goes on by itself"
+            .to_owned(),
+    }
 }
 
 fn notes(found: &Diagnosis, restarts: bool) -> Vec<String> {

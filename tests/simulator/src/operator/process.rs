@@ -253,6 +253,15 @@ impl Process {
         }
     }
 
+    /// Returns when another part of the network is tried again, which this one then is too. Vpc and Subnet are both put off
+    /// at the start, and how many rounds that costs must not depend on how busy the machine was in between.
+    fn in_one_breath(&self, key: &Key) -> Option<Instant> {
+        let is_part = |key: &Key| matches!(key.kind, Kind::Vpc | Kind::Subnet);
+        let is_put_off = |key: &Key| self.tracked.get(key).is_some_and(|tracked| tracked.tries.is_some());
+        let mut others = self.schedule.iter().filter(|(_, other)| other != key && is_part(other) && is_put_off(other));
+        others.next().filter(|_| is_part(key)).map(|(due, _)| *due)
+    }
+
     fn look_at_due(&mut self) {
         let now = Instant::now();
         while let Some((due, key)) = self.schedule.first().cloned().filter(|(due, _)| *due <= now) {
@@ -377,7 +386,7 @@ impl Process {
         };
         let changed = std::mem::replace(&mut tracked.work, Work::Idle) == Work::BusyAndChanged;
         if let Next::TryAgain(at) = next {
-            self.schedule(key, *at);
+            self.schedule(key, self.in_one_breath(key).unwrap_or(*at));
         }
         if changed && self.tracked.get(key).is_some_and(|tracked| !tracked.waits_for_the_same_handler()) {
             self.schedule(key, Instant::now() + self.pace.reaction());
