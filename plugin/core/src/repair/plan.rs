@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Act, Remedy};
 use crate::diagnosis::{
-    Diagnosis, Displaced, Duplicate, HangingDeletion, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode, WaitingObject, diagnose,
-    forgotten_placeholders, operator_run,
+    Diagnosis, Displaced, Duplicate, HangingDeletion, LeakCause, Misplaced, Missing, Moment, UnprogrammedNode,
+    WaitingObject, diagnose, forgotten_placeholders, operator_run,
 };
 use crate::facts::{BouncerFact, EndpointFact, Facts, Text, Uid};
 use crate::network::PodOnNetwork;

@@ -7,8 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::index::PodsByName;
-use crate::facts::{EndpointFact, Facts, HOLD_LABEL, PodFact, Text, Uid};
+use crate::facts::{EndpointFact, Facts, HOLD_LABEL, PodFact, PodsByName, Text, Uid};
 use crate::kind::MIZAR_GROUP;
 use crate::object::{Object, ObjectRef};
 
