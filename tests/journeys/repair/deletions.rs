@@ -1,6 +1,6 @@
 //! Deletions that do not end.
 
-use super::{at_work, LATE, SCALE, check, deployment, mizar, prove, repair};
+use super::{LATE, SCALE, at_work, check, deployment, mizar, prove, repair};
 use crate::cli::Mizar;
 use crate::cluster::{NAMESPACE, items, names, patch, send};
 use crate::restart::until;

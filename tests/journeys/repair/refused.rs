@@ -3,7 +3,7 @@
 use mizar_bed::Fault;
 use serde_json::json;
 
-use super::{at_work, LATE, SCALE, check, deployment, fault, mizar, prove, repair};
+use super::{LATE, SCALE, at_work, check, deployment, fault, mizar, prove, repair};
 use crate::cli::Mizar;
 use crate::cluster::{create, patch, send};
 

@@ -3,7 +3,7 @@
 use mizar_bed::Fault;
 use serde_json::json;
 
-use super::{at_work, LATE, SCALE, check, deployment, fault, mizar, prove, repair, restart_operator};
+use super::{LATE, SCALE, at_work, check, deployment, fault, mizar, prove, repair, restart_operator};
 use crate::cli::Mizar;
 use crate::cluster::{create, items, patch};
 use crate::restart::until;
@@ -52,7 +52,9 @@ async fn a_divider_that_stays_init() {
     println!("{}", Mizar::on(&bed).args("repair -y --timeout 5s").impatient(SCALE).run().await);
     bed.clear_faults().await.unwrap();
     println!("{}", repair(&bed).await);
-    until("the Divider is placed", async || items(&bed, &mizar("dividers")).await[0]["spec"]["status"] == "Provisioned")
-        .await;
+    until("the Divider is placed", async || {
+        items(&bed, &mizar("dividers")).await[0]["spec"]["status"] == "Provisioned"
+    })
+    .await;
     prove(&bed, "stuck").await;
 }
