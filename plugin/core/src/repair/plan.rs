@@ -10,10 +10,10 @@ use crate::diagnosis::{
     WaitingObject, diagnose, forgotten_placeholders, operator_run,
 };
 use crate::facts::{BouncerFact, EndpointFact, Facts, Text, Uid};
-use crate::network::PodOnNetwork;
+use crate::network::{Part, PodOnNetwork};
 use crate::object::ObjectId;
 use crate::operation::Owed;
-use crate::restart::{Placeholder, missing};
+use crate::restart::{Placeholder, missing, missing_parts};
 use crate::words::counted;
 
 /// What a person asked for.
@@ -133,7 +133,7 @@ impl RepairPlan {
 #[must_use]
 pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
     let found = diagnose(facts, moment);
-    let restart = restart_reason(&found, wish);
+    let restart = restart_reason(facts, &found, wish);
     let is_at_work = operator_run(facts).is_some_and(|run| run.ready);
     let mut plan =
         RepairPlan { beyond: beyond(&found), notes: notes(&found, restart.is_some()), ..RepairPlan::default() };
@@ -185,7 +185,7 @@ pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
 
 /// Says why the operator must be restarted, if it must: for what it forgot, for what else needs it to remember, or for what
 /// can only be deleted while it does not look.
-fn restart_reason(found: &Diagnosis, wish: &Wish) -> Option<String> {
+fn restart_reason(facts: &Facts, found: &Diagnosis, wish: &Wish) -> Option<String> {
     let mut reasons = Vec::new();
     if wish.restart_operator {
         reasons.push("you asked for it".to_owned());
@@ -203,6 +203,13 @@ fn restart_reason(found: &Diagnosis, wish: &Wish) -> Option<String> {
         reasons.push(
             "it forgot a Subnet when it started, and could not connect the nodes that are programmed anew".into(),
         );
+    }
+    let is_settling = found.settling.iter().any(|settling| matches!(settling.part, Part::Dividers | Part::Bouncers));
+    if wish.includes(Remedy::Placement) && !is_settling && operator_run(facts).is_some() {
+        let gone = missing_parts(facts).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if !gone.is_empty() {
+            reasons.push(format!("{gone} must be made in place of what is gone, before the eyes of a new operator"));
+        }
     }
     let shared = found.leaks.iter().filter(|leak| {
         leak.shares_address_with.is_some()
