@@ -11,6 +11,7 @@ mod interrupt;
 mod machine;
 mod report;
 mod settings;
+mod window;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -62,13 +63,21 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let context = Context::new(flags.to_target(), flags.namespace.clone(), flags.request_timeout, verbosity);
     match cli.command {
         Command::Install(args) => commands::install::run(&context, args).await,
-        Command::Check(args) => commands::check::run(&context, args).await,
+        Command::Check(args) => until_interrupted(Box::pin(commands::check::run(&context, args))).await,
         Command::Explain(args) => commands::explain::run(&args),
-        Command::Status(args) => commands::status::run(&context, args).await,
-        Command::Env(args) => commands::env::run(&context, args).await,
+        Command::Status(args) => until_interrupted(Box::pin(commands::status::run(&context, args))).await,
+        Command::Env(args) => until_interrupted(commands::env::run(&context, args)).await,
         Command::Repair(args) => commands::repair::run(&context, args).await,
         Command::Render(args) => commands::render::run(&context, &args),
         Command::Values(args) => commands::values::run(&context, &args),
+    }
+}
+
+/// Runs a command that only looks: Ctrl-C ends it where it is, and what it has drawn on the terminal is taken back.
+async fn until_interrupted(command: impl Future<Output = Result<ExitCode, Failure>>) -> Result<ExitCode, Failure> {
+    tokio::select! {
+        outcome = command => outcome,
+        () = interrupt::told_to_stop() => Ok(Kind::Interrupted.into()),
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod plan;
 pub(crate) mod prompt;
 pub(crate) mod repair;
 pub(crate) mod restart;
+pub(crate) mod screen;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
@@ -66,18 +67,25 @@ pub(crate) fn reporter(output: Output, verbosity: Verbosity) -> Arc<dyn Reporter
 
 /// Writes data to stdout. A reader that went away (`| head`) is no failure; a full disk is.
 pub(crate) fn data(text: &str) -> Result<(), Failure> {
-    let mut stdout = anstream::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Kind::Failed, format!("cannot write the result: {error}")))
-        }
-        _ => Ok(()),
+    piece(text).map(drop)
+}
+
+/// Writes one piece of a stream to stdout; returns whether anybody still reads it.
+pub(crate) fn piece(text: &str) -> Result<bool, Failure> {
+    match write(text) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(unwritten(&error)),
+        Ok(()) => Ok(true),
     }
 }
 
-/// Tells the terminal how to show what follows.
-fn control(sequence: &str) -> Result<(), Failure> {
-    data(sequence)
+fn write(text: &str) -> std::io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+}
+
+fn unwritten(error: &std::io::Error) -> Failure {
+    Failure::new(Kind::Failed, format!("cannot write the result: {error}"))
 }
 
 /// Passes on what the server said besides its answers.

@@ -81,6 +81,21 @@ impl Mizar {
         self
     }
 
+    /// The call, for whoever gives it a terminal.
+    pub(crate) fn at_terminal(mut self) -> Command {
+        let is_named = self.command.as_std().get_envs().any(|(name, _)| name == "TERM");
+        if !is_named {
+            self.command.env("TERM", "xterm-256color");
+        }
+        self.command
+    }
+
+    /// The call, for whoever reads its data otherwise; what people are told is heard by nobody.
+    pub(crate) fn writing_to(mut self, stdout: Stdio) -> Command {
+        self.command.stdout(stdout).stderr(Stdio::null());
+        self.command
+    }
+
     /// Starts it.
     pub(crate) fn start(mut self) -> Running {
         let begun = Instant::now();

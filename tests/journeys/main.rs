@@ -24,4 +24,5 @@ mod restart;
 mod restart_killed;
 mod restart_race;
 mod status;
+mod terminal;
 mod unwell_server;

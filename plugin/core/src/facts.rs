@@ -38,8 +38,8 @@ pub use cluster::{
     SandboxFailureFact, ServiceFact, VersionFact,
 };
 pub use mizar::{
-    BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, HOLD_LABEL, MizarObject, Retry, SubnetFact,
-    VpcFact,
+    BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, HOLD_LABEL, KNOWN_LABEL, MizarObject, Retry,
+    SubnetFact, VpcFact,
 };
 pub use page::{PageVisitor, read_object, read_page};
 pub(crate) use pairs::{EndpointsByPod, PodsByName};
@@ -51,7 +51,9 @@ pub use source::{CLUSTER_RULES_NAMESPACE, Request, Source};
 pub use text::Text;
 pub use uid::Uid;
 pub use unread::Unread;
-pub use workload::{ContainerFact, DaemonSetFact, DeploymentFact, HelmMark, Owner, PodFact, PodRole, ReleaseFact};
+pub use workload::{
+    ContainerFact, DaemonSetFact, DeploymentFact, HelmMark, Owner, PodFact, PodRole, ReleaseFact, Successor,
+};
 
 /// What one source gave.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,12 +12,13 @@ use crate::cli::environment::{Format, ViewArgs};
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::flow::facts_file;
 use crate::flow::status::{Question, Watching, once, replayed};
-use crate::interrupt;
-use crate::report::status::{OtherScreen, screen};
+use crate::report::screen::OtherScreen;
+use crate::report::status::screen;
 use crate::report::{self, Output, style};
+use crate::window::Window;
 
 /// Show what runs: versions, nodes, networks, what is in progress, and the worst findings
 ///
@@ -79,49 +80,60 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Result<ExitCode,
         }
     };
     tokio::select! {
-        () = interrupt::told_to_stop() => Ok(Kind::Interrupted.into()),
         () = time_is_up => Ok(ExitCode::SUCCESS),
         failure = follow(cluster, question, args.view.output) => failure.map(|()| ExitCode::SUCCESS),
     }
 }
 
-/// Shows every change; ends only when that cannot go on.
+/// Shows every change; ends only when that cannot go on, or nobody reads it any more.
 async fn follow(cluster: crate::cluster::Cluster, question: Question, format: Format) -> Result<(), Failure> {
     cluster.ledger().enter("watch");
     let mut watching = Watching::start(&cluster, question).await?;
     let live = format == Format::Table && style::stdout_is_terminal();
     let mut other_screen = if live { Some(OtherScreen::open()?) } else { None };
-    let mut shown: Option<(Status, Option<String>)> = None;
+    let mut window = Window::of_terminal();
+    let mut shown: Option<Moment> = None;
     loop {
         let now = (watching.status(), watching.trouble());
         if shown.as_ref() != Some(&now) {
-            show(&now, shown.as_ref(), format, other_screen.as_mut())?;
+            if !show(&now, shown.as_ref(), format, other_screen.as_mut())? {
+                return Ok(());
+            }
             if shown.is_some() {
                 watching.doubt_the_rest();
             }
             shown = Some(now);
         }
-        watching.changed().await?;
+        tokio::select! {
+            changed = watching.changed() => changed?,
+            () = window.resized(), if live => other_screen.as_ref().map_or(Ok(()), OtherScreen::redraw)?,
+        }
     }
 }
 
 /// A status, and what keeps it from being the present.
 type Moment = (Status, Option<String>);
 
-fn show(now: &Moment, before: Option<&Moment>, format: Format, live: Option<&mut OtherScreen>) -> Result<(), Failure> {
+/// Shows a moment; returns whether anybody looks.
+fn show(
+    now: &Moment,
+    before: Option<&Moment>,
+    format: Format,
+    live: Option<&mut OtherScreen>,
+) -> Result<bool, Failure> {
     let (status, trouble) = now;
     let trouble_is_news = before.map(|(_, trouble)| trouble) != Some(trouble);
     if let Some(other_screen) = live {
         let warning = trouble.as_ref().map(|trouble| report::status::stale(trouble)).unwrap_or_default();
-        return other_screen.draw(format!("{}{warning}", screen(status)));
+        return other_screen.draw(format!("{}{warning}", screen(status))).map(|()| true);
     }
     if let Some(trouble) = trouble.as_ref().filter(|_| trouble_is_news) {
         report::note(report::status::stale(trouble).trim_end());
     }
     if before.is_some_and(|(before, _)| before == status) {
-        return Ok(());
+        return Ok(true);
     }
-    report::data(&match format {
+    report::piece(&match format {
         // One line a change, for programs that read lines; documents of YAML and blocks of text are set apart.
         Format::Json => format!("{}\n", status.to_json()),
         Format::Yaml => format!("---\n{}", yaml::write(&status.to_json())),

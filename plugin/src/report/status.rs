@@ -6,10 +6,9 @@ use mizar_core::installed::{Found, Installed};
 use mizar_core::status::change::Change;
 use mizar_core::status::networks::{Share, SubnetState, VpcState};
 use mizar_core::status::{NodeCounts, Status};
+use mizar_core::words::counted;
 
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
-use crate::failure::Failure;
-use mizar_core::words::counted;
 
 /// How many networks a screen shows.
 const NETWORKS_SHOWN: usize = 8;
@@ -223,33 +222,6 @@ fn findings(text: &mut String, status: &Status) {
 /// Says why what is shown may not be the present.
 pub(crate) fn stale(trouble: &str) -> String {
     format!("{WARN}!{WARN:#} this may be old: {trouble}\n")
-}
-
-/// A terminal's other screen. When it is dropped, what was there before comes back, and what was drawn last stays below it.
-pub(crate) struct OtherScreen {
-    drawn: String,
-}
-
-impl OtherScreen {
-    /// Switches to it.
-    pub(crate) fn open() -> Result<Self, Failure> {
-        super::control("\x1b[?1049h\x1b[?25l")?;
-        Ok(Self { drawn: String::new() })
-    }
-
-    /// Draws on it anew.
-    pub(crate) fn draw(&mut self, text: String) -> Result<(), Failure> {
-        self.drawn = text;
-        super::control("\x1b[H\x1b[2J")?;
-        super::data(&self.drawn)
-    }
-}
-
-impl Drop for OtherScreen {
-    fn drop(&mut self) {
-        // A terminal that is gone needs nothing restored.
-        let _restored = super::control("\x1b[?25h\x1b[?1049l").and_then(|()| super::data(&self.drawn));
-    }
 }
 
 #[cfg(test)]

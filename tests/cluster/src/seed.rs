@@ -3,6 +3,7 @@
 //! UIDs); nothing moves afterwards.
 
 mod bodies;
+mod churn;
 mod components;
 mod network;
 mod pods;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
+pub use self::churn::Churn;
 use self::store::{Sample, Store};
 use crate::client::{self, ClientError};
 use crate::lifecycle::FoundBed;
@@ -74,12 +76,7 @@ impl Write {
 /// Blocks until all is written; returns how many objects were made.
 pub fn fill(bed: &FoundBed, nodes: usize, manifests: &str) -> Result<usize, SeedError> {
     let etcd = bed.state.as_ref().map(|state| state.etcd.clone()).unwrap_or_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(SeedError::Runtime)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let client = client::connect(&bed.layout.kubeconfig(Role::Admin)).await?;
         let store = Store::connect(&etcd)?;
         let progress = Progress::start(format!("filling bed {} with {nodes} nodes", bed.name));
@@ -93,6 +90,11 @@ pub fn fill(bed: &FoundBed, nodes: usize, manifests: &str) -> Result<usize, Seed
         }
         Ok(seeding.made)
     })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, SeedError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(SeedError::Runtime)
 }
 
 struct Seeding {

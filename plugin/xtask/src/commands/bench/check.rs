@@ -10,12 +10,13 @@ use mizar_bed::cache::FileLock;
 use mizar_bed::lifecycle::{self, FoundBed, StartOptions};
 use mizar_bed::{Role, cargo, seed};
 
-use super::measured::{Run, measure};
+use super::measured::{Ended, Run, measure};
 use super::table::{self, Row};
 use crate::failure::Failure;
 use crate::report;
 
 pub(crate) mod lists;
+pub(super) mod wait;
 
 /// Younger pods and objects are not judged yet: `check` would have less to do than on a cluster at rest.
 const SETTLING: Duration = Duration::from_secs(70);
@@ -51,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let keep = arguments.keep && index + 1 == arguments.nodes.len();
         rows.push(row(usize::from(*nodes), arguments.runs, &binary, keep)?);
     }
-    report::data(&table::markdown(&rows));
+    report::data(&format!("{}\n\n{}", table::markdown(&rows), table::waits(&rows)));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -128,7 +129,8 @@ fn row(nodes: usize, runs: u8, binary: &Path, keep: bool) -> Result<Row, Failure
     }
     let amount = lists::amount(bare.first().map_or("", |run| &run.stdout))?;
     let requests = requests_of_check(binary, &kubeconfig)?;
-    Ok(Row { nodes, objects, filled, bare, checks, amount, requests })
+    let waited = wait::run(binary, &cluster.bed, nodes)?;
+    Ok(Row { nodes, objects, filled, bare, checks, amount, requests, waited })
 }
 
 fn rendered(binary: &Path) -> Result<String, Failure> {
@@ -144,15 +146,15 @@ fn rendered(binary: &Path) -> Result<String, Failure> {
 fn bare_lists(kubeconfig: &Path) -> Result<Run, Failure> {
     let own = std::env::current_exe()
         .map_err(|source| Failure::Run { program: "this program once more".to_owned(), source })?;
-    measure(&own, &["bench", "bare-lists"], kubeconfig)
+    measure(&own, &["bench", "bare-lists"], kubeconfig, Ended::Well)
 }
 
 fn check(binary: &Path, kubeconfig: &Path) -> Result<Run, Failure> {
-    measure(binary, &["check", "-o", "json"], kubeconfig)
+    measure(binary, &["check", "-o", "json"], kubeconfig, Ended::Well)
 }
 
 /// Counts the requests of a run that is not timed, by the program's own log of them.
 fn requests_of_check(binary: &Path, kubeconfig: &Path) -> Result<usize, Failure> {
-    let run = measure(binary, &["check", "-o", "json", "-v", "6"], kubeconfig)?;
+    let run = measure(binary, &["check", "-o", "json", "-v", "6"], kubeconfig, Ended::Well)?;
     Ok(run.stderr.lines().filter(|line| line.contains("request") && line.contains("uri=")).count())
 }

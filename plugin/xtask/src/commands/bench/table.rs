@@ -6,6 +6,7 @@ use std::time::Duration;
 use mizar_bed::bare_lists::Amount;
 use mizar_bed::seed::PODS_PER_NODE;
 
+use super::check::wait::Waited;
 use super::measured::Run;
 
 /// What was measured on a cluster of one size.
@@ -24,6 +25,8 @@ pub(super) struct Row {
     pub(super) amount: Amount,
     /// How many requests `check` sent.
     pub(super) requests: usize,
+    /// What `check --wait` took.
+    pub(super) waited: Waited,
 }
 
 /// Returns the table.
@@ -47,6 +50,19 @@ pub(super) fn markdown(rows: &[Row]) -> String {
             check / bare,
             row.requests,
         );
+    }
+    text.trim_end().to_owned()
+}
+
+/// Returns the table of the waits.
+pub(super) fn waits(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| nodes | pods that change a second | `check --wait`: peak memory | of a core |\n|---:|---:|---:|---:|\n",
+    );
+    for row in rows {
+        let Waited { changes, megabytes, core } = &row.waited;
+        let _infallible =
+            writeln!(text, "| {} | {changes:.0} | {megabytes:.1} MB | {:.0} % |", row.nodes, core * 100.0);
     }
     text.trim_end().to_owned()
 }
