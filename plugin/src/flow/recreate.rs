@@ -131,13 +131,7 @@ async fn succeed(
             if born < uids.len() {
                 pending.push(format!("{} to follow {}", counted(uids.len() - born, "pod"), owners_of(&batch)));
             }
-            Standing {
-                done,
-                total: uids.len(),
-                complete,
-                waiting_for: pending,
-                failed: None,
-            }
+            Standing { done, total: uids.len(), complete, waiting_for: pending, failed: None }
         })
         .await?;
     }
