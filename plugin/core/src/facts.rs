@@ -7,6 +7,7 @@ mod arktos;
 mod cluster;
 mod mizar;
 mod page;
+mod pairs;
 mod placement;
 mod plan;
 mod reading;
@@ -39,6 +40,7 @@ pub use mizar::{
     SubnetFact, VpcFact,
 };
 pub use page::{PageVisitor, read_object, read_page};
+pub(crate) use pairs::{EndpointsByPod, PodsByName};
 pub use placement::{Placement, Requirement, Taint, Term, Toleration};
 pub use plan::{Plan, PriorityUse};
 pub use reading::FINALIZERS;

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
-use super::index::{Pods, daemons};
+use super::index::daemons;
 use super::operator::operator_run;
 use super::runs::{Fate, daemon_runs};
-use crate::facts::{EndpointFact, Facts, PodFact, Text};
+use crate::facts::{EndpointFact, Facts, PodFact, PodsByName, Text};
 use crate::network::{PodOnNetwork, ranges};
 use crate::object::{ObjectId, ObjectRef};
 
@@ -54,7 +54,7 @@ pub struct Duplicate {
 /// Returns the addresses that several pods use. An Endpoint without its pod uses nothing: it is a leak.
 #[must_use]
 pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
-    let pods = Pods::of(facts);
+    let pods = PodsByName::of(facts);
     let mut users: Vec<(&EndpointFact, &PodFact)> = Vec::new();
     for endpoint in facts.endpoints.items() {
         let counts = endpoint.kind == "simple" && !endpoint.ip.is_empty() && endpoint.object.deleting.is_none();
@@ -211,7 +211,7 @@ fn order(pod: &PodOnNetwork) -> (bool, &str, &str) {
 
 /// Returns the Endpoints of pods by the pod they are of.
 fn wired(facts: &Facts) -> HashMap<(Text, Text), &EndpointFact> {
-    let pods = Pods::of(facts);
+    let pods = PodsByName::of(facts);
     let simple = facts.endpoints.items().iter().filter(|endpoint| endpoint.kind == "simple");
     simple.filter_map(|endpoint| pods.of_endpoint(endpoint).map(|pod| ((pod.namespace, pod.name), endpoint))).collect()
 }

@@ -7,9 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::index::PodsByName;
 use crate::diagnosis::seniority;
-use crate::facts::{EndpointFact, Facts, HOLD_LABEL, KNOWN_LABEL, PodFact, Text, Uid};
+use crate::facts::{EndpointFact, Facts, HOLD_LABEL, KNOWN_LABEL, PodFact, PodsByName, Text, Uid};
 use crate::kind::MIZAR_GROUP;
 use crate::object::{Object, ObjectRef};
 
