@@ -4,6 +4,7 @@
 mod addresses;
 mod deadlock;
 mod deletions;
+mod held;
 mod interrupted;
 mod leaks;
 mod nodes;

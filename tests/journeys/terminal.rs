@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mizar_bed::Bed;
+use mizar_bed::{Bed, Fault, FaultOrder};
 use pty_process::{OwnedWritePty, Pty, Size};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,7 +14,9 @@ use tokio::process::Child;
 use vt100::Parser;
 
 use crate::cli::Mizar;
-use crate::cluster::{installed, patch};
+use crate::cluster::{NAMESPACE, address_of_new_pod, changes, installed, items, patch};
+use crate::repair::restart_operator;
+use crate::restart::until;
 
 /// No picture of ours takes longer to appear.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -212,4 +214,36 @@ async fn a_watch_ends_when_nobody_reads_it_any_more() {
     let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends").unwrap();
     assert_eq!(status.code(), Some(0));
     scale_operator(&bed, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_up_while_a_person_reads_a_plan_is_shown_and_asked_for_again() {
+    let bed = installed().await;
+    address_of_new_pod(&bed, "a").await;
+    restart_operator(&bed).await;
+    let mark = bed.mark().await.unwrap();
+    let mut terminal = Terminal::start(Mizar::on(&bed).args("repair"), 60, 140);
+    let first = terminal.shows("Carry out this plan?").await;
+    assert!(!first.iter().any(|line| line.contains("node-programming")), "{first:?}");
+    bed.fault(FaultOrder { fault: Fault::DaemonRestart, node: Some("node-2".to_owned()) }).await.unwrap();
+    let daemons = format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=job=mizar-daemon");
+    until("the daemon is back", async || {
+        items(&bed, &daemons).await.iter().any(|pod| {
+            let status = &pod["status"]["containerStatuses"][0];
+            pod["spec"]["nodeName"] == "node-2" && status["restartCount"] == 1 && status["ready"] == true
+        })
+    })
+    .await;
+    terminal.press(b"y\n").await;
+    let again = terminal
+        .until("second question", |lines| {
+            lines.iter().filter(|line| line.contains("Carry out this plan?")).count() == 2
+        })
+        .await;
+    let has = |words: &str| again.iter().any(|line| line.contains(words));
+    assert!(has("the cluster has changed while you were asked") && has("node-programming"), "{again:?}");
+    terminal.press(b"n\n").await;
+    assert_eq!(terminal.end().await, Some(1));
+    let written = changes(&bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
+    assert!(written.is_empty(), "{}", written.summary());
 }

@@ -13,6 +13,7 @@ use mizar_core::kind;
 use mizar_core::network::{PodOnNetwork, pods_that_predate_mizar};
 use mizar_core::object::{Object, ObjectRef};
 use mizar_core::site::Site;
+use mizar_core::words::counted;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -124,18 +125,27 @@ async fn succeed(
         recreated += batch.len();
         let namespaces: BTreeSet<&str> = batch.iter().map(|doomed| doomed.pod.namespace.as_str()).collect();
         wait_until(run, patience, watches, |watched| {
-            let (gone, born, pending) = succession(&watched[0], &uids, &before, &namespaces);
-            Standing {
-                done: gone.min(born.saturating_sub(pending.len())),
-                total: uids.len(),
-                complete: gone == uids.len() && born >= uids.len() && pending.is_empty(),
-                waiting_for: pending,
-                failed: None,
+            let (gone, born, mut pending) = succession(&watched[0], &uids, &before, &namespaces);
+            let complete = gone == uids.len() && born >= uids.len() && pending.is_empty();
+            let done = gone.min(born.saturating_sub(pending.len()));
+            if born < uids.len() {
+                pending.push(format!("{} to follow {}", counted(uids.len() - born, "pod"), owners_of(&batch)));
             }
+            Standing { done, total: uids.len(), complete, waiting_for: pending, failed: None }
         })
         .await?;
     }
     Ok(recreated)
+}
+
+/// Names those whose turn it is to create a pod.
+fn owners_of(doomed: &[Doomed]) -> String {
+    let owners: BTreeSet<String> = doomed
+        .iter()
+        .filter_map(|doomed| doomed.pod.owner.as_ref().map(|owner| (&doomed.pod.namespace, owner)))
+        .map(|(namespace, owner)| format!("{} {namespace}/{}", owner.kind, owner.name))
+        .collect();
+    format!("those of {}", owners.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 fn left(others: usize) -> String {

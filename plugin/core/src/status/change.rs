@@ -210,7 +210,7 @@ mod tests {
     fn what_is_left_of_a_restart_and_of_a_repair_is_told() {
         let mut it = operation();
         it.restart = Some(RestartRecord::default());
-        it.owed = Owed { resend: true, renew: false };
+        it.owed = Owed { resend: true };
         let at_work = Change::of(&it, HolderState::AliveOnThisHost, at(4)).fact();
         assert!(at_work.known().is_some_and(|fact| fact.at_work && !fact.restart), "{at_work:?}");
         for ends in [false, true] {
