@@ -134,9 +134,8 @@ impl Change {
             Self::Running { command, holder, .. } => {
                 ChangeFact { at_work: true, ..of(command, holder, Left::default()) }
             }
-            Self::Stopped { command, holder, left, .. } => of(command, holder, *left),
-            Self::Ended { command, holder, succeeded, left, .. } => {
-                ChangeFact { succeeded: *succeeded, ..of(command, holder, *left) }
+            Self::Stopped { command, holder, left, .. } | Self::Ended { command, holder, left, .. } => {
+                of(command, holder, *left)
             }
         })
     }
@@ -210,7 +209,7 @@ mod tests {
     fn what_is_left_of_a_restart_and_of_a_repair_is_told() {
         let mut it = operation();
         it.restart = Some(RestartRecord::default());
-        it.owed = Owed { resend: true, renew: false };
+        it.owed = Owed { resend: true };
         let at_work = Change::of(&it, HolderState::AliveOnThisHost, at(4)).fact();
         assert!(at_work.known().is_some_and(|fact| fact.at_work && !fact.restart), "{at_work:?}");
         for ends in [false, true] {
