@@ -13,8 +13,6 @@ pub struct ChangeFact {
     pub holder: String,
     /// Whether somebody is at work on it.
     pub at_work: bool,
-    /// Whether it has come to its end as it should.
-    pub succeeded: bool,
     /// Whether a restart of the operator has begun and not come to its end.
     pub restart: bool,
     /// Whether acts of a repair must still follow that nothing in the cluster tells of.

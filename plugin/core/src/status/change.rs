@@ -134,9 +134,8 @@ impl Change {
             Self::Running { command, holder, .. } => {
                 ChangeFact { at_work: true, ..of(command, holder, Left::default()) }
             }
-            Self::Stopped { command, holder, left, .. } => of(command, holder, *left),
-            Self::Ended { command, holder, succeeded, left, .. } => {
-                ChangeFact { succeeded: *succeeded, ..of(command, holder, *left) }
+            Self::Stopped { command, holder, left, .. } | Self::Ended { command, holder, left, .. } => {
+                of(command, holder, *left)
             }
         })
     }
