@@ -29,6 +29,7 @@ pub use operator::{
     Deadlock, ForgottenSubnet, HangingDeletion, OperatorRun, Sign, StalledObject, blocked_by_bouncers, deadlocks,
     forgotten_message, forgotten_placeholders, forgotten_subnets, hanging_deletions, operator_run, stalled_objects,
 };
+pub(crate) use pods::seniority;
 pub use pods::{CutOff, CutOffPod, Duplicate, Holder, cut_off_pods, duplicates};
 pub use runs::{DoubtfulNode, doubtful_nodes};
 pub use settling::{Settling, settles, settling};

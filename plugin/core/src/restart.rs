@@ -16,7 +16,6 @@
 //! goes the same way and starts another operator.
 
 mod acts;
-mod index;
 mod leaks;
 mod parts;
 mod placeholder;

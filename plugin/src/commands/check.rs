@@ -58,7 +58,7 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pre: bool,
 
-    /// Wait until nothing fails or time is up; watches the cluster and does not poll it
+    /// Wait until nothing fails or may still come, or time is up; watches the cluster and does not poll it
     #[arg(long)]
     wait: bool,
 

@@ -1,19 +1,24 @@
 //! A live view for terminals: finished parts scroll up as lines, the part that runs is one line that says what it
 //! waits for and for how long.
 
+mod edge;
+
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use console::{Term, truncate_str};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mizar_core::event::Event;
 
+use self::edge::Unfilled;
 use super::lines::{line, read_so_far, stage_title, waiting};
 use super::{Reporter, note};
 
 /// What else is in the line: its margin, the spinner, the time; and room for the `^C` that a terminal shows, which would
 /// otherwise break the line.
 const BESIDES: usize = 16;
+/// More is not seen.
+const DRAWN_PER_SECOND: u8 = 20;
 /// Less would say nothing.
 const NARROWEST: usize = 10;
 
@@ -39,7 +44,9 @@ impl Live {
         self.end();
         let style = ProgressStyle::with_template("  {spinner:.cyan} {msg} {elapsed:.dim}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = ProgressBar::new_spinner().with_style(style);
+        let target =
+            ProgressDrawTarget::term_like_with_hz(Box::new(Unfilled(Term::buffered_stderr())), DRAWN_PER_SECOND);
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style);
         bar.set_message(fitted(&format!("{title} …")));
         bar.enable_steady_tick(Duration::from_millis(120));
         *self.lock() = Some(Running { title: title.to_owned(), bar });

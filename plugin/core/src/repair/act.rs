@@ -53,6 +53,16 @@ pub enum Act {
         /// Why.
         reason: String,
     },
+    /// Keep addresses that the operator is about to give free although they stay in use, and note that it has to learn of
+    /// them again: by [`Self::Hold`], soon after.
+    Reserve {
+        /// The addresses to keep.
+        hold: Vec<Placeholder>,
+        /// The placeholders of those that are kept already.
+        held: Vec<ObjectId>,
+        /// Why.
+        reason: String,
+    },
     /// Keep the addresses that the operator does not know to be used.
     Hold {
         /// The addresses to keep.
@@ -98,6 +108,7 @@ impl Act {
             | Self::ShowAgain { reason, .. }
             | Self::RestartOperator { reason }
             | Self::Unlock { reason, .. }
+            | Self::Reserve { reason, .. }
             | Self::Hold { reason, .. }
             | Self::Reprogram { reason, .. }
             | Self::Recreate { reason, .. } => reason,
@@ -115,6 +126,10 @@ impl fmt::Display for Act {
             Self::Unlock { bouncer, hold, renew, .. } => {
                 let addresses = counted(hold.len() + renew.len(), "address");
                 write!(formatter, "keep {addresses}, then set {bouncer} back to Init")
+            }
+            Self::Reserve { hold, held, .. } => {
+                let addresses = counted(hold.len() + held.len(), "address");
+                write!(formatter, "note that {addresses} are to be kept")
             }
             Self::Hold { hold, renew, .. } => {
                 write!(formatter, "keep {}", counted(hold.len() + renew.len(), "address"))

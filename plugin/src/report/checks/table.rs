@@ -90,15 +90,12 @@ impl SharedReason<'_> {
 fn shared_reasons(results: &[CheckResult]) -> Vec<SharedReason<'_>> {
     let mut reasons: Vec<(SharedReason<'_>, BTreeSet<Category>)> = Vec::new();
     for result in results.iter().filter(|result| result.status == Status::Skipped) {
-        match reasons.iter_mut().find(|(reason, _)| reason.covers(result)) {
-            Some((reason, categories)) => {
-                reason.count += 1;
-                categories.insert(result.category);
-            }
-            None => {
-                let reason = SharedReason { why: &result.message, count: 1 };
-                reasons.push((reason, BTreeSet::from([result.category])));
-            }
+        if let Some((reason, categories)) = reasons.iter_mut().find(|(reason, _)| reason.covers(result)) {
+            reason.count += 1;
+            categories.insert(result.category);
+        } else {
+            let reason = SharedReason { why: &result.message, count: 1 };
+            reasons.push((reason, BTreeSet::from([result.category])));
         }
     }
     reasons.into_iter().filter(|(_, categories)| categories.len() > 1).map(|(reason, _)| reason).collect()
