@@ -79,13 +79,9 @@ impl<T> Watched<T> {
             News::Is(object) => {
                 let key = Key::of(&object);
                 let kept = (self.keep)(object);
-                match &mut self.incoming {
-                    Some(incoming) => drop(incoming.insert(key, kept)),
-                    None => {
-                        self.objects.insert(key, kept);
-                        return true;
-                    }
-                }
+                let is_list = self.incoming.is_some();
+                self.incoming.as_mut().unwrap_or(&mut self.objects).insert(key, kept);
+                return !is_list;
             }
             News::Gone(object) => {
                 self.objects.remove(&Key::of(&object));
