@@ -82,3 +82,17 @@ async fn a_bouncer_that_the_operator_gave_up_comes_back_after_the_used_addresses
     prove(&bed, "revived").await;
     assert_all_addresses_differ(&bed).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_safe_restart_every_placeholder_is_known_to_the_new_operator() {
+    let bed = installed().await;
+    for pod in ["a", "b"] {
+        address_of_new_pod(&bed, pod).await;
+    }
+    Mizar::on(&bed).args("repair --restart-operator -y").impatient(SCALE).run().await.exits(0);
+    let held = placeholders(&bed).await;
+    assert!(held.len() >= 2 && held.iter().all(|it| it["metadata"]["labels"]["mizar.dev/known-to"].is_string()));
+    let found = Mizar::on(&bed).args("check -o name").impatient(SCALE).run().await;
+    assert!(!found.stdout.contains("unknown-addresses"), "{}", found.stdout);
+    repair(&bed).await.exits(0).tells(&["nothing to do"]);
+}
