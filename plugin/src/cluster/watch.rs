@@ -79,12 +79,11 @@ impl<T> Watched<T> {
             News::Is(object) => {
                 let key = Key::of(&object);
                 let kept = (self.keep)(object);
-                match &mut self.incoming {
-                    Some(incoming) => drop(incoming.insert(key, kept)),
-                    None => {
-                        self.objects.insert(key, kept);
-                        return true;
-                    }
+                if let Some(incoming) = &mut self.incoming {
+                    incoming.insert(key, kept);
+                } else {
+                    self.objects.insert(key, kept);
+                    return true;
                 }
             }
             News::Gone(object) => {
