@@ -26,3 +26,4 @@ pub(crate) mod status;
 pub(crate) mod treat;
 pub(crate) mod wait;
 pub(crate) mod workloads;
+pub(crate) mod write_mode;

@@ -63,10 +63,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let context = Context::new(flags.to_target(), flags.namespace.clone(), flags.request_timeout, verbosity);
     match cli.command {
         Command::Install(args) => commands::install::run(&context, args).await,
-        Command::Check(args) => Box::pin(until_interrupted(commands::check::run(&context, args))).await,
+        Command::Check(args) => until_interrupted(Box::pin(commands::check::run(&context, args))).await,
         Command::Explain(args) => commands::explain::run(&args),
-        Command::Status(args) => Box::pin(until_interrupted(commands::status::run(&context, args))).await,
-        Command::Env(args) => Box::pin(until_interrupted(commands::env::run(&context, args))).await,
+        Command::Status(args) => until_interrupted(Box::pin(commands::status::run(&context, args))).await,
+        Command::Env(args) => until_interrupted(commands::env::run(&context, args)).await,
         Command::Repair(args) => commands::repair::run(&context, args).await,
         Command::Render(args) => commands::render::run(&context, &args),
         Command::Values(args) => commands::values::run(&context, &args),

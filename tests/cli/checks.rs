@@ -59,9 +59,19 @@ For more information, try '--help'.
 #[test]
 fn filters_that_leave_nothing_are_refused() {
     misused(
-        &["check", "--category", "pods", "--check", "daemon"],
-        "error: no check is left: none of those asked for is of that category and severity
+        &["check", "--category", "services", "--severity", "blocker"],
+        "error: no check is left: none of that category is so severe
 hint: see all checks: kubectl mizar explain
+",
+    );
+}
+
+#[test]
+fn a_check_that_another_filter_leaves_out_is_named() {
+    misused(
+        &["check", "--category", "pods", "--check", "pod-endpoints,daemon"],
+        "error: the check daemon is of category components, which was not asked for
+hint: leave out --category: kubectl mizar check --check daemon
 ",
     );
 }
@@ -80,7 +90,6 @@ fn a_baseline_that_is_none_is_refused_with_file_and_field() {
         .run(&["check", "--baseline", "old.json"])
         .fails(1, &format!("error: cannot use old.json as a baseline: No such file or directory (os error 2)\n{hint}"));
     for (content, reason) in [
-        ("kind: CheckReport\n", "it is not JSON: expected value at line 1 column 1"),
         ("{\"kind\":\"List\"}", "kind is \"List\", wanted \"CheckReport\""),
         (
             "{\"kind\":\"CheckReport\",\"apiVersion\":\"mizar.dev/v9\"}",
@@ -95,6 +104,16 @@ fn a_baseline_that_is_none_is_refused_with_file_and_field() {
         let expected = format!("error: cannot use old.json as a baseline: {reason}\n{hint}");
         place.run(&["check", "--baseline", "old.json"]).fails(1, &expected);
     }
+}
+
+#[test]
+fn who_compares_with_a_yaml_report_is_told_that_a_baseline_is_json() {
+    Place::with("old.yaml", "kind: CheckReport\n").run(&["check", "--baseline", "old.yaml"]).fails(
+        1,
+        "error: cannot use old.yaml as a baseline: it is not JSON: expected value at line 1 column 1
+hint: a baseline is JSON, as --save and -o json write it: kubectl mizar check --save old.json
+",
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mizar_bed::{AuditTrail, Bed, Role};
+use mizar_bed::{AuditTrail, Bed, Fault, FaultOrder, Role};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -91,6 +91,28 @@ async fn a_wait_in_vain_ends_in_time_with_what_is_left() {
     hurried.exits(6).tells(&["error: time is up after 0.0 s; "]).prints(&["time was up before all of it was read"]);
     // Silence is kept where it was asked for, and only what was asked for is waited for.
     Mizar::on(&bed).args("check --wait --timeout 30s --category nodes -q").run().await.exits(0);
+}
+
+#[tokio::test]
+async fn what_is_young_is_no_failure_and_a_wait_waits_for_it() {
+    let bed = installed().await;
+    bed.fault(FaultOrder { fault: Fault::StuckInit, node: None }).await.unwrap();
+    let spec = json!({"ip": "10.98.0.0", "prefix": "16", "vni": "98", "dividers": 1, "status": "Init"});
+    let vpc = json!({"apiVersion": "mizar.com/v1", "kind": "Vpc", "metadata": {"name": "young"}, "spec": spec});
+    create(&bed, "/apis/mizar.com/v1/namespaces/default/vpcs", &vpc).await;
+    // By the watch of an impatient person it is overdue after three seconds.
+    let look = |factor: f64| Mizar::on(&bed).args("check --check vpcs,dividers").impatient(factor).run();
+    let young = look(1.0).await;
+    young.exits(0).prints(&["Vpc young: is Init; it may still come", "look again in ", "What was asked works"]);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    look(0.05).await.exits(1).prints(&["Vpc young: is Init [vpcs]", "kubectl logs -n mizar-system"]);
+    // Nothing fails, and yet a wait goes on until it is there.
+    let waiting = Mizar::on(&bed).args("check --wait --timeout 60s --check vpcs,dividers").start();
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    bed.clear_faults().await.unwrap();
+    let ended = waiting.end().await;
+    ended.exits(0).tells(&["waiting until all is well …", ": vpcs, dividers: "]).prints(&["2 Vpcs Provisioned"]);
+    assert!(ended.took > Duration::from_secs(12), "{ended}");
 }
 
 #[tokio::test]

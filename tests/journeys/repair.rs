@@ -47,6 +47,11 @@ async fn repair(bed: &Bed) -> Ended {
     Mizar::on(bed).args("repair -y").impatient(SCALE).run().await
 }
 
+/// For what cannot be finished: nobody waits for the usual limit.
+async fn repair_within_5_s(bed: &Bed) -> Ended {
+    Mizar::on(bed).args("repair -y --timeout 5s").impatient(SCALE).run().await
+}
+
 async fn fault(bed: &Bed, fault: Fault, node: Option<&str>) {
     bed.fault(FaultOrder { fault, node: node.map(ToOwned::to_owned) }).await.unwrap();
 }

@@ -6,6 +6,7 @@
 //! - `runs`: what a daemon that was started anew has lost, and where clocks leave that open;
 //! - `leaks`: objects whose pod or node is gone;
 //! - `pods`: addresses that are used twice, and pods without a network;
+//! - `waiting`: objects that the operator tries again and again to finish;
 //! - `settling`: what is not done yet and may still come by itself, and until when.
 //!
 //! Everything is linear in the number of objects. What is younger than [`Moment::settling`] may still come to be.
@@ -17,6 +18,7 @@ mod operator;
 mod pods;
 mod runs;
 mod settling;
+mod waiting;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -27,9 +29,11 @@ pub use operator::{
     Deadlock, ForgottenSubnet, HangingDeletion, OperatorRun, Sign, StalledObject, blocked_by_bouncers, deadlocks,
     forgotten_message, forgotten_placeholders, forgotten_subnets, hanging_deletions, operator_run, stalled_objects,
 };
+pub(crate) use pods::seniority;
 pub use pods::{CutOff, CutOffPod, Duplicate, Holder, cut_off_pods, duplicates};
 pub use runs::{DoubtfulNode, doubtful_nodes};
 pub use settling::{Settling, settles, settling};
+pub use waiting::{WaitingObject, waiting_objects};
 
 use crate::facts::Facts;
 
@@ -80,6 +84,8 @@ pub struct Diagnosis {
     pub stalled_objects: Vec<StalledObject>,
     /// Deletions that never end.
     pub hanging_deletions: Vec<HangingDeletion>,
+    /// Objects that the operator tries again and again to finish.
+    pub waiting_objects: Vec<WaitingObject>,
     /// What is not done yet and may still come by itself.
     pub settling: Vec<Settling>,
 }
@@ -105,6 +111,7 @@ pub fn diagnose(facts: &Facts, moment: &Moment) -> Diagnosis {
         cut_off_pods: cut_off_pods(facts, moment),
         stalled_objects: stalled_objects(facts, moment),
         hanging_deletions: hanging_deletions(facts, moment),
+        waiting_objects: waiting_objects(facts, moment),
         settling: settling(facts, moment),
     }
 }

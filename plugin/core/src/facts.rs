@@ -7,6 +7,7 @@ mod arktos;
 mod cluster;
 mod mizar;
 mod page;
+mod pairs;
 mod placement;
 mod plan;
 mod reading;
@@ -35,10 +36,11 @@ pub use cluster::{
     SandboxFailureFact, ServiceFact, VersionFact,
 };
 pub use mizar::{
-    BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, HOLD_LABEL, MizarObject, Retry, SubnetFact,
-    VpcFact,
+    BouncerFact, DefinitionFact, DividerFact, DropletFact, EndpointFact, HOLD_LABEL, KNOWN_LABEL, MizarObject, Retry,
+    SubnetFact, VpcFact,
 };
 pub use page::{PageVisitor, read_object, read_page};
+pub(crate) use pairs::{EndpointsByPod, PodsByName};
 pub use placement::{Placement, Requirement, Taint, Term, Toleration};
 pub use plan::{Plan, PriorityUse};
 pub use reading::FINALIZERS;
@@ -47,7 +49,9 @@ pub use source::{CLUSTER_RULES_NAMESPACE, Request, Source};
 pub use text::Text;
 pub use uid::Uid;
 pub use unread::Unread;
-pub use workload::{ContainerFact, DaemonSetFact, DeploymentFact, HelmMark, Owner, PodFact, PodRole, ReleaseFact};
+pub use workload::{
+    ContainerFact, DaemonSetFact, DeploymentFact, HelmMark, Owner, PodFact, PodRole, ReleaseFact, Successor,
+};
 
 /// What one source gave.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

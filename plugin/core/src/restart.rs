@@ -15,7 +15,6 @@
 //! goes the same way and starts another operator.
 
 mod acts;
-mod index;
 mod leaks;
 mod placeholder;
 mod plan;

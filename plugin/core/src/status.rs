@@ -7,7 +7,6 @@
 //! - [`change`]: the operation record, for people who look.
 
 pub mod change;
-pub mod installed;
 pub mod networks;
 
 use serde::Serialize;
@@ -17,9 +16,9 @@ use crate::check::{CheckResult, Options, Phase, Severity, Status as CheckStatus,
 use crate::environment::overview::{Unread, unread};
 use crate::environment::{Environment, detect};
 use crate::facts::{Facts, PodRole, Readiness, Source};
+use crate::installed::Installed;
 use crate::network::{daemon_set, eligible_nodes};
 use change::Change;
-use installed::Installed;
 use networks::{VpcState, networks};
 
 /// How many findings are shown.

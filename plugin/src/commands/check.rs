@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use mizar_core::check::{Baseline, Comparison, Filters, Heading, Phase, Report, Selection, Severity};
+use mizar_core::check::{Baseline, BaselineError, Comparison, Filters, Heading, Phase, Report, Selection, Severity};
 use mizar_core::facts::Facts;
 
 use crate::cli::wait::parse_duration;
@@ -58,7 +58,7 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pre: bool,
 
-    /// Wait until nothing fails or time is up; watches the cluster and does not poll it
+    /// Wait until nothing fails or may still come, or time is up; watches the cluster and does not poll it
     #[arg(long)]
     wait: bool,
 
@@ -265,16 +265,20 @@ fn save(file: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn read_baseline(file: &Path, phase: Phase) -> Result<Baseline, Failure> {
-    let unusable = |reason: &dyn std::fmt::Display| {
-        let message = format!("cannot use {} as a baseline: {reason}", file.display());
-        let pre = if phase == Phase::Preflight { " --pre" } else { "" };
-        // An earlier report in another form, which `-o yaml` writes, stays as it is.
-        let made = file.with_extension("json");
-        Failure::new(Kind::Failed, message).hint(format!(
-            "a baseline is JSON, as --save and -o json write it: kubectl mizar check{pre} --save {}",
-            made.display()
-        ))
+    let pre = if phase == Phase::Preflight { " --pre" } else { "" };
+    let unusable = |reason: &dyn std::fmt::Display, hint: String| {
+        Failure::new(Kind::Failed, format!("cannot use {} as a baseline: {reason}", file.display())).hint(hint)
     };
-    let text = std::fs::read_to_string(file).map_err(|error| unusable(&error))?;
-    Baseline::read(&text, phase).map_err(|error| unusable(&error))
+    let make = |file: &Path| format!("kubectl mizar check{pre} --save {}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| unusable(&error, format!("make one: {}", make(file))))?;
+    Baseline::read(&text, phase).map_err(|error| {
+        let hint = match &error {
+            // A report in another form, as `-o yaml` prints it, is left as it is.
+            BaselineError::NotJson(_) => {
+                format!("a baseline is JSON, as --save and -o json write it: {}", make(&file.with_extension("json")))
+            }
+            BaselineError::Foreign { .. } | BaselineError::Damaged { .. } => format!("make one: {}", make(file)),
+        };
+        unusable(&error, hint)
+    })
 }

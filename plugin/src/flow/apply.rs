@@ -1,48 +1,19 @@
 //! Carries out the stages of a plan: eight objects at a time, never by force, and every write conditional on what was
 //! planned from.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use futures::stream::{self, StreamExt as _};
 use mizar_core::event::{ApplyResult, Event};
 use mizar_core::object::Object;
 use mizar_core::plan::fold::fold;
-use mizar_core::plan::{Action, Change, FieldManager, Plan, Precondition, Stage};
+use mizar_core::plan::{Action, Change, Plan, Precondition, Stage};
 use serde_json::{Value, json};
 
 use super::gather::CONCURRENCY;
 use super::run::Run;
+use super::write_mode::WriteMode;
 use crate::cluster::write::{Applied, Commit};
 use crate::cluster::{ApiFailure, Cause, Cluster};
 use crate::failure::{Failure, Kind};
-
-/// How this server takes changes; found out by its first answer, never from its version.
-#[derive(Debug, Default)]
-pub(crate) struct WriteMode {
-    without_apply: AtomicBool,
-}
-
-impl WriteMode {
-    /// Applies server-side; nothing is done and nothing returned if this server cannot.
-    async fn apply(
-        &self,
-        cluster: &Cluster,
-        wanted: &Object,
-        manager: FieldManager,
-        commit: Commit,
-    ) -> Result<Option<(Applied, Value)>, ApiFailure> {
-        if self.without_apply.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        match cluster.apply(wanted, manager.as_str(), commit).await {
-            Err(failure) if failure.cause == Cause::UnsupportedPatch => {
-                self.without_apply.store(true, Ordering::Relaxed);
-                Ok(None)
-            }
-            answer => answer.map(Some),
-        }
-    }
-}
 
 /// Writes every change of a stage. All are tried; the failures are told together.
 pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 //! is in memory longer than it takes to read it.
 
 mod errand;
+pub(super) mod gap;
 mod progress;
 mod reading;
 
@@ -15,6 +16,7 @@ use mizar_core::facts::{CLUSTER_RULES_NAMESPACE, ClientFact, Facts, Fetched, Gap
 use mizar_core::object::{Object, ObjectRef};
 
 use self::errand::{Errand, errands};
+use self::gap::{ends_everything, gap_of};
 use self::reading::{Counts, Desk, Reading};
 use super::releases;
 use crate::cluster::{ApiFailure, Cause, Cluster};
@@ -207,26 +209,4 @@ async fn review(cluster: &Cluster, namespaces: &[String], facts: &mut Facts) -> 
         facts.absorb_answer(&review);
     }
     Ok(())
-}
-
-/// Says that no other request has a chance. A slow or lost list is none of that: the server answered before.
-pub(super) fn ends_everything(failure: &ApiFailure) -> bool {
-    matches!(
-        failure.cause,
-        Cause::Unreachable(_)
-            | Cause::Tls(_)
-            | Cause::Unauthorized
-            | Cause::Credentials(_)
-            | Cause::NotKubernetes { .. }
-            | Cause::Refused(_)
-            | Cause::Broken(_)
-    )
-}
-
-pub(super) fn gap_of(failure: &ApiFailure) -> Gap {
-    match failure.cause {
-        Cause::Forbidden(_) => Gap::Denied,
-        Cause::NotFound => Gap::Absent,
-        _ => Gap::Failed(failure.to_string()),
-    }
 }

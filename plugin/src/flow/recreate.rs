@@ -56,17 +56,15 @@ pub(crate) async fn recreate(run: &Run, limit: Option<Duration>) -> Result<(), F
     let patience = patience(run, stage, limit);
     listed(run, &patience, &mut watches).await?;
     let older = older(run, &watches.0[0]).await?;
-    let (owned, ownerless): (Vec<_>, Vec<_>) = older.into_iter().partition(|pod| !pod.is_ownerless());
-    for pod in &ownerless {
-        let message = format!(
-            "pod {}/{} is older than Mizar and nobody would create it again: recreate it yourself",
-            pod.namespace, pod.name
-        );
+    let (owned, others): (Vec<_>, Vec<_>) = older.into_iter().partition(PodOnNetwork::is_created_again);
+    for pod in &others {
+        let why = pod.successor().warning().unwrap_or_default();
+        let message = format!("pod {}/{} is older than Mizar and {why}: recreate it yourself", pod.namespace, pod.name);
         run.tell(Event::Warning { message, object: None });
     }
     let doomed = owned.into_iter().filter_map(|pod| Some(Doomed { uid: uid_of(&watches.0[0], &pod)?, pod })).collect();
     let recreated = succeed(run, &patience, &mut watches, doomed).await?;
-    let summary = format!("{recreated} recreated{}", left(ownerless.len()));
+    let summary = format!("{recreated} recreated{}", left(others.len()));
     run.tell(Event::StageFinished {
         stage: stage.to_owned(),
         summary,
@@ -140,8 +138,8 @@ async fn succeed(
     Ok(recreated)
 }
 
-fn left(ownerless: usize) -> String {
-    if ownerless == 0 { String::new() } else { format!(", {ownerless} that nobody would create again left alone") }
+fn left(others: usize) -> String {
+    if others == 0 { String::new() } else { format!(", {others} that would not simply come again left alone") }
 }
 
 /// How many of the old pods are gone, how many pods are new in their namespaces, and which of those do not run yet.

@@ -9,7 +9,7 @@ use mizar_core::operation::storage::from_secret;
 use mizar_core::status::change::Change;
 use serde_json::{Value, json};
 
-use super::gather::{ends_everything, gap_of};
+use super::gather::gap::{ends_everything, gap_of};
 use super::records::DEFAULT_NAMESPACE;
 use crate::cluster::read::Listing;
 use crate::cluster::{ApiFailure, Cause, Cluster};

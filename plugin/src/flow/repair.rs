@@ -4,19 +4,21 @@
 //! Nothing is remembered but what cannot be seen, so a repair that was killed is finished by running it again.
 
 mod acts;
+mod consent;
+mod ending;
+mod hold;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mizar_core::check::Phase;
-use mizar_core::diagnosis::operator_run;
+use mizar_core::check::{Phase, Report};
+use mizar_core::diagnosis::{OperatorRun, operator_run};
 use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
 use mizar_core::facts::{Facts, Gap, Source};
 use mizar_core::operation::Outcome;
-use mizar_core::repair::{self, Remedy, RepairPlan, Step, Wish};
-use mizar_core::restart::RestartPlan;
+use mizar_core::repair::{self, Agreement, Remedy, RepairPlan, Wish};
 use mizar_core::site::Site;
 use tokio::time::Instant;
 
@@ -26,7 +28,7 @@ use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
 use super::treat::{self, Extent};
-use super::{apply, ground, judge, operation, records, restart};
+use super::{apply, ground, judge, operation, records};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::report::{self, Output, Reporter};
@@ -38,6 +40,7 @@ const TURNS: usize = 4;
 const SOURCES: &[Source] = &[
     Source::Nodes,
     Source::Pods,
+    Source::DaemonSets,
     Source::Deployments,
     Source::Droplets,
     Source::Vpcs,
@@ -70,8 +73,14 @@ pub(crate) struct Request {
 pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
     let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, ..Wish::default() };
-    let repair =
-        Repair { run: Run::new(cluster.clone(), reporter.clone()), request, wish, finishes: false, unsettled: None };
+    let repair = Repair {
+        run: Run::new(cluster.clone(), reporter.clone()),
+        request,
+        wish,
+        finishes: false,
+        operator: None,
+        unsettled: None,
+    };
     let result = repair.carry_out().await;
     let (outcome, exit, error) = match &result {
         Ok(outcome) => (*outcome, 0, None),
@@ -88,6 +97,8 @@ struct Repair {
     wish: Wish,
     /// Whether an earlier repair did not come to its end, so that its record is still to be closed.
     finishes: bool,
+    /// The run of the operator that was seen last.
+    operator: Option<OperatorRun>,
     /// What did not follow a restart of the operator in time: told at the end, when everything else is done.
     unsettled: Option<Failure>,
 }
@@ -108,16 +119,13 @@ impl Repair {
             return Ok(Outcome::Planned);
         }
         if plan.is_empty() && !self.finishes {
-            return nothing_to_do(&plan);
+            return self.nothing_to_do(&plan).await;
         }
-        self.refuse_without_operator(&plan, &facts)?;
-        if !plan.is_empty() {
-            self.ask()?;
-        }
+        let (mut agreement, plan) = self.agree(plan, facts).await?;
         self.run.stop_gently();
         let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();
         operation::hold(&mut self.run, &stages, settled).await?;
-        let done = self.treat(plan).await;
+        let done = self.treat(plan, &mut agreement).await;
         let unsettled = self.unsettled.take().map(apply::while_applying);
         let done = match (done, &unsettled) {
             (Err(failure), Some(unsettled)) => Err(failure.and(unsettled.clone())),
@@ -137,7 +145,7 @@ impl Repair {
             }
             None => done?,
         };
-        match (self.prove(&left).await, unsettled) {
+        match (self.prove(&left, &agreement).await, unsettled) {
             (Ok(()), None) => Ok(Outcome::Done),
             (Err(failure), None) => Err(failure),
             (Ok(()), Some(unsettled)) => Err(unsettled),
@@ -171,76 +179,25 @@ impl Repair {
     }
 
     /// Reads everything and plans what to do about it.
-    async fn plan(&self) -> Result<(RepairPlan, Facts), Failure> {
+    async fn plan(&mut self) -> Result<(RepairPlan, Facts), Failure> {
         self.run.enter("look");
         let now = Timestamp::now();
         let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }, now).await?.facts;
         refuse_gaps(&facts)?;
+        self.operator = operator_run(&facts);
         let moment = judge::options(self.run.namespace(), now).moment();
         Ok((repair::plan(&facts, &moment, &self.wish), facts))
     }
 
-    fn show(&self, plan: &RepairPlan, facts: &Facts) -> Result<(), Failure> {
-        let restart = match plan.step(Remedy::OperatorMemory) {
-            Some(_) => Some(self.restart_plan(facts)?),
-            None => None,
-        };
-        self.run.reporter().pause();
-        if self.request.output == Output::Text {
-            let text = report::repair::text(plan, restart.as_ref());
-            if self.request.plan_only {
-                report::data(&text)?;
-            } else {
-                report::note(text.trim_end());
-            }
-        }
-        self.run.tell(Event::RepairPlanned { plan: Box::new(plan.clone()), restart: restart.map(Box::new) });
-        Ok(())
-    }
-
-    fn restart_plan(&self, facts: &Facts) -> Result<RestartPlan, Failure> {
-        mizar_core::restart::plan(facts, self.run.namespace()).map_err(|obstacle| restart::refused(&obstacle))
-    }
-
-    fn refuse_without_operator(&self, plan: &RepairPlan, facts: &Facts) -> Result<(), Failure> {
-        if !plan.needs_operator() || operator_run(facts).is_some_and(|run| run.ready) {
-            return Ok(());
-        }
-        let namespace = self.run.namespace();
-        let message = "the operator does not run, and only it can do what is planned; nothing was changed";
-        Err(Failure::new(Kind::Refused, message)
-            .hint(format!("why: kubectl describe pod -n {namespace} -l app=mizar-operator"))
-            .hint("start it so that no address is given twice: kubectl mizar repair --restart-operator"))
-    }
-
-    fn ask(&self) -> Result<(), Failure> {
-        match self.request.consent {
-            Consent::Given => Ok(()),
-            Consent::CannotAsk => {
-                let message = "this plan needs a yes, and there is no terminal to ask on; nothing was changed";
-                Err(Failure::new(Kind::Usage, message).hint("read the plan above, then add -y"))
-            }
-            Consent::Ask => {
-                self.run.reporter().pause();
-                if report::prompt::confirm("Carry out this plan?") {
-                    Ok(())
-                } else {
-                    Err(Failure::new(Kind::Failed, "not carried out: nothing was changed"))
-                }
-            }
-        }
-    }
-
-    /// Takes one remedy after the other, each as planned from what is there by then. Returns what is left.
-    async fn treat(&mut self, agreed: RepairPlan) -> Result<RepairPlan, Failure> {
+    /// Takes one remedy after the other, each as planned from what is there by then, as far as it was agreed to. Returns what
+    /// is left.
+    async fn treat(&mut self, mut plan: RepairPlan, agreement: &mut Agreement) -> Result<RepairPlan, Failure> {
         let part = Part::Deploy;
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: part });
-        let consent = Agreement::of(&agreed);
         let mut turns: BTreeMap<Remedy, usize> = BTreeMap::new();
-        let mut plan = agreed;
         loop {
-            let next = plan.steps.iter().filter_map(|step| consent.covers(step));
+            let next = plan.steps.iter().filter_map(|step| agreement.part_of(step));
             let next = next.into_iter().find(|step| turns.get(&step.remedy).copied().unwrap_or_default() < TURNS);
             let Some(step) = next else { break };
             *turns.entry(step.remedy).or_default() += 1;
@@ -249,10 +206,11 @@ impl Repair {
             if step.remedy == Remedy::OperatorMemory {
                 self.wish.restart_operator = false;
             }
+            agreement.used_for(&step);
             plan = self.plan().await?.0;
         }
         self.forget_what_nobody_needs().await?;
-        let summary = summary_of(&turns);
+        let summary = ending::summary_of(&turns);
         self.run.tell(Event::StepFinished {
             step: part,
             summary,
@@ -263,39 +221,55 @@ impl Repair {
     }
 
     /// Takes off what is owed to nobody any more. Only a running operator shows whom it does not know.
-    async fn forget_what_nobody_needs(&self) -> Result<(), Failure> {
-        let Some(held) = self.run.held.as_ref().filter(|_| !self.wish.owed.is_nothing()) else { return Ok(()) };
-        let (plan, facts) = self.plan().await?;
-        if operator_run(&facts).is_some_and(|run| run.ready) {
+    async fn forget_what_nobody_needs(&mut self) -> Result<(), Failure> {
+        if self.wish.owed.is_nothing() {
+            return Ok(());
+        }
+        let (plan, _) = self.plan().await?;
+        if let Some(held) = self.run.held.as_ref().filter(|_| self.operator.is_some_and(|run| run.ready)) {
             held.pay(self.wish.owed.without(plan.still_owed(self.wish.owed))).await?;
         }
         Ok(())
     }
 
-    /// Judges everything again, and names what is left.
-    async fn prove(&self, left: &RepairPlan) -> Result<(), Failure> {
-        let step = Part::SanityCheck;
-        let begun = Instant::now();
-        self.run.tell(Event::StepStarted { step });
-        let limit = Some(self.request.timeout.unwrap_or(self.run.timing().operator_rounds));
-        let quiet = treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await;
+    /// Says that there is nothing to do, unless the checks find what no remedy heals.
+    async fn nothing_to_do(&self, plan: &RepairPlan) -> Result<Outcome, Failure> {
+        let (failure, _) = self.unhealthy(ending::unhealed(plan, &Agreement::to(plan))).await?;
+        if failure.details.is_empty() {
+            return Ok(Outcome::NothingToDo);
+        }
+        Err(failure.hint("see everything with hints: kubectl mizar check"))
+    }
+
+    /// Adds what the checks find to what is left, and returns it with all that they say.
+    async fn unhealthy(&self, mut failure: Failure) -> Result<(Failure, Report), Failure> {
         self.run.enter("check");
         let (_, report) =
             judge::judge(self.run.cluster(), Phase::Health, self.run.namespace(), None, false, self.run.reporter())
                 .await?;
         report::findings(self.run.reporter(), &report);
-        let mut failure = unhealed(left);
-        if let Err(unquiet) = quiet {
-            failure = failure.detail(unquiet.message);
-            failure.details.extend(unquiet.details);
-        }
         // Who asked for some remedies only knows that other things are left.
         let only = !self.request.only.is_empty();
         for result in report.blocking().filter(|_| !only) {
             failure = failure.detail(format!("{}: {}", result.id, result.message));
         }
+        Ok((failure, report))
+    }
+
+    /// Judges everything again, and names what is left.
+    async fn prove(&self, left: &RepairPlan, agreement: &Agreement) -> Result<(), Failure> {
+        let step = Part::SanityCheck;
+        let begun = Instant::now();
+        self.run.tell(Event::StepStarted { step });
+        let limit = Some(self.request.timeout.unwrap_or(self.run.timing().operator_rounds));
+        let quiet = treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await;
+        let (mut failure, report) = self.unhealthy(ending::unhealed(left, agreement)).await?;
+        if let Err(unquiet) = quiet {
+            failure = failure.detail(unquiet.message);
+            failure.details.extend(unquiet.details);
+        }
         if failure.details.is_empty() {
-            let summary = format!("repaired: {}", report.summary());
+            let summary = ending::repaired(&report);
             self.run.tell(Event::StepFinished {
                 step,
                 summary,
@@ -305,49 +279,6 @@ impl Repair {
             return Ok(());
         }
         Err(failure.hint("see everything with hints: kubectl mizar check"))
-    }
-}
-
-/// Says which remedies were applied.
-fn summary_of(turns: &BTreeMap<Remedy, usize>) -> String {
-    if turns.is_empty() {
-        return "nothing was left to do".to_owned();
-    }
-    let applied = turns.iter().map(|(remedy, times)| match times {
-        1 => remedy.id().to_owned(),
-        _ => format!("{} ({times} times)", remedy.id()),
-    });
-    format!("applied: {}", applied.collect::<Vec<_>>().join(", "))
-}
-
-/// What a person agreed to. Removing what is left over may follow from it and cuts nobody.
-struct Agreement {
-    remedies: BTreeSet<Remedy>,
-    pods: BTreeSet<String>,
-}
-
-impl Agreement {
-    fn of(plan: &RepairPlan) -> Self {
-        let remedies = plan.steps.iter().map(|step| step.remedy).chain([Remedy::Leaks, Remedy::Placeholders]);
-        let acts = plan.steps.iter().flat_map(|step| &step.acts);
-        let pods = acts.filter_map(|act| match act {
-            repair::Act::Recreate { object, .. } => Some(object.uid.clone()),
-            _ => None,
-        });
-        Self { remedies: remedies.collect(), pods: pods.collect() }
-    }
-
-    /// Returns what of a step was agreed to. A pod that got another's address while we were at it is recreated again; one
-    /// that was cut off since is not.
-    fn covers(&self, step: &Step) -> Option<Step> {
-        let is_agreed = |act: &&repair::Act| match act {
-            repair::Act::Recreate { object, .. } if step.remedy == Remedy::CutOffPods => {
-                self.pods.contains(&object.uid)
-            }
-            _ => true,
-        };
-        let acts: Vec<repair::Act> = step.acts.iter().filter(is_agreed).cloned().collect();
-        (self.remedies.contains(&step.remedy) && !acts.is_empty()).then(|| Step { acts, ..step.clone() })
     }
 }
 
@@ -375,38 +306,4 @@ fn refuse_gaps(facts: &Facts) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn nothing_to_do(plan: &RepairPlan) -> Result<Outcome, Failure> {
-    if plan.beyond.is_empty() {
-        return Ok(Outcome::NothingToDo);
-    }
-    Err(unhealed(plan))
-}
-
-/// Names what no remedy heals, and what was not healed by the one that there is.
-fn unhealed(left: &RepairPlan) -> Failure {
-    let mut failure = Failure::new(Kind::Failed, "not everything could be repaired");
-    for beyond in &left.beyond {
-        failure = failure.detail(&beyond.what).hint(&beyond.advice);
-    }
-    for act in left.steps.iter().flat_map(|step| step.acts.iter().map(move |act| (step.remedy, act))) {
-        failure = failure.detail(format!("{}: still to {}: {}", act.0, act.1, act.1.reason()));
-    }
-    if !left.steps.is_empty() {
-        failure = failure.hint("see what that takes, and agree to it: kubectl mizar repair");
-    }
-    failure
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_summary_names_what_was_applied_and_how_often() {
-        assert_eq!(summary_of(&BTreeMap::new()), "nothing was left to do");
-        let turns = BTreeMap::from([(Remedy::Leaks, 1), (Remedy::DuplicateAddresses, 2)]);
-        assert_eq!(summary_of(&turns), "applied: leaks, duplicate-addresses (2 times)");
-    }
 }

@@ -28,6 +28,8 @@ const LOOKS: usize = 40;
 pub(crate) struct Restarted {
     /// What did not follow in time. Every address is held all the same, so that new pods do no harm.
     pub(crate) unsettled: Option<Failure>,
+    /// The run of the operator that has taken over the whole network, with every address that is held.
+    pub(crate) wired: Option<String>,
 }
 
 /// Restarts the operator, or finishes a restart that was begun. The record must be held for a repair.
@@ -96,7 +98,7 @@ impl Sequence<'_> {
             match restart::next(&facts, mark) {
                 Next::Done => {
                     self.held.set_restart(None).await?;
-                    return Ok(Restarted { unsettled: self.unsettled });
+                    return Ok(Restarted { unsettled: self.unsettled, wired: record.wired });
                 }
                 Next::Do(step, acts) => {
                     self.record(step, record).await?;

@@ -6,8 +6,8 @@ use futures::FutureExt as _;
 use mizar_core::event::Event;
 use mizar_core::timing::Timing;
 
-use super::apply::WriteMode;
 use super::operation::Held;
+use super::write_mode::WriteMode;
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::interrupt::Interrupt;

@@ -7,6 +7,7 @@ use mizar_core::environment::overview::{Mode, OtherNetwork, Overview, PodNetwork
 use super::status::{release, workload};
 use super::style::{FAINT, STRONG, WARN};
 use super::table;
+use mizar_core::words::counted;
 
 /// Lays out an overview; `server` is the address, which a file of facts does not hold.
 pub(crate) fn table(overview: &Overview, server: Option<&str>) -> String {
@@ -45,7 +46,8 @@ fn environment(text: &mut String, overview: &Overview) {
         line(text, &format!("{} {FAINT}{}{FAINT:#}: {} → {}", sign.object, sign.field, sign.seen, sign.tells));
     }
     if detection.hollow_nodes > 0 {
-        line(text, &format!("{} nodes are pretended by Kubemark and get no daemon", detection.hollow_nodes));
+        let hollow = counted(detection.hollow_nodes, "node");
+        line(text, &format!("{hollow} pretended by Kubemark, without a daemon"));
     }
     for what in &detection.unread {
         line(text, &format!("{WARN}?{WARN:#} {what} might tell more and could not be read"));

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use mizar_core::diagnosis::Settling;
 use mizar_core::repair::{Act, RepairPlan, Step};
 use mizar_core::restart::RestartPlan;
 
@@ -35,10 +36,28 @@ pub(crate) fn text(plan: &RepairPlan, restart: Option<&RestartPlan>) -> String {
         let _infallible =
             writeln!(text, "{STRONG}Left alone, since it was not asked for:{STRONG:#} {}", left.join(", "));
     }
+    settling_lines(&mut text, &plan.settling);
     for note in &plan.notes {
         let _infallible = writeln!(text, "{WARN}note:{WARN:#} {note}");
     }
     text
+}
+
+/// Says what may still come by itself, so that nobody takes "nothing to do" for "all is well".
+fn settling_lines(text: &mut String, settling: &[Settling]) {
+    let Some(last) = settling.iter().map(|one| one.until).max() else { return };
+    let _infallible = writeln!(text, "{STRONG}May still come by itself until {last:.0}:{STRONG:#}");
+    for one in settling.iter().take(ACTS_SHOWN) {
+        let _infallible = writeln!(text, "  {} {} {FAINT}(until {:.0}){FAINT:#}", one.object, one.reason, one.until);
+    }
+    if let Some(more) = settling.len().checked_sub(ACTS_SHOWN).filter(|more| *more > 0) {
+        let _infallible = writeln!(text, "    and {more} more (-o json shows all)");
+    }
+    let _infallible = writeln!(
+        text,
+        "  {HINT}hint:{HINT:#} wait for it with `kubectl mizar check --wait`; what has not come \
+         by then, `kubectl mizar repair` heals"
+    );
 }
 
 fn step_lines(text: &mut String, step: &Step) {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use mizar_core::installed::{Found, Installed};
 use mizar_core::status::change::Change;
-use mizar_core::status::installed::{Found, Installed};
 use mizar_core::status::networks::{Share, SubnetState, VpcState};
 use mizar_core::status::{NodeCounts, Status};
+use mizar_core::words::counted;
 
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
 
@@ -149,7 +150,8 @@ fn networks(text: &mut String, vpcs: Option<&[VpcState]>) {
     let subnets = vpcs.iter().filter_map(|vpc| vpc.subnets.as_ref()?.len().checked_sub(NETWORKS_SHOWN)).sum::<usize>();
     let hidden = vpcs.len().saturating_sub(NETWORKS_SHOWN);
     if hidden + subnets > 0 {
-        line(text, &format!("{FAINT}and {hidden} more Vpcs, {subnets} more Subnets (-o json shows all){FAINT:#}"));
+        let hidden = [counted(hidden, "more Vpc"), counted(subnets, "more Subnet")].join(", ");
+        line(text, &format!("{FAINT}and {hidden} (-o json shows all){FAINT:#}"));
     }
 }
 

@@ -58,6 +58,13 @@ pub(crate) fn before() -> Vec<Situation> {
 /// Of an installed network.
 pub(crate) fn after() -> Vec<Situation> {
     vec![
+        Situation::after("restart-cut-off", "a safe restart of the operator was cut off after it had cordoned a node")
+            .warns("unfinished-restart", "Node node-2")
+            .made_by(async |stage: &mut Stage<'_>| {
+                let mark = json!({"mizar.dev/cordoned-by": "5f0c4b1e-7a52-4c3d-9c55-0d4f6f9b8a10"});
+                let cordoned = json!({"metadata": {"annotations": mark}, "spec": {"unschedulable": true}});
+                stage.edit(&node("node-2"), cordoned).await;
+            }),
         Situation::after("network-unavailable", "a cloud provider says that a node has no network")
             .fails("nodes-ready", "Node node-2")
             .made_by(async |stage: &mut Stage<'_>| {

@@ -1,53 +1,113 @@
-//! Deletions that do not end.
+//! Deletions that do not end: while no operator runs, and those that a running one never finishes.
 
-use super::{LATE, SCALE, at_work, check, deployment, mizar, prove, repair};
-use crate::cli::Mizar;
-use crate::cluster::{NAMESPACE, items, names, patch, send};
-use crate::restart::until;
+use std::path::Path;
+use std::process::Command;
+
+use mizar_bed::Bed;
 use serde_json::json;
 
+use super::{LATE, SCALE, at_work, check, deployment, mizar, prove, repair, running};
+use crate::cluster::{create, get, items, names, patch, send};
+use crate::restart::{OPERATOR, restart, until};
+
+async fn stop_the_operator(bed: &Bed) {
+    patch(bed, OPERATOR, &json!({"spec": {"replicas": 0}})).await;
+    let pods = "/api/v1/namespaces/mizar-system/pods?labelSelector=app=mizar-operator";
+    until("the operator is gone", async || items(bed, pods).await.is_empty()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_deleted_while_no_operator_runs() {
+async fn what_was_deleted_while_no_operator_ran_goes_with_the_next_one_and_comes_back() {
     let bed = at_work().await;
     deployment(&bed, "web", 2).await;
-    let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mizar-operator");
-    patch(&bed, &path, &json!({"spec": {"replicas": 0}})).await;
-    let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app=mizar-operator");
-    until("the operator is gone", async || items(&bed, &pods).await.is_empty()).await;
-    let divider = names(&bed, &mizar("dividers")).await.remove(0);
-    let bouncer = names(&bed, &mizar("bouncers")).await.remove(0);
+    stop_the_operator(&bed).await;
+    let uid = async || get(&bed, &mizar("droplets/node-2")).await["metadata"]["uid"].clone();
+    let before = uid().await;
     let endpoint = names(&bed, &mizar("endpoints")).await.into_iter().find(|it| it.starts_with("web-")).unwrap();
-    for path in [
-        format!("dividers/{divider}"),
-        format!("bouncers/{bouncer}"),
-        format!("endpoints/{endpoint}"),
-        "droplets/node-2".to_owned(),
-    ] {
+    for path in [format!("endpoints/{endpoint}"), "droplets/node-2".to_owned()] {
         send(&bed, "DELETE", &mizar(&path), None).await.unwrap();
     }
     tokio::time::sleep(LATE).await;
-    println!("{}", check(&bed).await);
-    println!("{}", repair(&bed).await);
-    println!("{}", Mizar::on(&bed).args("repair --restart-operator -y").impatient(SCALE).run().await);
-    println!("{}", check(&bed).await);
-    println!("{}", repair(&bed).await);
+    let stuck = format!("Droplet node-2, Endpoint {endpoint}: is being deleted and does not go");
+    check(&bed).await.exits(1).prints(&[&stuck, "kubectl mizar repair --restart-operator"]);
+    let refused = repair(&bed).await;
+    refused.exits(1).tells(&["Mizar's operator does not run", "kubectl mizar repair --restart-operator"]);
+    // The operator looks at the node again when it is uncordoned, which is after the last thing that the restart waits for.
+    restart(&bed).impatient(SCALE).run().await.exits(6).tells(&["Droplet Object not ready"]);
+    until("the node has another Droplet", async || {
+        send(&bed, "GET", &mizar("droplets/node-2"), None).await.is_ok_and(|it| it["spec"]["status"] == "Provisioned")
+    })
+    .await;
+    assert_ne!(uid().await, before);
+    // Nobody can give a running pod an Endpoint.
+    let pod = endpoint.trim_end_matches("-default--eth0");
+    let named = format!("default/{pod}: has no Endpoint");
+    repair(&bed).await.exits(1).tells(&[&named, "recreate the pod"]);
+    send(&bed, "DELETE", &format!("/api/v1/namespaces/default/pods/{pod}"), None).await.unwrap();
+    until("its successor runs", async || running(&bed).await == 2).await;
+    repair(&bed).await.exits(0);
     prove(&bed, "deleted").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subnet_whose_deletion_hangs() {
+async fn a_subnet_and_a_vpc_whose_deletion_hangs_are_named_and_go_the_way_that_is_named() {
     let bed = at_work().await;
     deployment(&bed, "web", 2).await;
-    let net = json!({"apiVersion": "mizar.com/v1", "kind": "Subnet", "metadata": {"name": "extra"}, "spec": {
-        "ip": "10.20.128.0", "prefix": "24", "vni": "1", "vpc": "vpc0", "bouncers": 1, "status": "Init"}});
-    crate::cluster::create(&bed, &mizar("subnets"), &net).await;
-    until("it is Provisioned", async || {
-        items(&bed, &mizar("subnets")).await.iter().all(|it| it["spec"]["status"] == "Provisioned")
+    let vpc = json!({"apiVersion": "mizar.com/v1", "kind": "Vpc", "metadata": {"name": "vpc1"}, "spec": {
+        "ip": "10.40.0.0", "prefix": "16", "dividers": 1, "status": "Init"}});
+    create(&bed, &mizar("vpcs"), &vpc).await;
+    let net = json!({"apiVersion": "mizar.com/v1", "kind": "Subnet", "metadata": {"name": "net1"}, "spec": {
+        "ip": "10.40.0.0", "prefix": "16", "vpc": "vpc1", "bouncers": 1, "status": "Init"}});
+    create(&bed, &mizar("subnets"), &net).await;
+    until("all nodes are connected to it", async || {
+        let endpoints = items(&bed, &mizar("endpoints")).await;
+        let of_net = endpoints.iter().filter(|it| it["spec"]["net"] == "net1");
+        of_net.filter(|it| it["spec"]["status"] == "Provisioned").count() == 3
     })
     .await;
-    send(&bed, "DELETE", &mizar("subnets/extra"), None).await.unwrap();
+    for path in ["subnets/net1", "vpcs/vpc1"] {
+        send(&bed, "DELETE", &mizar(path), None).await.unwrap();
+    }
     tokio::time::sleep(LATE).await;
-    println!("{}", check(&bed).await);
-    println!("{}", repair(&bed).await);
+    check(&bed)
+        .await
+        .exits(1)
+        .prints(&["Vpc vpc1, Subnet net1: is being deleted and does not go", "kubectl mizar repair --plan"]);
+    let named = repair(&bed).await;
+    named
+        .exits(1)
+        .tells(&["Subnet default/net1 is being deleted for ever", "Vpc default/vpc1 is being deleted for ever"]);
+    for command in commands_of(&named.stderr) {
+        carry_out(&bed, &command);
+    }
+    // The thread that spins keeps the operator from ending by itself.
+    restart(&bed).impatient(SCALE).run().await.exits(0);
+    let left = async |plural: &str| items(&bed, &mizar(plural)).await.len();
+    assert_eq!(
+        (left("vpcs").await, left("subnets").await, left("dividers").await, left("bouncers").await),
+        (1, 1, 1, 1)
+    );
     prove(&bed, "deleted").await;
+}
+
+/// The commands of kubectl in what people are told, once each.
+fn commands_of(told: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    for command in told.split('`').skip(1).step_by(2) {
+        if !command.starts_with("kubectl mizar") && !commands.iter().any(|known| known == command) {
+            commands.push(command.to_owned());
+        }
+    }
+    commands
+}
+
+/// Does in a shell what people are told to type.
+fn carry_out(bed: &Bed, command: &str) {
+    let mut shell = Command::new("sh");
+    bed.prepare_command(&mut shell);
+    let kubectl = bed.kubectl().unwrap();
+    let folder = Path::new(kubectl.get_program()).parent().unwrap().display().to_string();
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
+    let output = shell.env("PATH", path).args(["-c", command]).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -4,6 +4,7 @@ use super::Options;
 use super::verdict::{Evidence, Verdict, some_of};
 use crate::facts::{DaemonSetFact, Facts, Fetched, NamespaceFact};
 use crate::network::daemon_set;
+use crate::words::counted;
 
 /// DaemonSets of other pod networks, by name; a star at the end stands for anything.
 const OTHER_NETWORKS: &[(&str, &str)] = &[
@@ -93,7 +94,7 @@ fn others(facts: &Facts) -> Option<(String, Vec<Evidence>)> {
     let (names, evidence): (Vec<String>, Vec<Evidence>) = other_networks(facts.daemon_sets.items())
         .map(|(network, set)| {
             let object = format!("DaemonSet {}/{}", set.namespace, set.name);
-            let name = format!("{network} ({object}, {} nodes)", set.desired);
+            let name = format!("{network} ({object}, {})", counted(set.desired as usize, "node"));
             let field = "status.desiredNumberScheduled";
             (name, Evidence::new(object, field, set.desired.to_string(), "no DaemonSet of another pod network"))
         })

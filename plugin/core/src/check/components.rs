@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::Options;
 use super::placement::OPERATOR;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
-use crate::facts::{DaemonSetFact, DeploymentFact, Facts, NodeFact, PodFact, PodRole};
+use crate::facts::{CORDON_ANNOTATION, DaemonSetFact, DeploymentFact, Facts, NodeFact, PodFact, PodRole};
 use crate::network::{daemon_set, served_nodes};
 
 /// The gate that daemon and operator must agree on.
@@ -206,6 +206,24 @@ pub(super) fn strategy(facts: &Facts, _: &Options) -> Verdict {
             operator.name, operator.namespace
         )
     })
+}
+
+/// Who restarts the operator cordons nodes with our mark and takes it off again: one that is left tells of a restart that
+/// is at work, or that was cut off. Hollow nodes are cordoned like all others.
+pub(super) fn restart(facts: &Facts, _: &Options) -> Verdict {
+    let nodes = facts.nodes.items();
+    let marked = nodes.iter().filter_map(|node| Some((node, node.cordoned_by.as_ref()?)));
+    let problems = marked.map(|(node, mark)| {
+        let field = format!("metadata.annotations[{CORDON_ANNOTATION}]");
+        let evidence = Evidence::new(format!("Node {}", node.name), field, mark, "not there").on(&node.name);
+        let reason = if node.unschedulable {
+            "kept from new pods by a restart of the operator that is at work, or was cut off"
+        } else {
+            "has the mark of a restart of the operator that was cut off, though somebody has uncordoned it"
+        };
+        Problem::new(&node.name, reason, evidence)
+    });
+    grouped("nodes", nodes.len(), problems.collect(), Status::Warn)
 }
 
 /// Whether the pod has ended; an evicted one stays in the list.

@@ -8,6 +8,7 @@ use super::cluster::terminating;
 use super::placement::OPERATOR;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
 use crate::facts::{FINALIZERS, Facts, MizarObject, NamespaceFact, PodRole};
+use crate::words::counted;
 
 /// The only namespace that the operator works in.
 const HOME: &str = "default";
@@ -71,8 +72,8 @@ pub(super) fn finalizers(facts: &Facts, _: &Options) -> Verdict {
     let runs = facts.pods.items().iter().any(|pod| pod.role == PodRole::Operator && pod.deleting.is_none());
     if has_operator(facts) || runs {
         return Verdict::pass(format!(
-            "{} objects carry the finalizer of the operator, which is installed",
-            held.len()
+            "{} with the finalizer of the operator, which is installed",
+            counted(held.len(), "object")
         ));
     }
     if held.is_empty() {
@@ -99,14 +100,6 @@ pub(super) fn finalizers(facts: &Facts, _: &Options) -> Verdict {
         let first = held.first().map(take_off).unwrap_or_default();
         format!("an install of Mizar takes them over; without one, take the finalizer off each: {first}")
     })
-}
-
-fn counted(number: usize, kind: &str) -> String {
-    match (number, kind.strip_suffix('y')) {
-        (1, _) => format!("1 {kind}"),
-        (_, Some(start)) => format!("{number} {start}ies"),
-        _ => format!("{number} {kind}s"),
-    }
 }
 
 /// Returns the command that takes the finalizer off one object, and fails where another one comes first.
@@ -193,15 +186,17 @@ fn objects(facts: &Facts) -> Vec<(&'static str, &MizarObject)> {
 pub(super) fn without_operator(facts: &Facts, _: &Options) -> Verdict {
     let objects = objects(facts);
     if has_operator(facts) || objects.is_empty() {
-        return Verdict::pass(format!("{} objects of Mizar, which an operator keeps", objects.len()));
+        return Verdict::pass(format!("{} of Mizar, which an operator keeps", counted(objects.len(), "object")));
     }
     let held = objects.iter().filter(|(_, object)| object.finalizer).count();
     let evidence = objects.iter().filter(|(_, object)| object.finalizer).take(1).map(|(resource, object)| {
         let object = format!("{resource}.mizar.com {}/{}", object.namespace, object.name);
         Evidence::new(object, "metadata.finalizers", FINALIZERS[0], "an operator that takes it off, or none")
     });
-    let message =
-        format!("{} objects of Mizar are here and no operator, which {held} of them need to be deleted", objects.len());
+    let message = format!(
+        "{} of Mizar and no operator, which is needed to delete {held} of them",
+        counted(objects.len(), "object")
+    );
     Verdict::warn(message).with(evidence.collect())
 }
 

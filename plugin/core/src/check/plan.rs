@@ -4,6 +4,7 @@ use super::Options;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped};
 use crate::facts::{Facts, Plan, PriorityUse};
 use crate::image::ImageReference;
+use crate::words::counted;
 
 /// Tags that mean something else every day.
 const MOVING_TAGS: &[&str] = &["latest", "dev", "dev-next", "ci", "main", "master", "nightly", "edge"];
@@ -46,7 +47,9 @@ pub(super) fn pinned_images(facts: &Facts, _: &Options) -> Verdict {
         let verdict = grouped("images", plan.images.len(), moving.collect(), Status::Warn);
         let pinned = plan.images.iter().filter(|image| image.contains('@')).count();
         match verdict.status {
-            Status::Pass => Verdict::pass(format!("{} images, {pinned} of them pinned by digest", plan.images.len())),
+            Status::Pass => {
+                Verdict::pass(format!("{}, {pinned} of them pinned by digest", counted(plan.images.len(), "image")))
+            }
             _ => verdict,
         }
     })

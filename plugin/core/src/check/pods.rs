@@ -160,7 +160,7 @@ pub(super) fn older_than_mizar(facts: &Facts, options: &Options) -> Verdict {
             }
             CutOff::NeverWired => Evidence::new(object, "Endpoint of mizar.com", "none", "one of type simple"),
         };
-        let lost = if found.pod.is_ownerless() { ", and nothing would create it again" } else { "" };
+        let lost = found.pod.successor().warning().map_or_else(String::new, |warning| format!(", and {warning}"));
         let evidence = evidence.on(&found.pod.node).since(found.since);
         Problem::new(path, format!("{}{lost}", found.cut_off.reason()), evidence)
     });

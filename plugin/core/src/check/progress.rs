@@ -9,6 +9,7 @@ use crate::diagnosis::{
     forgotten_subnets, unprogrammed_nodes as unprogrammed_nodes_of,
 };
 use crate::facts::{Facts, MizarObject, Retry, Text};
+use crate::words::counted;
 
 /// Returns every object of Mizar with its kind.
 fn objects(facts: &Facts) -> Vec<(&'static str, &MizarObject)> {
@@ -191,7 +192,7 @@ fn unfinished(kind: &str, object: &MizarObject, retry: &Retry) -> Problem {
     let name = format!("{kind} {}", object.name);
     let reason = retry.message.as_deref().unwrap_or("the operator tries again and again").trim_end_matches('.');
     let field = format!("metadata.annotations[kopf.zalando.org/{}]", retry.handler);
-    let seen = format!("{} tries: {reason}", retry.retries);
+    let seen = format!("{}: {reason}", counted(retry.retries as usize, "try"));
     let evidence = Evidence::new(&name, field, seen, "not there").since(retry.started.or(object.created));
     Problem::new(name, reason, evidence)
 }

@@ -7,6 +7,7 @@ use super::Options;
 use super::nodes::hollow;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped};
 use crate::facts::{DeploymentFact, EndpointFact, Facts, Fetched, PodFact, PodRole, ServiceFact};
+use crate::words::counted;
 
 const SYSTEM: &str = "kube-system";
 
@@ -58,11 +59,17 @@ pub(super) fn is_name_server(deployment: &DeploymentFact) -> bool {
     deployment.namespace == SYSTEM && deployment.labels.get("k8s-app").is_some_and(|name| name == "kube-dns")
 }
 
+fn ready_servers(number: usize) -> String {
+    format!("{} ready", counted(number, "name server"))
+}
+
 fn answers(servers: &[&DeploymentFact], pods: &[&PodFact], behind: Option<usize>) -> String {
     let ready = if servers.is_empty() { pods.len() } else { servers.iter().map(|server| server.ready as usize).sum() };
     match behind {
-        Some(behind) => format!("{ready} name servers ready, {behind} addresses behind kube-system/kube-dns"),
-        None => format!("{ready} name servers ready"),
+        Some(behind) => {
+            format!("{}, {} behind kube-system/kube-dns", ready_servers(ready), counted(behind, "address"))
+        }
+        None => ready_servers(ready),
     }
 }
 
@@ -151,9 +158,17 @@ fn mismatch(service: &ServiceFact, ip: &str, name: &str, endpoint: Option<&Endpo
 }
 
 fn hint(evidence: &[Evidence]) -> String {
-    let name = evidence.first().and_then(|entry| entry.object.strip_prefix("Endpoint ")).unwrap_or("NAME");
+    let first = evidence.first();
+    let name = first.and_then(|entry| entry.object.strip_prefix("Endpoint ")).unwrap_or("NAME");
+    if first.is_some_and(|entry| entry.field == "metadata.name") {
+        // Refused by the server, or deleted: the operator takes it to be there, and never looks again.
+        return "the operator makes one for every service within a minute; one that does not come \
+                (`kubectl logs -n mizar-system deployment/mizar-operator` tells why) comes after a restart of the operator, \
+                at a quiet time: `kubectl mizar repair --restart-operator`"
+            .to_owned();
+    }
     format!(
-        "`kubectl get endpoints.mizar.com {name} -n default -o yaml` shows it; the operator makes one for every service \
-         within a minute: `kubectl logs -n mizar-system deployment/mizar-operator` tells what it waits for"
+        "`kubectl get endpoints.mizar.com {name} -n default -o yaml` shows it; \
+         `kubectl logs -n mizar-system deployment/mizar-operator` tells what the operator waits for"
     )
 }

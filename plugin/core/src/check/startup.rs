@@ -7,6 +7,7 @@ use super::Options;
 use super::nodes::hollow;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
 use crate::facts::{Facts, PodFact, SandboxFailureFact};
+use crate::words::counted;
 
 /// What a container waits for as long as its pod has no sandbox.
 const BEFORE_SANDBOX: &[&str] = &["ContainerCreating", "PodInitializing"];
@@ -91,7 +92,7 @@ pub(super) fn system_restarts(facts: &Facts, options: &Options) -> Verdict {
         let object = format!("Pod {}", pod.path());
         if pod.waiting.is_some_and(|reason| reason == "CrashLoopBackOff") {
             worst = Status::Fail;
-            let seen = format!("CrashLoopBackOff after {} restarts", pod.restarts);
+            let seen = format!("CrashLoopBackOff after {}", counted(pod.restarts as usize, "restart"));
             let evidence = Evidence::new(object, "status.containerStatuses.state.waiting.reason", seen, "running");
             problems.push(Problem::new(
                 &*pod.name,
@@ -100,7 +101,7 @@ pub(super) fn system_restarts(facts: &Facts, options: &Options) -> Verdict {
             ));
         } else if pod.restarts > 0 && options.is_recent(pod.restarted) {
             let minutes = options.thresholds.recent.as_mins();
-            let seen = format!("{} restarts", pod.restarts);
+            let seen = counted(pod.restarts as usize, "restart");
             let evidence = Evidence::new(object, "status.containerStatuses.restartCount", seen, "as before");
             let reason = format!("restarted within the last {minutes} minutes");
             problems.push(Problem::new(&*pod.name, reason, evidence.on(&pod.node).since(pod.restarted)));

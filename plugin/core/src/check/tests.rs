@@ -235,6 +235,18 @@ fn cases() -> Vec<Case> {
             facts.deployments.edit()[0].gates.insert("FEATUREGATE_BWQOS".into(), "True".into());
             facts.daemon_sets.edit()[0].gates.insert("FEATUREGATE_BWQOS".into(), "false".into());
         }),
+        case("unfinished-restart", Warn, "2 of 3 nodes fine; node-2: kept from new pods by a restart", |facts| {
+            (node(facts, 1).cordoned_by, node(facts, 1).unschedulable) = (Some("1b7c".into()), true);
+        }),
+        case(
+            "unfinished-restart",
+            Warn,
+            "node-2: has the mark of a restart of the operator that was cut off",
+            |facts| {
+                node(facts, 1).cordoned_by = Some("1b7c".into());
+            },
+        ),
+        case("unfinished-restart", Pass, "all 3 nodes fine", |facts| node(facts, 1).unschedulable = true),
         case("droplets", Fail, "2 of 3 Droplets done; node node-2: has no Droplet yet (192.168.0.2)", |facts| {
             facts.droplets.edit().remove(1);
         }),

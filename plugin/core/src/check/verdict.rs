@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Gap, Source};
+use crate::words::counted;
 
 /// What a check came to, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -259,7 +260,8 @@ pub(super) fn reasons(problems: &[Problem]) -> String {
     if parts.len() <= NAMES_SHOWN {
         return parts.join("; ");
     }
-    format!("{}; and {} more findings", parts[..NAMES_SHOWN].join("; "), parts.len() - NAMES_SHOWN)
+    let more = counted(parts.len() - NAMES_SHOWN, "more finding");
+    format!("{}; and {more}", parts[..NAMES_SHOWN].join("; "))
 }
 
 /// Returns the first names, and how many more there are.

@@ -1,38 +1,8 @@
 //! Facts by what others name them with, so that finding one of tens of thousands takes no time.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use crate::facts::{DropletFact, EndpointFact, Facts, NodeFact, PodFact, PodRole, Text};
-
-/// Pods by name; an Endpoint names its pod without the namespace. Hardly any two pods have the same name, so that a list
-/// for every name would be a waste.
-pub(super) struct Pods<'a> {
-    by_name: HashMap<Text, &'a PodFact>,
-    namesakes: HashMap<Text, Vec<&'a PodFact>>,
-}
-
-impl<'a> Pods<'a> {
-    pub(super) fn of(facts: &'a Facts) -> Self {
-        let pods = facts.pods.items();
-        let mut by_name: HashMap<Text, &PodFact> = HashMap::with_capacity(pods.len());
-        let mut namesakes: HashMap<Text, Vec<&PodFact>> = HashMap::new();
-        for pod in pods {
-            match by_name.entry(pod.name) {
-                Entry::Vacant(free) => _ = free.insert(pod),
-                Entry::Occupied(_) => namesakes.entry(pod.name).or_default().push(pod),
-            }
-        }
-        Self { by_name, namesakes }
-    }
-
-    /// Returns the pod of an Endpoint, if there is one.
-    pub(super) fn of_endpoint(&self, endpoint: &EndpointFact) -> Option<&'a PodFact> {
-        let first = self.by_name.get(&endpoint.pod)?;
-        let namesakes = self.namesakes.get(&endpoint.pod).into_iter().flatten();
-        std::iter::once(first).chain(namesakes).copied().find(|pod| endpoint.belongs_to(&pod.namespace, &pod.name))
-    }
-}
 
 /// Nodes and Droplets, each by what leads from one to the other.
 pub(super) struct Places<'a> {

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
-use super::index::{Places, Pods};
-use crate::facts::{EndpointFact, Facts, PodFact, Text, Uid};
+use super::index::Places;
+use crate::facts::{EndpointFact, Facts, PodFact, PodsByName, Text, Uid};
 use crate::object::ObjectId;
 
 /// Why an object belongs to nothing.
@@ -127,7 +127,7 @@ fn named(cause: LeakCause, endpoint: &EndpointFact) -> String {
 
 /// Tells whether an Endpoint belongs to something.
 pub(super) struct Judge<'a> {
-    pods: Pods<'a>,
+    pods: PodsByName<'a>,
     /// The pods for which placeholders keep addresses, as far as they exist.
     held_for: HashMap<Uid, &'a PodFact>,
     places: Places<'a>,
@@ -139,7 +139,7 @@ impl<'a> Judge<'a> {
         let wanted: HashSet<Uid> = wanted.collect();
         let held_for = facts.pods.items().iter().filter(|pod| wanted.contains(&pod.uid));
         let held_for = held_for.map(|pod| (pod.uid, pod)).collect();
-        Self { pods: Pods::of(facts), held_for, places: Places::of(facts) }
+        Self { pods: PodsByName::of(facts), held_for, places: Places::of(facts) }
     }
 
     /// Whether nobody uses the address: a pod on its node's network has one, and does without.

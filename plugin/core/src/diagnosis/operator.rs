@@ -13,7 +13,7 @@ use super::Moment;
 use super::index::Places;
 use super::nodes::host_endpoints;
 use super::runs::run_began;
-use crate::facts::{BouncerFact, EndpointFact, Facts, MizarObject, PodFact, PodRole, Retry, Text};
+use crate::facts::{BouncerFact, EndpointFact, Facts, MizarObject, PodFact, PodRole, Retry, Text, Uid};
 use crate::object::ObjectId;
 
 /// Times of objects are cut to the second.
@@ -29,6 +29,8 @@ pub struct OperatorRun {
     pub started: Timestamp,
     /// Whether it is ready.
     pub ready: bool,
+    /// Its pod, in which a container may be started more than once.
+    pub pod: Uid,
 }
 
 /// Returns the present run of the operator, if one runs.
@@ -37,8 +39,9 @@ pub fn operator_run(facts: &Facts) -> Option<OperatorRun> {
     let pods = facts.pods.items().iter().filter(|pod| pod.role == PodRole::Operator && pod.deleting.is_none());
     // Times are cut to the second, and in its first second no operator has provisioned anything.
     let began = |pod: &PodFact| run_began(pod)?.checked_add(BLUR).ok();
-    let runs =
-        pods.filter_map(|pod| Some(OperatorRun { began: began(pod)?, started: pod.started()?, ready: pod.ready }));
+    let runs = pods.filter_map(|pod| {
+        Some(OperatorRun { began: began(pod)?, started: pod.started()?, ready: pod.ready, pod: pod.uid })
+    });
     runs.max_by_key(|run| run.began)
 }
 
@@ -49,19 +52,34 @@ impl OperatorRun {
     pub fn knows_since(&self) -> Timestamp {
         self.began.max(self.started)
     }
+
+    /// Returns what tells this run from all others, in a form that a label may hold.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        format!("{}_{}", self.pod, self.started.as_second())
+    }
+
+    /// Returns the mark of what this run knows and is about to forget.
+    #[must_use]
+    pub fn ending_mark(&self) -> String {
+        format!("{}_ends", self.mark())
+    }
 }
 
-/// Returns the placeholders that the operator's present run has not seen become Provisioned: it does not know that their
-/// addresses are in use.
+/// Returns the placeholders that the operator's present run has not seen become Provisioned, as far as anybody can tell: it
+/// does not know that their addresses are in use. The operator notes no time on them; that one is known, either its age
+/// tells or the mark that was put on it when it was made known to this very run.
 #[must_use]
 pub fn forgotten_placeholders(facts: &Facts) -> Vec<&EndpointFact> {
     let Some(run) = operator_run(facts) else { return Vec::new() };
+    let mark = run.mark();
     let is_forgotten = |endpoint: &&EndpointFact| {
         let object = &endpoint.object;
-        object.holds_for.is_some()
-            && object.deleting.is_none()
-            && object.is_provisioned()
-            && object.provisioned.is_some_and(|provisioned| provisioned < run.began)
+        let is_known = match object.known_to {
+            Some(known) => known == mark.as_str(),
+            None => object.created.is_some_and(|created| created >= run.knows_since()),
+        };
+        object.holds_for.is_some() && object.deleting.is_none() && object.is_provisioned() && !is_known
     };
     facts.endpoints.items().iter().filter(is_forgotten).collect()
 }

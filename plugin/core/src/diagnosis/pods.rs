@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
-use super::index::{Pods, daemons};
+use super::index::daemons;
 use super::operator::operator_run;
 use super::runs::{Fate, daemon_runs};
-use crate::facts::{EndpointFact, Facts, PodFact, Text};
+use crate::facts::{EndpointFact, Facts, PodFact, PodsByName, Text};
 use crate::network::{PodOnNetwork, ranges};
 use crate::object::{ObjectId, ObjectRef};
 
@@ -30,8 +30,8 @@ pub struct Holder {
 impl Holder {
     /// Whether recreating its pod gives it another address, and somebody does create it again.
     #[must_use]
-    pub const fn can_move(&self) -> bool {
-        !self.host_network && !self.pod.is_ownerless()
+    pub fn can_move(&self) -> bool {
+        !self.host_network && self.pod.is_created_again()
     }
 }
 
@@ -54,7 +54,7 @@ pub struct Duplicate {
 /// Returns the addresses that several pods use. An Endpoint without its pod uses nothing: it is a leak.
 #[must_use]
 pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
-    let pods = Pods::of(facts);
+    let pods = PodsByName::of(facts);
     let mut users: Vec<(&EndpointFact, &PodFact)> = Vec::new();
     for endpoint in facts.endpoints.items() {
         let counts = endpoint.kind == "simple" && !endpoint.ip.is_empty() && endpoint.object.deleting.is_none();
@@ -77,7 +77,7 @@ pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
             return None;
         }
         let mut users = users.to_vec();
-        users.sort_by_key(|(_, pod)| (!pod.host_network, pod.owner.is_some(), pod.created, pod.name, pod.namespace));
+        users.sort_by_key(|(_, pod)| seniority(pod));
         let (vni, ip, net) = users.first().map(|(endpoint, _)| (endpoint.vni, endpoint.ip, endpoint.net))?;
         let mut holders = users.into_iter().map(|(endpoint, pod)| Holder {
             endpoint: endpoint.object.id("Endpoint"),
@@ -96,6 +96,12 @@ pub fn duplicates(facts: &Facts) -> Vec<Duplicate> {
     users.chunk_by(same_address).filter_map(of_users).collect()
 }
 
+/// Orders pods that use the same address: the first is to keep it. One that uses its node's network cannot get another, one
+/// that nobody would create again should not have to; else it is the oldest.
+pub(crate) fn seniority(pod: &PodFact) -> impl Ord + use<> {
+    (!pod.host_network, pod.is_created_again(), pod.created, pod.name, pod.namespace)
+}
+
 /// Why a pod has no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -109,6 +115,16 @@ pub enum CutOff {
 }
 
 impl CutOff {
+    /// Says it of a pod, as a sentence goes on after its name.
+    #[must_use]
+    pub const fn predicate(self) -> &'static str {
+        match self {
+            Self::BeforeMizar => "is still on the network from before Mizar",
+            Self::DaemonRestarted => "was cut off when the daemon of its node started",
+            Self::NeverWired => "waits for a network that the operator never began to give it",
+        }
+    }
+
     /// Says it of a pod.
     #[must_use]
     pub const fn reason(self) -> &'static str {
@@ -195,7 +211,7 @@ fn order(pod: &PodOnNetwork) -> (bool, &str, &str) {
 
 /// Returns the Endpoints of pods by the pod they are of.
 fn wired(facts: &Facts) -> HashMap<(Text, Text), &EndpointFact> {
-    let pods = Pods::of(facts);
+    let pods = PodsByName::of(facts);
     let simple = facts.endpoints.items().iter().filter(|endpoint| endpoint.kind == "simple");
     simple.filter_map(|endpoint| pods.of_endpoint(endpoint).map(|pod| ((pod.namespace, pod.name), endpoint))).collect()
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{Detection, Environment, detect};
 use crate::check::other_networks;
-use crate::facts::{DaemonSetFact, Facts, Fetched, Gap, NodeFact, Readiness, Source};
-use crate::status::installed::Installed;
+use crate::facts::{DaemonSetFact, Facts, Fetched, NodeFact, Readiness, Source};
+use crate::installed::Installed;
 
 /// The sources that an overview is made from.
 pub const SOURCES: &[Source] = &[
@@ -160,19 +160,9 @@ pub fn overview(facts: &Facts, named: Option<Environment>) -> Overview {
 /// Returns what was asked for and could not be read.
 #[must_use]
 pub fn unread(facts: &Facts) -> Vec<Unread> {
-    let unread = |source: &Source| Some(Unread { what: source.noun().to_owned(), why: why_unread(facts, *source)? });
+    let unread =
+        |source: &Source| Some(Unread { what: source.noun().to_owned(), why: facts.gap(*source)?.reason(*source)? });
     Source::ALL.iter().filter_map(unread).collect()
-}
-
-/// Returns why a source that was asked for could not be read, if so.
-#[must_use]
-pub fn why_unread(facts: &Facts, source: Source) -> Option<String> {
-    match facts.gap(source)? {
-        Gap::Denied => Some(format!("you are not allowed to {}", source.right())),
-        Gap::Failed(reason) => Some(reason),
-        Gap::Absent if !source.may_be_absent() => Some("the server does not have it".to_owned()),
-        Gap::Absent | Gap::NotAsked => None,
-    }
 }
 
 fn other_network((name, set): (&str, &DaemonSetFact)) -> OtherNetwork {
@@ -213,7 +203,7 @@ fn group(nodes: &[NodeFact]) -> Nodes {
 
 /// The ranges of Mizar's Vpcs; before there are any, those that were given to the nodes.
 fn pod_networks(facts: &Facts) -> Option<Vec<PodNetwork>> {
-    if why_unread(facts, Source::Vpcs).is_some() {
+    if facts.gap(Source::Vpcs).and_then(|gap| gap.reason(Source::Vpcs)).is_some() {
         return None;
     }
     let vpcs = facts.vpcs.items().iter().filter(|vpc| !vpc.ip.is_empty());
@@ -245,6 +235,7 @@ fn services(facts: &Facts) -> Services {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Gap;
     use crate::facts::SystemSourceFact;
     use crate::facts::samples::*;
 

@@ -140,10 +140,11 @@ fn a_server_whose_core_api_has_no_tenants_is_not_arktos_whatever_else_it_says() 
 
 #[test]
 fn checks_and_environment_call_the_same_servers_arktos() {
+    type Row = (&'static str, fn(&mut Facts), Option<bool>);
     let with_group = |facts: &mut Facts| {
         facts.api_groups = Fetched::Known(ApiGroupsFact { versions: vec!["arktos.futurewei.com/v1".into()] });
     };
-    let rows: [(&str, fn(&mut Facts), Option<bool>); 4] = [
+    let rows: [Row; 4] = [
         ("Kubernetes", |_| {}, Some(false)),
         ("tenants", |facts| facts.core_api.edit().resources.push("tenants".into()), Some(true)),
         ("neither read", |facts| facts.mark(Source::CoreApi, Gap::Denied), None),

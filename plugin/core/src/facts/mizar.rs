@@ -20,6 +20,10 @@ const KOPF_BOOKKEEPING: &[&str] = &["last-handled-configuration", "touch-dummy",
 /// The label by which a placeholder names the pod, by UID, whose address it keeps while the operator is restarted.
 pub const HOLD_LABEL: &str = "mizar.dev/holds-for";
 
+/// The label by which a placeholder names the run of the operator that was seen to learn of it. The operator writes no time
+/// on what it did not make itself.
+pub const KNOWN_LABEL: &str = "mizar.dev/known-to";
+
 /// A handler of the operator that has not ended: the only trace of some failures, since `spec.status` may already say
 /// Provisioned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +62,9 @@ pub struct MizarObject {
     pub finalizer: bool,
     /// The UID of the pod whose address this object only keeps: one of our placeholders, by its label [`HOLD_LABEL`].
     pub holds_for: Option<Uid>,
+    /// The run of the operator that knows this placeholder, by its label [`KNOWN_LABEL`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_to: Option<Text>,
     /// Handlers of the operator that have not ended.
     pub retries: Box<[Retry]>,
 }
@@ -67,6 +74,7 @@ impl MizarObject {
     #[must_use]
     pub fn from_object(object: &Value) -> Self {
         let created = time(object, "/metadata/creationTimestamp");
+        let labels = map(object, "/metadata/labels");
         Self {
             name: symbol_or_blank(object, "/metadata/name"),
             namespace: symbol_or_blank(object, "/metadata/namespace"),
@@ -76,7 +84,8 @@ impl MizarObject {
             status: symbol_or_blank(object, "/spec/status"),
             provisioned: created.and_then(|created| provisioned(object, created)),
             finalizer: has_finalizer(object),
-            holds_for: map(object, "/metadata/labels").get(HOLD_LABEL).map(|uid| Uid::from(uid.as_str())),
+            holds_for: labels.get(HOLD_LABEL).map(|uid| Uid::from(uid.as_str())),
+            known_to: labels.get(KNOWN_LABEL).map(|run| run.as_str().into()),
             retries: retries(object),
         }
     }

@@ -207,6 +207,13 @@ pub(crate) fn a_pod_endpoint(pod: &str, ip: &str) -> EndpointFact {
     EndpointFact { pod: pod.into(), ..an_endpoint("simple", &format!("{pod}-default--eth0"), ip, 1) }
 }
 
+/// What keeps an address for the pod with this UID. The operator writes no time on it.
+pub(crate) fn a_placeholder(ip: &str, pod: &str) -> EndpointFact {
+    let mut held = EndpointFact { droplet: Text::default(), ..an_endpoint("scaled", &format!("hold-{ip}"), ip, 1) };
+    (held.object.holds_for, held.object.provisioned) = (Some(pod.into()), None);
+    held
+}
+
 pub(crate) fn a_definition(plural: &str) -> DefinitionFact {
     DefinitionFact {
         name: format!("{plural}.mizar.com"),

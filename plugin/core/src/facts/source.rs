@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Gap;
+
 /// A namespace that no cluster has: the rules that hold there are the ones that hold in the whole cluster, since no
 /// RoleBinding can add to them. A review of it costs one request and needs no such namespace to exist.
 pub const CLUSTER_RULES_NAMESPACE: &str = "kubectl-mizar-cluster-rules";
@@ -240,6 +242,19 @@ impl Source {
             Request::List { .. } => format!("list {}", self.noun()),
             Request::Get { .. } | Request::Local => format!("get {}", self.noun()),
             Request::SelfReview => "create selfsubjectrulesreviews.authorization.k8s.io".to_owned(),
+        }
+    }
+}
+
+impl Gap {
+    /// Says why a source that was asked for could not be read, if so.
+    #[must_use]
+    pub fn reason(&self, source: Source) -> Option<String> {
+        match self {
+            Self::Denied => Some(format!("you are not allowed to {}", source.right())),
+            Self::Failed(reason) => Some(reason.clone()),
+            Self::Absent if !source.may_be_absent() => Some("the server does not have it".to_owned()),
+            Self::Absent | Self::NotAsked => None,
         }
     }
 }

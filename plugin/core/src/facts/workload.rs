@@ -46,6 +46,52 @@ pub struct Owner {
     pub name: Text,
 }
 
+impl Owner {
+    /// Returns what it does about a pod of its that is deleted.
+    #[must_use]
+    pub fn successor(&self) -> Successor {
+        match self.kind.as_str() {
+            "ReplicaSet" | "ReplicationController" | "StatefulSet" | "DaemonSet" => Successor::Comes,
+            // With no retry left there is none, and the Job has failed.
+            "Job" => Successor::AfterFailure,
+            // What the API server shows of a static pod comes back; the pod itself was never touched.
+            "Node" => Successor::Never,
+            _ => Successor::Unknown,
+        }
+    }
+}
+
+/// What follows when a pod is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Successor {
+    /// Another one is created.
+    Comes,
+    /// Its owner is of a kind that we do not know; such owners are made to create pods.
+    Unknown,
+    /// It counts as a failure of its owner, which creates another one as long as it has retries left.
+    AfterFailure,
+    /// Nobody creates another one.
+    Never,
+}
+
+impl Successor {
+    /// Whether a pod may be deleted to get another one.
+    #[must_use]
+    pub const fn may_be_counted_on(self) -> bool {
+        matches!(self, Self::Comes | Self::Unknown)
+    }
+
+    /// Says what comes of deleting a pod that must not simply be deleted.
+    #[must_use]
+    pub const fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Comes | Self::Unknown => None,
+            Self::AfterFailure => Some("its Job would count its deletion as a failure"),
+            Self::Never => Some("nobody would create it again"),
+        }
+    }
+}
+
 /// What a pod is to us.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -167,6 +213,18 @@ impl PodFact {
                 PodRole::Dns | PodRole::Other => Vec::new(),
             },
         }
+    }
+
+    /// Returns what follows when it is deleted.
+    #[must_use]
+    pub fn successor(&self) -> Successor {
+        self.owner.as_ref().map_or(Successor::Never, Owner::successor)
+    }
+
+    /// Whether it may be deleted to get another one: somebody creates that, and nothing else comes of it.
+    #[must_use]
+    pub fn is_created_again(&self) -> bool {
+        self.successor().may_be_counted_on()
     }
 
     /// Whether it runs with an address of its own on the pod network.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ranges;
-use crate::facts::{Owner, PodFact, PodRole, SubnetFact};
+use crate::facts::{Owner, PodFact, PodRole, SubnetFact, Successor};
 
 /// A pod with an address of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,10 +42,16 @@ impl PodOnNetwork {
         }
     }
 
-    /// Whether deleting it loses it for good.
+    /// Returns what follows when it is deleted.
     #[must_use]
-    pub const fn is_ownerless(&self) -> bool {
-        self.owner.is_none()
+    pub fn successor(&self) -> Successor {
+        self.owner.as_ref().map_or(Successor::Never, Owner::successor)
+    }
+
+    /// Whether it may be deleted to get another one: somebody creates that, and nothing else comes of it.
+    #[must_use]
+    pub fn is_created_again(&self) -> bool {
+        self.successor().may_be_counted_on()
     }
 }
 

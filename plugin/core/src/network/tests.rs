@@ -200,7 +200,7 @@ fn pods_older_than_mizar_come_in_the_order_in_which_to_recreate_them() {
     let found = pods_that_predate_mizar(&pods, &[a_subnet()]);
     let names: Vec<&str> = found.iter().map(|pod| pod.name.as_str()).collect();
     assert_eq!(names, ["coredns-a", "coredns-b", "lonely", "web"]);
-    assert_eq!(found.iter().map(PodOnNetwork::is_ownerless).collect::<Vec<_>>(), [false, false, true, false]);
+    assert_eq!(found.iter().map(PodOnNetwork::is_created_again).collect::<Vec<_>>(), [true, true, false, true]);
 }
 
 #[test]

@@ -10,9 +10,6 @@ pub struct Owed {
     /// took their entry away.
     #[serde(skip_serializing_if = "is_not")]
     pub resend: bool,
-    /// The operator learns of every placeholder.
-    #[serde(skip_serializing_if = "is_not")]
-    pub renew: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
@@ -30,13 +27,13 @@ impl Owed {
     /// Both together.
     #[must_use]
     pub fn and(self, more: Self) -> Self {
-        Self { resend: self.resend || more.resend, renew: self.renew || more.renew }
+        Self { resend: self.resend || more.resend }
     }
 
     /// What is left when `done` is done.
     #[must_use]
     pub fn without(self, done: Self) -> Self {
-        Self { resend: self.resend && !done.resend, renew: self.renew && !done.renew }
+        Self { resend: self.resend && !done.resend }
     }
 }
 
@@ -44,14 +41,13 @@ impl Owed {
 mod tests {
     use super::*;
 
-    const RESEND: Owed = Owed { resend: true, renew: false };
-    const RENEW: Owed = Owed { resend: false, renew: true };
+    const RESEND: Owed = Owed { resend: true };
 
     #[test]
-    fn each_debt_is_paid_by_itself() {
-        let both = RESEND.and(RENEW);
-        assert_eq!((both.without(RESEND), both.without(RENEW)), (RENEW, RESEND));
-        assert!(both.without(both).is_nothing() && !both.is_nothing());
-        assert_eq!(RESEND.without(RENEW), RESEND);
+    fn what_is_done_is_not_owed_any_more() {
+        let nothing = Owed::default();
+        assert_eq!((nothing.and(RESEND), RESEND.and(nothing)), (RESEND, RESEND));
+        assert!(RESEND.without(RESEND).is_nothing() && !RESEND.is_nothing());
+        assert_eq!(RESEND.without(nothing), RESEND);
     }
 }

@@ -113,7 +113,7 @@ mod tests {
         assert!(a_repair(None).ended(Outcome::Done, "", at(30)).outcome.unwrap().outcome.is_success());
     }
 
-    const RESEND: Owed = Owed { resend: true, renew: false };
+    const RESEND: Owed = Owed { resend: true };
 
     #[test]
     fn what_a_repair_owes_survives_its_failure_a_second_kill_and_an_install() {

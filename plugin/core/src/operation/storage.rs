@@ -164,9 +164,9 @@ mod tests {
 
     #[test]
     fn what_is_owed_is_stored_and_plain_records_do_not_mention_it() {
-        let it = operation().owing(Owed { resend: false, renew: true });
+        let it = operation().owing(Owed { resend: true });
         let content = serde_json::to_value(&it).unwrap();
-        assert_eq!((&content["owed"], &content["format"]), (&json!({"renew": true}), &json!(FORMAT)));
+        assert_eq!((&content["owed"], &content["format"]), (&json!({"resend": true}), &json!(FORMAT)));
         assert_eq!(from_secret(&stored(&content)).unwrap().operation, it);
         assert_eq!(serde_json::to_value(operation()).unwrap().get("owed"), None);
     }

@@ -8,6 +8,7 @@ use crate::facts::Text;
 use crate::network::PodOnNetwork;
 use crate::object::ObjectId;
 use crate::restart::Placeholder;
+use crate::words::counted;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,16 @@ pub enum Act {
         hold: Vec<Placeholder>,
         /// Placeholders that an earlier run of the operator knew: it has to learn of them again.
         renew: Vec<ObjectId>,
+        /// Why.
+        reason: String,
+    },
+    /// Keep addresses that the operator is about to give free although they stay in use, and note that it has to learn of
+    /// them again: by [`Self::Hold`], soon after.
+    Reserve {
+        /// The addresses to keep.
+        hold: Vec<Placeholder>,
+        /// The placeholders of those that are kept already.
+        held: Vec<ObjectId>,
         /// Why.
         reason: String,
     },
@@ -97,6 +108,7 @@ impl Act {
             | Self::ShowAgain { reason, .. }
             | Self::RestartOperator { reason }
             | Self::Unlock { reason, .. }
+            | Self::Reserve { reason, .. }
             | Self::Hold { reason, .. }
             | Self::Reprogram { reason, .. }
             | Self::Recreate { reason, .. } => reason,
@@ -112,12 +124,20 @@ impl fmt::Display for Act {
             Self::ShowAgain { object, .. } => write!(formatter, "label {object}"),
             Self::RestartOperator { .. } => write!(formatter, "restart the operator"),
             Self::Unlock { bouncer, hold, renew, .. } => {
-                write!(formatter, "keep {} addresses, then set {bouncer} back to Init", hold.len() + renew.len())
+                let addresses = counted(hold.len() + renew.len(), "address");
+                write!(formatter, "keep {addresses}, then set {bouncer} back to Init")
             }
-            Self::Hold { hold, renew, .. } => write!(formatter, "keep {} addresses", hold.len() + renew.len()),
+            Self::Reserve { hold, held, .. } => {
+                let addresses = counted(hold.len() + held.len(), "address");
+                write!(formatter, "note that {addresses} are to be kept")
+            }
+            Self::Hold { hold, renew, .. } => {
+                write!(formatter, "keep {}", counted(hold.len() + renew.len(), "address"))
+            }
             Self::Reprogram { node, droplets, host_endpoints, .. } => {
-                let (hosts, droplets) = (host_endpoints.len(), droplets.len());
-                write!(formatter, "delete {hosts} host Endpoints and {droplets} Droplets of {node}, and label it")
+                let hosts = counted(host_endpoints.len(), "host Endpoint");
+                let droplets = counted(droplets.len(), "Droplet");
+                write!(formatter, "delete {hosts} and {droplets} of {node}, and label it")
             }
             Self::Recreate { object, .. } => write!(formatter, "recreate {object}"),
         }

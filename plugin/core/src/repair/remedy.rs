@@ -13,7 +13,7 @@ pub enum Remedy {
     Leaks,
     /// Dividers, then Bouncers, on a Droplet that is gone are placed anew.
     Placement,
-    /// Bouncers that the operator has given up are shown to it again.
+    /// Bouncers that the operator has given up are shown to it again, once the addresses in use are kept.
     StalledObjects,
     /// The operator is restarted the one safe way, so that it reads back what it had forgotten.
     OperatorMemory,
@@ -21,10 +21,11 @@ pub enum Remedy {
     Deadlock,
     /// Nodes are connected and programmed anew.
     NodeProgramming,
+    /// Addresses that the operator does not know to be used are kept, before any pod is created; placeholders go with the
+    /// pods that they were for.
+    Placeholders,
     /// The younger of two pods with one address is recreated.
     DuplicateAddresses,
-    /// Addresses that the operator does not know to be used are kept; placeholders go with the pods that they were for.
-    Placeholders,
     /// Pods without a network are recreated.
     CutOffPods,
 }
@@ -38,8 +39,8 @@ impl Remedy {
         Self::OperatorMemory,
         Self::Deadlock,
         Self::NodeProgramming,
-        Self::DuplicateAddresses,
         Self::Placeholders,
+        Self::DuplicateAddresses,
         Self::CutOffPods,
     ];
 

@@ -1,20 +1,17 @@
-//! Plans for what can go wrong, and what holds for all of them.
-
-use jiff::SignedDuration;
-use proptest::prelude::*;
+//! Plans for what can go wrong.
 
 use super::*;
 use crate::check::Options;
 use crate::diagnosis::Moment;
 use crate::facts::samples::*;
-use crate::facts::{EndpointFact, Facts, PodFact, PodRole, Text, Uid};
+use crate::facts::{Facts, Owner, PodFact, PodRole, Text, Uid};
 use crate::operation::Owed;
 
-fn moment() -> Moment {
+pub(super) fn moment() -> Moment {
     Options::at(now()).moment()
 }
 
-fn plan_of(facts: &Facts) -> RepairPlan {
+pub(super) fn plan_of(facts: &Facts) -> RepairPlan {
     plan(facts, &moment(), &Wish::default())
 }
 
@@ -22,13 +19,13 @@ fn remedies(plan: &RepairPlan) -> Vec<Remedy> {
     plan.steps.iter().map(|step| step.remedy).collect()
 }
 
-fn operator_restarted(facts: &mut Facts) {
+pub(super) fn operator_restarted(facts: &mut Facts) {
     let pod = facts.pods.edit().iter_mut().find(|pod| pod.role == PodRole::Operator).unwrap();
     pod.created = minutes_ago(5);
     pod.containers[0].started = minutes_ago(5);
 }
 
-fn operator_runs(facts: &mut Facts) {
+pub(super) fn operator_runs(facts: &mut Facts) {
     let pod = facts.pods.edit().iter_mut().find(|pod| pod.role == PodRole::Operator).unwrap();
     pod.containers[0].started = minutes_ago(31);
 }
@@ -50,7 +47,7 @@ fn deadlocked() -> Facts {
     facts
 }
 
-fn daemon_restarted(facts: &mut Facts) {
+pub(super) fn daemon_restarted(facts: &mut Facts) {
     let daemon = facts.pods.edit().iter_mut().find(|pod| pod.role == PodRole::Daemon).unwrap();
     (daemon.containers[0].restarts, daemon.containers[0].started) = (1, minutes_ago(5));
 }
@@ -113,26 +110,18 @@ fn a_node_that_a_forgetful_operator_cannot_connect_brings_the_restart_which_also
 
 #[test]
 fn what_an_earlier_repair_owes_is_done_and_what_nobody_needs_is_forgotten() {
-    let owed = Owed { resend: true, renew: true };
-    let resend = Owed { resend: true, renew: false };
-    let facts = a_healthy_cluster();
+    let owed = Owed { resend: true };
+    let mut facts = a_healthy_cluster();
     let all = plan(&facts, &moment(), &Wish { owed, ..Wish::default() });
     assert_eq!(remedies(&all), [Remedy::DuplicateAddresses], "{all:?}");
     assert!(all.steps[0].acts.iter().all(|act| matches!(act, Act::PlaceAnew { .. })), "{all:?}");
-    assert_eq!(all.steps[0].pays(owed), resend);
-    assert_eq!(all.still_owed(owed), resend, "there is no placeholder");
+    assert_eq!((all.steps[0].owes(), all.still_owed(owed)), (owed, owed));
+    assert!(all.steps[0].cuts[0].what.contains("Bouncers"), "{all:?}");
     let only = [Remedy::Leaks].into();
     let another = plan(&facts, &moment(), &Wish { only, owed, ..Wish::default() });
-    assert_eq!((remedies(&another), another.still_owed(owed)), (Vec::new(), resend));
-    assert!(plan_of(&facts).still_owed(owed).is_nothing());
-}
-
-#[test]
-fn unlocking_one_network_pays_for_its_own_placeholders_only() {
-    let plan = plan_of(&deadlocked());
-    let unlock = plan.step(Remedy::Deadlock).unwrap();
-    let renew = Owed { resend: false, renew: true };
-    assert_eq!((unlock.owes(), unlock.pays(Owed::default()), unlock.pays(renew)), (renew, renew, Owed::default()));
+    assert_eq!((remedies(&another), another.still_owed(owed)), (Vec::new(), owed));
+    facts.bouncers.edit().clear();
+    assert!(plan_of(&facts).still_owed(owed).is_nothing(), "there is nobody to tell");
 }
 
 #[test]
@@ -169,8 +158,12 @@ fn a_node_is_not_programmed_by_an_operator_that_cannot_connect_it() {
     assert_eq!(remedies(&plan_of(&facts))[0], Remedy::OperatorMemory);
     let only = Wish { only: [Remedy::CutOffPods].into(), ..Wish::default() };
     let plan = plan(&facts, &moment(), &only);
-    assert_eq!(remedies(&plan), [Remedy::CutOffPods], "what was not asked for needs no restart");
-    assert_eq!(plan.left, [Remedy::NodeProgramming, Remedy::Placeholders]);
+    assert_eq!(
+        remedies(&plan),
+        [Remedy::Placeholders, Remedy::CutOffPods],
+        "what was not asked for needs no restart; new pods must not get an address that is in use"
+    );
+    assert_eq!(plan.left, [Remedy::NodeProgramming]);
 }
 
 #[test]
@@ -201,8 +194,152 @@ fn of_two_pods_the_younger_is_recreated_and_the_bouncers_are_told_again() {
     push_young(&mut facts, PodFact { created: minutes_ago(3), ..a_pod("young", "10.20.0.2") });
     let plan = plan_of(&facts);
     let acts = &plan.step(Remedy::DuplicateAddresses).unwrap().acts;
-    assert!(matches!(&acts[0], Act::Recreate { pod, .. } if pod.name == "young"), "{acts:?}");
-    assert!(matches!(&acts[1], Act::PlaceAnew { object, .. } if object.object.kind == "Bouncer"), "{acts:?}");
+    let [Act::Reserve { hold: noted, .. }, Act::Recreate { pod, .. }, Act::Hold { hold, .. }, again] = &acts[..] else {
+        panic!("{acts:?}")
+    };
+    assert_eq!((pod.name.as_str(), noted), ("young", hold));
+    assert_eq!(hold.iter().map(|held| held.ip.as_str()).collect::<Vec<_>>(), ["10.20.0.2"], "its end gives it free");
+    assert!(matches!(again, Act::PlaceAnew { object, .. } if object.object.kind == "Bouncer"), "{acts:?}");
+}
+
+fn hold_address_of_web(facts: &mut Facts, ip: &str) {
+    facts.pods.edit().iter_mut().filter(|pod| pod.name == "web").for_each(|pod| pod.uid = "uid-web".into());
+    facts.endpoints.edit().push(a_placeholder(ip, "uid-web"));
+}
+
+/// A Bouncer that was Init when the operator started.
+pub(super) fn bouncer_given_up(facts: &mut Facts) {
+    operator_restarted(facts);
+    facts.bouncers.edit()[0].object.status = "Init".into();
+}
+
+#[test]
+fn a_bouncer_that_was_given_up_comes_back_only_after_the_used_addresses_are_kept() {
+    let mut facts = a_healthy_cluster();
+    bouncer_given_up(&mut facts);
+    hold_address_of_web(&mut facts, "10.20.0.3");
+    let plan = plan_of(&facts);
+    assert_eq!(remedies(&plan), [Remedy::StalledObjects]);
+    let [Act::Unlock { bouncer, hold, renew, .. }] = &plan.steps[0].acts[..] else { panic!("{plan:?}") };
+    assert_eq!((bouncer.object.name.as_str(), hold.len(), renew.len()), ("net0-b-1", 1, 1));
+    assert_eq!(plan.steps[0].cuts, Vec::new(), "nothing goes through it");
+}
+
+#[test]
+fn of_several_bouncers_that_were_given_up_the_first_unlocks_and_the_others_are_shown() {
+    let mut facts = a_healthy_cluster();
+    bouncer_given_up(&mut facts);
+    facts.bouncers.edit().push(a_bouncer("net0-b-2"));
+    facts.bouncers.edit()[1].object.status = "Init".into();
+    let acts = plan_of(&facts).steps[0].acts.clone();
+    assert!(matches!(&acts[0], Act::Unlock { bouncer, .. } if bouncer.object.name == "net0-b-1"), "{acts:?}");
+    assert!(matches!(&acts[1], Act::ShowAgain { object, .. } if object.object.name == "net0-b-2"), "{acts:?}");
+}
+
+#[test]
+fn a_restart_brings_back_what_was_given_up() {
+    let mut facts = a_healthy_cluster();
+    bouncer_given_up(&mut facts);
+    let plan = plan(&facts, &moment(), &Wish { restart_operator: true, ..Wish::default() });
+    assert_eq!(remedies(&plan), [Remedy::OperatorMemory]);
+}
+
+#[test]
+fn what_needs_a_network_that_goes_on_has_it_unlocked_first_also_when_asked_for_alone() {
+    for lock in [|facts: &mut Facts| *facts = deadlocked(), bouncer_given_up] {
+        for (only, sick) in [
+            (Remedy::NodeProgramming, daemon_restarted as fn(&mut Facts)),
+            (Remedy::CutOffPods, daemon_restarted),
+            (Remedy::DuplicateAddresses, |facts| {
+                push_young(facts, PodFact { created: minutes_ago(3), ..a_pod("young", "10.20.0.2") });
+            }),
+        ] {
+            let mut facts = a_healthy_cluster();
+            lock(&mut facts);
+            // The operator knows its Subnets, so that nothing but the lock is in the way.
+            facts.subnets.edit()[0].kind = "Provisioned".into();
+            sick(&mut facts);
+            let plan = plan(&facts, &moment(), &Wish { only: [only].into(), ..Wish::default() });
+            assert_eq!(plan.steps.len(), 2, "{only}: {plan:?}");
+            assert!(matches!(plan.steps[0].acts[..], [Act::Unlock { .. }]), "{only}: {plan:?}");
+            assert_eq!(plan.steps[1].remedy, only);
+        }
+    }
+}
+
+#[test]
+fn addresses_are_kept_before_any_pod_is_created() {
+    let before = |one: Remedy, other: Remedy| {
+        let place = |it| Remedy::ALL.iter().position(|remedy| *remedy == it);
+        assert!(place(one) < place(other), "{one} {other}");
+    };
+    for later in [Remedy::DuplicateAddresses, Remedy::CutOffPods] {
+        for sooner in [Remedy::StalledObjects, Remedy::OperatorMemory, Remedy::Deadlock, Remedy::Placeholders] {
+            before(sooner, later);
+        }
+    }
+}
+
+/// Which placeholders have to be made known to the operator again.
+fn renewed(facts: &Facts) -> usize {
+    let plan = plan_of(facts);
+    let acts = plan.step(Remedy::Placeholders).map(|step| step.acts.clone()).unwrap_or_default();
+    acts.iter().map(|act| if let Act::Hold { renew, .. } = act { renew.len() } else { 0 }).sum()
+}
+
+#[test]
+fn a_placeholder_of_an_earlier_run_is_made_known_again_when_a_bouncer_was_set_back_by_hand() {
+    let mut facts = a_healthy_cluster();
+    hold_address_of_web(&mut facts, "10.20.0.2");
+    operator_restarted(&mut facts);
+    facts.bouncers.edit()[0].object.provisioned = minutes_ago(4);
+    assert_eq!(renewed(&facts), 1, "the operator notes no time on it, and it is older than the operator");
+    let run = crate::diagnosis::operator_run(&facts).unwrap();
+    let last = facts.endpoints.items().len() - 1;
+    let mut known_to = |mark: Option<&str>, created| {
+        let object = &mut facts.endpoints.edit()[last].object;
+        (object.known_to, object.created) = (mark.map(Text::from), created);
+        renewed(&facts)
+    };
+    assert_eq!(known_to(Some(&run.mark()), minutes_ago(30)), 0, "it was made known to this very run");
+    assert_eq!(known_to(Some("another_5"), minutes_ago(30)), 1);
+    assert_eq!(known_to(None, minutes_ago(4)), 0, "this run has made it known itself");
+    assert_eq!(known_to(Some(""), minutes_ago(4)), 1, "its address was given free since");
+}
+
+#[test]
+fn a_pod_is_recreated_only_if_another_one_follows_and_nothing_else_comes_of_it() {
+    for (kind, node, recreated, says) in [
+        ("ReplicaSet", "node-1", true, ""),
+        ("StatefulSet", "node-9", true, ""),
+        ("DaemonSet", "node-1", true, ""),
+        ("DaemonSet", "node-9", false, "has no node any more"),
+        ("Job", "node-1", false, "count its deletion as a failure"),
+        ("Node", "node-1", false, "manifests of the kubelet"),
+        ("CloneSet", "node-1", true, "controller that we do not know, of CloneSet set"),
+    ] {
+        let mut facts = a_healthy_cluster();
+        let owner = Some(Owner { kind: kind.into(), name: "set".into() });
+        push_young(&mut facts, PodFact { owner, created: minutes_ago(3), ..a_pod("young", "10.20.0.2") });
+        let young = facts.pods.edit().iter_mut().find(|pod| pod.name == "young").unwrap();
+        young.node = node.into();
+        // The other one must move as little, or it would be the one that moves.
+        facts.pods.edit().iter_mut().filter(|pod| pod.name == "web").for_each(|pod| pod.owner = None);
+        let plan = plan_of(&facts);
+        assert_eq!(plan.step(Remedy::DuplicateAddresses).is_some(), recreated, "{kind}: {plan:?}");
+        let told: Vec<String> = plan.beyond.iter().map(|it| format!("{} {}", it.what, it.advice)).collect();
+        assert!(told.iter().chain(&plan.notes).any(|line| line.contains(says)) || says.is_empty(), "{kind}: {plan:?}");
+        assert_eq!(told.is_empty(), recreated, "{kind}: {plan:?}");
+    }
+}
+
+#[test]
+fn a_pod_of_a_job_keeps_its_address_and_the_other_moves() {
+    let mut facts = a_healthy_cluster();
+    let owner = Some(Owner { kind: "Job".into(), name: "backup".into() });
+    push_young(&mut facts, PodFact { owner, created: minutes_ago(3), ..a_pod("backup-1", "10.20.0.2") });
+    let acts = plan_of(&facts).step(Remedy::DuplicateAddresses).unwrap().acts.clone();
+    assert!(matches!(&acts[1], Act::Recreate { pod, .. } if pod.name == "web"), "{acts:?}");
 }
 
 #[test]
@@ -210,7 +347,7 @@ fn an_ownerless_pod_keeps_its_address_and_two_of_them_are_a_persons_matter() {
     let mut facts = a_healthy_cluster();
     push_young(&mut facts, PodFact { owner: None, created: minutes_ago(3), ..a_pod("lonely", "10.20.0.2") });
     let acts = plan_of(&facts).step(Remedy::DuplicateAddresses).unwrap().acts.clone();
-    assert!(matches!(&acts[0], Act::Recreate { pod, .. } if pod.name == "web"), "{acts:?}");
+    assert!(matches!(&acts[1], Act::Recreate { pod, .. } if pod.name == "web"), "{acts:?}");
     facts.pods.edit().iter_mut().filter(|pod| pod.name == "web").for_each(|pod| pod.owner = None);
     let plan = plan_of(&facts);
     assert!(plan.step(Remedy::DuplicateAddresses).is_none());
@@ -235,206 +372,4 @@ fn every_remedy_has_a_name_of_its_own_and_names_checks_that_exist() {
         }
     }
     assert!("no-such".parse::<Remedy>().unwrap_err().contains("deadlock"));
-}
-
-/// What a cluster does when an act is carried out, as far as it was seen.
-fn apply(facts: &mut Facts, act: &Act, stamp: i64) {
-    let at = now().checked_sub(SignedDuration::from_secs(60)).ok();
-    let is_gone = |uid: &Uid, doomed: &crate::object::ObjectId| *uid == doomed.uid;
-    match act {
-        Act::Delete { object, .. } => {
-            facts.endpoints.edit().retain(|endpoint| !is_gone(&endpoint.object.uid, object));
-            facts.droplets.edit().retain(|droplet| !is_gone(&droplet.object.uid, object));
-        }
-        Act::PlaceAnew { object, .. } | Act::ShowAgain { object, .. } => place(facts, &object.object.name, at),
-        Act::RestartOperator { .. } => {
-            let moment = moment();
-            let leaks = crate::diagnosis::leaks(facts, &moment);
-            facts
-                .endpoints
-                .edit()
-                .retain(|endpoint| !leaks.iter().any(|leak| is_gone(&endpoint.object.uid, &leak.object)));
-            facts.subnets.edit().iter_mut().for_each(|subnet| subnet.kind = "Provisioned".into());
-            let held = crate::restart::missing(facts, None);
-            keep(facts, &held, &[], at, stamp);
-            unlock(facts, at);
-            connect(facts, at);
-        }
-        Act::Hold { hold, renew, .. } => keep(facts, hold, renew, at, stamp),
-        Act::Unlock { hold, renew, .. } => {
-            keep(facts, hold, renew, at, stamp);
-            unlock(facts, at);
-        }
-        Act::Reprogram { droplets, host_endpoints, .. } => {
-            facts
-                .endpoints
-                .edit()
-                .retain(|endpoint| !host_endpoints.iter().any(|host| is_gone(&endpoint.object.uid, host)));
-            facts.droplets.edit().retain(|one| !droplets.iter().any(|droplet| is_gone(&one.object.uid, droplet)));
-            connect(facts, at);
-        }
-        Act::Recreate { pod, .. } => {
-            facts.pods.edit().retain(|one| one.name != pod.name.as_str());
-            facts.endpoints.edit().retain(|endpoint| endpoint.pod != pod.name.as_str());
-            let (name, ip) = (format!("{}x", pod.name), format!("10.20.{}.{}", 1 + stamp / 200, 1 + stamp % 200));
-            facts.pods.edit().push(PodFact {
-                created: at,
-                uid: format!("uid-{name}").as_str().into(),
-                ..a_pod(&name, &ip)
-            });
-            let mut endpoint = a_pod_endpoint(&name, &ip);
-            (endpoint.object.created, endpoint.object.provisioned) = (at, at);
-            facts.endpoints.edit().push(endpoint);
-        }
-    }
-}
-
-fn keep(
-    facts: &mut Facts,
-    hold: &[crate::restart::Placeholder],
-    renew: &[crate::object::ObjectId],
-    at: Option<jiff::Timestamp>,
-    stamp: i64,
-) {
-    for held in hold {
-        let mut endpoint = a_pod_endpoint("hold", &held.ip);
-        endpoint.object.name = held.name().as_str().into();
-        endpoint.object.uid = format!("uid-{stamp}-{}", held.ip).as_str().into();
-        (endpoint.kind, endpoint.pod) = ("scaled".into(), Text::default());
-        (endpoint.object.holds_for, endpoint.object.provisioned) = (Some(held.pod), at);
-        facts.endpoints.edit().push(endpoint);
-    }
-    for endpoint in facts.endpoints.edit() {
-        if renew.iter().any(|object| endpoint.object.uid == object.uid) {
-            endpoint.object.provisioned = at;
-        }
-    }
-}
-
-fn place(facts: &mut Facts, name: &str, at: Option<jiff::Timestamp>) {
-    for divider in facts.dividers.edit().iter_mut().filter(|divider| divider.object.name == name) {
-        (divider.droplet, divider.object.provisioned) = ("host-2".into(), at);
-    }
-    for bouncer in facts.bouncers.edit().iter_mut().filter(|bouncer| bouncer.object.name == name) {
-        (bouncer.droplet, bouncer.object.provisioned) = ("host-2".into(), at);
-        bouncer.object.status = "Provisioned".into();
-    }
-}
-
-fn unlock(facts: &mut Facts, at: Option<jiff::Timestamp>) {
-    let names: Vec<Text> = facts.bouncers.items().iter().map(|bouncer| bouncer.object.name).collect();
-    for name in names {
-        place(facts, name.as_str(), at);
-    }
-    facts.bouncers.edit().iter_mut().for_each(|bouncer| bouncer.object.retries = Box::default());
-    for endpoint in facts.endpoints.edit() {
-        endpoint.object.retries = Box::default();
-        endpoint.object.status = "Provisioned".into();
-    }
-}
-
-/// The operator gives every node a Droplet, and every Droplet a host Endpoint.
-fn connect(facts: &mut Facts, at: Option<jiff::Timestamp>) {
-    for number in 1..=3 {
-        let mut droplet = a_droplet(number);
-        droplet.object.uid = format!("uid-new-droplet-{number}").as_str().into();
-        if !facts.droplets.items().iter().any(|one| one.object.name == droplet.object.name) {
-            facts.droplets.edit().push(droplet);
-        }
-        let mut host = a_host_endpoint(number);
-        (host.object.created, host.object.provisioned) = (at, at);
-        host.object.uid = format!("uid-new-host-{number}").as_str().into();
-        if !facts.endpoints.items().iter().any(|one| one.object.name == host.object.name) {
-            facts.endpoints.edit().push(host);
-        }
-    }
-}
-
-/// Something that goes wrong.
-#[derive(Debug, Clone)]
-enum Trouble {
-    OperatorRestarts,
-    DaemonRestarts,
-    PodsLeave(usize),
-    TwoPodsAtOneAddress(u8),
-    PlacedNowhere,
-    HostEndpointLost,
-    LeakOfUsedAddress,
-}
-
-fn trouble() -> impl Strategy<Value = Trouble> {
-    prop_oneof![
-        Just(Trouble::OperatorRestarts),
-        Just(Trouble::DaemonRestarts),
-        (0_usize..4).prop_map(Trouble::PodsLeave),
-        (2_u8..6).prop_map(Trouble::TwoPodsAtOneAddress),
-        Just(Trouble::PlacedNowhere),
-        Just(Trouble::HostEndpointLost),
-        Just(Trouble::LeakOfUsedAddress),
-    ]
-}
-
-fn cause(facts: &mut Facts, trouble: &Trouble, number: usize) {
-    match trouble {
-        Trouble::OperatorRestarts => {
-            operator_restarted(facts);
-            let retry = || Box::new([a_retry("handler", minutes_ago(4))]);
-            facts.bouncers.edit().iter_mut().for_each(|bouncer| bouncer.object.retries = retry());
-            facts.endpoints.edit().iter_mut().for_each(|endpoint| endpoint.object.retries = retry());
-        }
-        Trouble::DaemonRestarts => daemon_restarted(facts),
-        Trouble::PodsLeave(count) => {
-            for left in 0..*count {
-                facts
-                    .endpoints
-                    .edit()
-                    .push(a_pod_endpoint(&format!("left-{number}-{left}"), &format!("10.20.9.{left}")));
-            }
-        }
-        Trouble::TwoPodsAtOneAddress(last) => {
-            let (name, ip) = (format!("twin-{number}"), format!("10.20.0.{last}"));
-            facts.pods.edit().push(PodFact { uid: name.as_str().into(), ..a_pod(&name, &ip) });
-            facts.endpoints.edit().push(a_pod_endpoint(&name, &ip));
-        }
-        Trouble::PlacedNowhere => facts.bouncers.edit()[0].droplet = "host-9".into(),
-        Trouble::HostEndpointLost => {
-            facts.endpoints.edit().retain(|endpoint| endpoint.kind != "host" || endpoint.droplet != "host-2");
-        }
-        Trouble::LeakOfUsedAddress => {
-            facts.endpoints.edit().push(a_pod_endpoint(&format!("old-{number}"), "10.20.0.2"));
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn carried_out_act_by_act_a_plan_leaves_nothing_that_a_remedy_heals(
-        troubles in proptest::collection::vec(trouble(), 0..6),
-        kill_after in 0_usize..5,
-    ) {
-        let mut facts = a_healthy_cluster();
-        operator_runs(&mut facts);
-        for (number, trouble) in troubles.iter().enumerate() {
-            cause(&mut facts, trouble, number);
-        }
-        let mut done = 0;
-        for _ in 0..60 {
-            // Killed and begun again after any act: the plan is made of what is there.
-            let plan = plan_of(&facts);
-            let Some(step) = plan.steps.first() else { break };
-            for act in step.acts.iter().take(kill_after + 1) {
-                if let Act::Delete { object, .. } = act {
-                    let doomed = facts.endpoints.items().iter().find(|endpoint| endpoint.object.uid == object.uid.as_str());
-                    let shares = |doomed: &EndpointFact| facts.endpoints.items().iter().any(|other| {
-                        other.object.uid != doomed.object.uid && (other.vni, other.ip) == (doomed.vni, doomed.ip)
-                            && facts.pods.items().iter().any(|pod| other.belongs_to(&pod.namespace, &pod.name))
-                    });
-                    prop_assert!(!doomed.is_some_and(shares), "{act} would cut a pod");
-                }
-                apply(&mut facts, act, done);
-                done += 1;
-            }
-        }
-        prop_assert_eq!(plan_of(&facts).steps, Vec::new(), "after {} acts", done);
-    }
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::index::EndpointsByPod;
 use super::{Act, Leak, leaks, missing};
-use crate::facts::{EndpointFact, Facts, MizarObject, PodFact, Text};
+use crate::facts::{EndpointFact, EndpointsByPod, Facts, MizarObject, PodFact, Text};
 
 const INIT: &str = "Init";
 const PROVISIONED: &str = "Provisioned";

@@ -1,12 +1,15 @@
 //! What an earlier operator left behind: objects whose pod or node is gone. A starting operator takes them for living
 //! ones, and one leaked host Endpoint keeps its Bouncers waiting for ever.
+//!
+//! This is stricter than what [`crate::diagnosis`] finds of a network that runs: a host Endpoint without its Droplet is no
+//! leak while its node is there, since a new Droplet may take it over, but an operator that starts waits for it. And what
+//! is young or being deleted already is told as such, since the sequence waits for it instead of leaving it alone.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::index::PodsByName;
-use crate::facts::{EndpointFact, Facts, Text, Uid};
+use crate::facts::{EndpointFact, Facts, PodsByName, Text, Uid};
 use crate::object::ObjectId;
 
 /// One of them.

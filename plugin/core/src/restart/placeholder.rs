@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::index::PodsByName;
-use crate::facts::{EndpointFact, Facts, HOLD_LABEL, PodFact, Text, Uid};
+use crate::diagnosis::seniority;
+use crate::facts::{EndpointFact, Facts, HOLD_LABEL, KNOWN_LABEL, PodFact, PodsByName, Text, Uid};
 use crate::kind::MIZAR_GROUP;
 use crate::object::{Object, ObjectRef};
 
@@ -58,13 +58,25 @@ impl Placeholder {
     /// Returns the Endpoint as the operator writes those of services: type scaled, its other fields blank.
     #[must_use]
     pub fn object(&self) -> Object {
+        self.labelled(json!({}))
+    }
+
+    /// As [`Self::object`], made before the eyes of this run of the operator.
+    #[must_use]
+    pub fn known_to(&self, run: &str) -> Object {
+        self.labelled(json!({KNOWN_LABEL: run}))
+    }
+
+    fn labelled(&self, mut labels: Value) -> Object {
+        labels["app.kubernetes.io/managed-by"] = json!("kubectl-mizar");
+        labels[HOLD_LABEL] = json!(self.pod);
         let object = json!({
             "apiVersion": format!("{MIZAR_GROUP}/v1"),
             "kind": "Endpoint",
             "metadata": {
                 "name": self.name(),
                 "namespace": NAMESPACE,
-                "labels": {"app.kubernetes.io/managed-by": "kubectl-mizar", HOLD_LABEL: self.pod},
+                "labels": labels,
             },
             "spec": {
                 "type": "scaled",
@@ -100,7 +112,7 @@ pub fn missing(facts: &Facts, since: Option<Timestamp>) -> Vec<Placeholder> {
         .filter_map(|endpoint| pods.of_endpoint(endpoint).map(|pod| (pod, Placeholder::of(endpoint, pod))))
         .collect();
     // Of several pods with one address the one that nobody would create again, else the oldest, is to keep it.
-    wanted.sort_by_key(|(pod, held)| (held.vni, held.ip, pod.owner.is_some(), pod.created, pod.uid));
+    wanted.sort_by_key(|(pod, held)| (held.vni, held.ip, seniority(pod)));
     wanted.dedup_by_key(|(_, held)| (held.vni, held.ip));
     wanted.into_iter().map(|(_, held)| held).collect()
 }

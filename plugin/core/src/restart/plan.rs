@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::acts::{cordon, prepare, unwired_pods, waiting_pods};
 use super::{Act, Placeholder, SOURCES, deployment, leaks, operators};
-use crate::facts::{Facts, Gap, PodFact, Readiness};
+use crate::facts::{Facts, PodFact, Readiness};
 use crate::object::ObjectId;
 
 /// Why the operator must not be restarted, or cannot be.
@@ -77,13 +77,8 @@ pub struct RestartPlan {
 
 /// Says what a restart would do, or why it must not begin.
 pub fn plan(facts: &Facts, namespace: &str) -> Result<RestartPlan, Obstacle> {
-    if let Some((source, gap)) = SOURCES.iter().find_map(|source| Some((source, facts.gap(*source)?))) {
-        let why = match gap {
-            Gap::Denied => format!("you may not {}", source.right()),
-            Gap::Failed(reason) => reason,
-            Gap::Absent => "the server does not have them".to_owned(),
-            Gap::NotAsked => "nobody asked".to_owned(),
-        };
+    if let Some((source, gap)) = SOURCES.iter().find_map(|source| Some((*source, facts.gap(*source)?))) {
+        let why = gap.reason(source).unwrap_or_else(|| "the server does not have it".to_owned());
         return Err(Obstacle::Unread { what: source.noun().to_owned(), why });
     }
     if deployment(facts, namespace).is_none() {

@@ -320,7 +320,7 @@ fn nothing_is_planned_from_what_was_not_read_or_is_not_there() {
     assert!(matches!(plan(&facts, "mizar-system"), Err(Obstacle::NoOperator { .. })));
     facts.mark(Source::Pods, Gap::Denied);
     let obstacle = plan(&facts, "mizar-system").unwrap_err();
-    assert_eq!(obstacle.to_string(), "pods could not be read: you may not list pods");
+    assert_eq!(obstacle.to_string(), "pods could not be read: you are not allowed to list pods");
 }
 
 #[test]

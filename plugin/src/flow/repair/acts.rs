@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use mizar_core::event::{ApplyResult, Event};
 use mizar_core::object::ObjectId;
 use mizar_core::repair::{Act, Remedy, Step};
-use mizar_core::restart::Placeholder;
 use mizar_core::site::Site;
 
 use super::Repair;
@@ -15,7 +14,8 @@ use crate::failure::Failure;
 use crate::flow::gather::CONCURRENCY;
 use crate::flow::recreate::{self, Doomed};
 use crate::flow::restart;
-use crate::flow::treat::{self, Extent};
+use crate::flow::treat::{self, Changed, Extent};
+use mizar_core::words::counted;
 
 /// The labels by which an object is shown to the operator again. It compares objects without their status, and looks at
 /// what has changed.
@@ -39,21 +39,24 @@ impl Repair {
             }
             Remedy::CutOffPods => self.recreate(stage, &step.acts).await?,
             Remedy::DuplicateAddresses => {
+                let is_before = |act: &&Act| matches!(act, Act::Reserve { .. });
+                let (before, after): (Vec<&Act>, Vec<&Act>) = step.acts.iter().partition(is_before);
+                self.one_by_one(stage, before).await?;
                 self.recreate(stage, &step.acts).await?;
-                self.one_by_one(stage, &step.acts).await?;
+                self.one_by_one(stage, after).await?;
             }
             _ => self.one_by_one(stage, &step.acts).await?,
         }
         if let Some(held) = &self.run.held {
             held.end_stage(stage).await;
-            held.pay(step.pays(self.wish.owed)).await?;
+            held.pay(step.owes()).await?;
         }
-        self.wish.owed = self.wish.owed.without(step.pays(self.wish.owed));
+        self.wish.owed = self.wish.owed.without(step.owes());
         treat::stage_ends(&self.run, stage, summary(&step.acts), begun);
         Ok(())
     }
 
-    fn extent(&self) -> Extent {
+    pub(super) fn extent(&self) -> Extent {
         Extent { limit: self.request.timeout, ..Extent::default() }
     }
 
@@ -90,7 +93,7 @@ impl Repair {
     }
 
     /// What must not happen at once: each act is over before the next begins.
-    async fn one_by_one(&mut self, stage: &str, acts: &[Act]) -> Result<(), Failure> {
+    async fn one_by_one(&mut self, stage: &str, acts: impl IntoIterator<Item = &Act>) -> Result<(), Failure> {
         for act in acts {
             self.run.go_on()?;
             match act {
@@ -104,16 +107,14 @@ impl Repair {
                     let restarted = restart::restart(&self.run, self.request.timeout).await?;
                     // Addresses are held: what comes after it goes on, and looks for doubled ones all the more.
                     self.unsettled = restarted.unsettled;
+                    self.note_known(restarted.wired.as_deref()).await?;
                 }
-                Act::Hold { hold, renew, .. } => {
-                    self.hold(hold).await?;
-                    self.renew(stage, renew).await?;
-                }
+                Act::Reserve { hold, held, .. } => self.reserve(stage, hold, held).await?,
+                Act::Hold { hold, renew, .. } => self.make_known(stage, hold, renew).await?,
                 Act::Unlock { net, bouncer, hold, renew, .. } => {
                     self.hold(hold).await?;
                     self.let_operator_settle().await?;
-                    treat::set_to_init(&self.run, bouncer).await?;
-                    self.tell(bouncer, ApplyResult::Changed);
+                    self.bring_back(bouncer).await?;
                     treat::until_unlocked(&self.run, stage, *net, self.extent()).await?;
                     // Not before: what waits in one state must not be put into another.
                     self.renew(stage, renew).await?;
@@ -138,35 +139,27 @@ impl Repair {
         Ok(())
     }
 
+    /// Has the operator make a Bouncer anew. One that is Init was given up: only a change of it makes the operator look.
+    async fn bring_back(&self, bouncer: &ObjectId) -> Result<(), Failure> {
+        if treat::set_to_init(&self.run, bouncer).await? == Changed::Unneeded {
+            treat::label(&self.run, bouncer, SHOWN_AT, &label_of(Timestamp::now())).await?;
+        }
+        self.tell(bouncer, ApplyResult::Changed);
+        Ok(())
+    }
+
     async fn place_anew(&self, stage: &str, object: &ObjectId) -> Result<(), Failure> {
         treat::set_to_init(&self.run, object).await?;
         self.tell(object, ApplyResult::Changed);
         treat::until_provisioned(&self.run, stage, std::slice::from_ref(object), self.extent()).await
     }
 
-    /// Keeps the addresses that pods use and the operator does not know of.
-    async fn hold(&self, placeholders: &[Placeholder]) -> Result<(), Failure> {
-        let holds = stream::iter(placeholders).map(Ok::<_, Failure>);
-        holds.try_for_each_concurrent(CONCURRENCY, |placeholder| treat::hold(&self.run, placeholder)).await
-    }
-
-    /// Has the operator learn of placeholders that an earlier run of it knew, and waits until it has.
-    async fn renew(&self, stage: &str, placeholders: &[ObjectId]) -> Result<(), Failure> {
-        let renewals = stream::iter(placeholders).map(Ok::<_, Failure>);
-        renewals
-            .try_for_each_concurrent(CONCURRENCY, |object| async move {
-                treat::set_to_init(&self.run, object).await.map(drop)
-            })
-            .await?;
-        treat::until_held(&self.run, stage, self.extent()).await
-    }
-
     /// A Bouncer that is Init too soon after the operator's start is given up for good.
-    async fn let_operator_settle(&self) -> Result<(), Failure> {
-        let (_, facts) = self.plan().await?;
+    async fn let_operator_settle(&mut self) -> Result<(), Failure> {
+        self.plan().await?;
         self.run.enter("apply");
         let needed = self.run.timing().operator_settle;
-        let started = mizar_core::diagnosis::operator_run(&facts).map(|run| run.started);
+        let started = self.operator.map(|run| run.started);
         // A node's clock may be ahead of ours.
         let runs_for = started.map_or(Duration::ZERO, |started| {
             Duration::try_from(Timestamp::now().duration_since(started)).unwrap_or_default()
@@ -190,6 +183,6 @@ fn label_of(moment: Timestamp) -> String {
 fn summary(acts: &[Act]) -> String {
     match acts {
         [one] => one.to_string(),
-        many => format!("{} acts", many.len()),
+        many => counted(many.len(), "act"),
     }
 }

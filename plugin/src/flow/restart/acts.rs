@@ -15,6 +15,7 @@ use crate::flow::gather::CONCURRENCY;
 use crate::flow::treat::{self, Extent};
 use crate::flow::wait::{Standing, Watches};
 use crate::flow::workloads::OPERATOR_PODS;
+use mizar_core::words::counted;
 
 impl Sequence<'_> {
     /// Does a step and waits for it; returns one line about what it came to.
@@ -27,7 +28,7 @@ impl Sequence<'_> {
             }
             Step::Cordon => {
                 self.all(acts).await?;
-                Ok(format!("{} nodes cordoned", acts.len()))
+                Ok(format!("{} cordoned", counted(acts.len(), "node")))
             }
             Step::Stop => {
                 self.all(acts).await?;
@@ -47,7 +48,7 @@ impl Sequence<'_> {
             Step::Wire => self.wire(acts, facts).await,
             Step::Uncordon => {
                 self.all(acts).await?;
-                Ok(format!("{} nodes uncordoned", acts.len()))
+                Ok(format!("{} uncordoned", counted(acts.len(), "node")))
             }
         }
     }
@@ -126,7 +127,10 @@ impl Sequence<'_> {
         let (one_by_one, together): (Vec<&Act>, Vec<&Act>) = acts.iter().partition(|act| is_placed(act));
         let together: Vec<Act> = together.into_iter().cloned().collect();
         self.all(&together).await?;
-        let count = one_by_one.len();
+        let placed = match one_by_one.len() {
+            1 => "1 Bouncer or Divider".to_owned(),
+            count => format!("{count} Bouncers and Dividers"),
+        };
         for act in one_by_one {
             if let Act::Status { object, .. } = act {
                 treat::reprovision(run, object).await?;
@@ -148,7 +152,7 @@ impl Sequence<'_> {
             record.wired = after;
             self.held.set_restart(Some(record)).await?;
         }
-        Ok(format!("{count} Bouncers and Dividers made anew, {} addresses held", held_by(facts, &together)))
+        Ok(format!("{placed} made anew, {} held", counted(held_by(facts, &together), "address")))
     }
 
     /// Which run of the operator is at work, if one is.
@@ -215,10 +219,10 @@ fn still_waits(live: &Value) -> bool {
 fn prepared(acts: &[Act]) -> String {
     let count = |wanted: fn(&Act) -> bool| acts.iter().filter(|act| wanted(act)).count();
     format!(
-        "{} addresses held, {} Subnets marked, {} leaks deleted",
-        count(|act| matches!(act, Act::Hold { .. } | Act::Status { .. })),
-        count(|act| matches!(act, Act::Remember { .. })),
-        count(|act| matches!(act, Act::DeleteUnseen { .. })),
+        "{} held, {} marked, {} deleted",
+        counted(count(|act| matches!(act, Act::Hold { .. } | Act::Status { .. })), "address"),
+        counted(count(|act| matches!(act, Act::Remember { .. })), "Subnet"),
+        counted(count(|act| matches!(act, Act::DeleteUnseen { .. })), "leak"),
     )
 }
 

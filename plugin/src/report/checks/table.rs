@@ -9,6 +9,7 @@ use mizar_core::check::{Category, CheckResult, Comparison, Evidence, Phase, Stat
 
 use super::{PAGES, View, sentence, title};
 use crate::report::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
+use mizar_core::words::counted;
 
 /// How many pieces of evidence, and of findings that are gone, are shown unless more are asked for.
 const SHOWN: usize = 5;
@@ -44,7 +45,10 @@ pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
             let (sign, style) = mark(Status::Skipped);
             say(
                 &mut text,
-                &format!("  {style}{sign}{style:#} {FAINT}{why} ({} checks skipped){FAINT:#}", results.len()),
+                &format!(
+                    "  {style}{sign}{style:#} {FAINT}{why} ({} skipped){FAINT:#}",
+                    counted(results.len(), "check")
+                ),
             );
             continue;
         }
@@ -55,7 +59,7 @@ pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
     for reason in &aside {
         let (sign, style) = mark(Status::Skipped);
         say(&mut text, &format!("{STRONG}Skipped{STRONG:#}"));
-        let all = format!("{} checks; --verbose shows them", reason.count);
+        let all = format!("{}; --verbose shows them", counted(reason.count, "check"));
         say(&mut text, &format!("  {style}{sign}{style:#} {FAINT}{} ({all}){FAINT:#}", reason.why));
     }
     text.push('\n');
@@ -86,15 +90,12 @@ impl SharedReason<'_> {
 fn shared_reasons(results: &[CheckResult]) -> Vec<SharedReason<'_>> {
     let mut reasons: Vec<(SharedReason<'_>, BTreeSet<Category>)> = Vec::new();
     for result in results.iter().filter(|result| result.status == Status::Skipped) {
-        match reasons.iter_mut().find(|(reason, _)| reason.covers(result)) {
-            Some((reason, categories)) => {
-                reason.count += 1;
-                categories.insert(result.category);
-            }
-            None => {
-                let reason = SharedReason { why: &result.message, count: 1 };
-                reasons.push((reason, BTreeSet::from([result.category])));
-            }
+        if let Some((reason, categories)) = reasons.iter_mut().find(|(reason, _)| reason.covers(result)) {
+            reason.count += 1;
+            categories.insert(result.category);
+        } else {
+            let reason = SharedReason { why: &result.message, count: 1 };
+            reasons.push((reason, BTreeSet::from([result.category])));
         }
     }
     reasons.into_iter().filter(|(_, categories)| categories.len() > 1).map(|(reason, _)| reason).collect()

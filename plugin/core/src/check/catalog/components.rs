@@ -43,6 +43,17 @@ pub(super) const ROWS: &[Check] = &[
         evaluate: components::strategy,
     },
     Check {
+        id: "unfinished-restart",
+        category: Components,
+        severity: Warning,
+        phases: &[Health],
+        title: "No safe restart of the operator is half done",
+        about: "While the operator is restarted the safe way, nodes are cordoned, with the annotation mizar.dev/cordoned-by. One that still has it is kept from new pods by a restart that is at work, or that was cut off. `kubectl mizar status` tells which, to who may read the record of the last change.",
+        hint: "`kubectl mizar status` tells whether somebody is at it; else `kubectl mizar repair --restart-operator` finishes it and lets the nodes go",
+        sources: &[Source::Nodes],
+        evaluate: components::restart,
+    },
+    Check {
         id: "image-versions",
         category: Components,
         severity: Warning,

@@ -142,7 +142,7 @@ pub(super) const ROWS: &[Check] = &[
         severity: Blocker,
         phases: &[Health],
         title: "Every node still has what was programmed there",
-        about: "A daemon's programs live as long as its container, and the operator does not notice when one restarts: host Endpoints, Bouncers and Dividers that were provisioned there before still say Provisioned and forward nothing.",
+        about: "A daemon's programs live as long as its container, and the operator does not notice when one restarts: host Endpoints, Bouncers and Dividers that were provisioned there before still say Provisioned and forward nothing. Where the clock of a node is so far ahead that this cannot be told, it is a warning.",
         hint: "program the nodes anew: `kubectl mizar repair --plan`, then `kubectl mizar repair`",
         sources: ALL,
         evaluate: progress::unprogrammed_nodes,

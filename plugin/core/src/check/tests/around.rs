@@ -203,14 +203,19 @@ fn of_leftovers() -> Vec<Case> {
             let policy = NetworkPolicyFact { namespace: "a".into(), name: "b".into(), finalizer: true, deleting: None };
             facts.network_policies.edit().push(policy);
         }),
-        case("left-finalizers", Pass, "1 objects carry the finalizer of the operator, which is installed", |facts| {
+        case("left-finalizers", Pass, "1 object with the finalizer of the operator, which is installed", |facts| {
             node(facts, 0).finalizer = true;
             facts.deployments.edit().push(an_operator());
         }),
-        case("left-objects", Warn, "12 objects of Mizar are here and no operator, which 1 of them need", |facts| {
-            facts.deployments.edit().clear();
-            facts.vpcs.edit()[0].object.finalizer = true;
-        }),
+        case(
+            "left-objects",
+            Warn,
+            "12 objects of Mizar and no operator, which is needed to delete 1 of them",
+            |facts| {
+                facts.deployments.edit().clear();
+                facts.vpcs.edit()[0].object.finalizer = true;
+            },
+        ),
         case("stuck-deletions", Fail, "pod default/web: being deleted, and the operator does not", |facts| {
             let pod = facts.pods.edit().iter_mut().find(|pod| pod.name == "web").expect("a pod");
             (pod.finalizer, pod.deleting) = (true, minutes_ago(3));

@@ -1,6 +1,7 @@
 //! Cases of the checks that tell of what `repair` heals.
 
 use super::*;
+use crate::diagnosis::operator_run;
 
 /// The operator's container was started so many seconds ago, long after the network was finished.
 fn restarted(facts: &mut Facts, seconds: i64) {
@@ -44,6 +45,8 @@ fn clock_ahead(facts: &mut Facts, minutes: i64) {
 fn placeholder(ip: &str, pod: &str) -> EndpointFact {
     let mut endpoint = a_pod_endpoint("hold", ip);
     (endpoint.kind, endpoint.pod) = ("scaled".into(), Text::default());
+    // The operator writes no time on what it did not make itself.
+    endpoint.object.provisioned = None;
     endpoint.object.name = format!("mizar-hold-1-{}", ip.replace('.', "-")).as_str().into();
     endpoint.object.holds_for = Some(pod.into());
     endpoint
@@ -191,7 +194,14 @@ pub(super) fn cases() -> Vec<Case> {
         case("unknown-addresses", Pass, "fine", |facts| {
             restarted(facts, 300);
             let mut held = placeholder("10.20.0.2", "uid-web");
-            held.object.provisioned = minutes_ago(4);
+            held.object.created = minutes_ago(4);
+            facts.endpoints.edit().push(held);
+        }),
+        case("unknown-addresses", Pass, "fine", |facts| {
+            // It is older than this run of the operator, which was made to learn of it.
+            restarted(facts, 300);
+            let mut held = placeholder("10.20.0.2", "uid-web");
+            held.object.known_to = operator_run(facts).map(|run| run.mark().as_str().into());
             facts.endpoints.edit().push(held);
         }),
         case("pods-older-than-mizar", Warn, "kube-system/coredns: still on the network from before", |facts| {
@@ -202,7 +212,7 @@ pub(super) fn cases() -> Vec<Case> {
             // Where there is no daemon another network may serve the pod.
             facts.pods.edit().push(PodFact { node: "node-9".into(), ..a_pod("elsewhere", "10.244.1.7") });
         }),
-        case("pods-older-than-mizar", Warn, "nothing would create it again", |facts| {
+        case("pods-older-than-mizar", Warn, "nobody would create it again", |facts| {
             facts.pods.edit().push(PodFact { owner: None, ..a_pod("lonely", "10.244.0.3") });
         }),
         case("pods-older-than-mizar", Warn, "default/web: cut off when the daemon", daemon_restarted),

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::environment::overview::why_unread;
 use crate::facts::{DaemonSetFact, DeploymentFact, Facts, PodFact, PodRole, ReleaseFact, Source};
 use crate::network::daemon_set;
 
@@ -41,11 +40,11 @@ pub enum Found {
 impl Found {
     /// Tells what was found where a source was read, and why nothing is known where it was not.
     fn of(found: Option<Workload>, facts: &Facts, source: Source) -> Self {
-        let unread = || why_unread(facts, source).unwrap_or_else(|| format!("nobody read {}", source.noun()));
-        match found {
-            Some(workload) => Self::There(workload),
-            None if facts.gap(source).is_none() => Self::Missing,
-            None => Self::Unknown { unknown: unread() },
+        let nobody_asked = || format!("nobody read {}", source.noun());
+        match (found, facts.gap(source)) {
+            (Some(workload), _) => Self::There(workload),
+            (None, None) => Self::Missing,
+            (None, Some(gap)) => Self::Unknown { unknown: gap.reason(source).unwrap_or_else(nobody_asked) },
         }
     }
 
