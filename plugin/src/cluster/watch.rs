@@ -79,18 +79,9 @@ impl<T> Watched<T> {
             News::Is(object) => {
                 let key = Key::of(&object);
                 let kept = (self.keep)(object);
-<<<<<<< HEAD
-                if let Some(incoming) = &mut self.incoming {
-                    incoming.insert(key, kept);
-                } else {
-                    self.objects.insert(key, kept);
-                    return true;
-                }
-=======
                 let is_list = self.incoming.is_some();
                 self.incoming.as_mut().unwrap_or(&mut self.objects).insert(key, kept);
                 return !is_list;
->>>>>>> main
             }
             News::Gone(object) => {
                 self.objects.remove(&Key::of(&object));
