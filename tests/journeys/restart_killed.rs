@@ -43,6 +43,8 @@ async fn kill_and_run_again(bed: &Bed, step: &str, pause: Duration) {
     if step == "stop-operator" {
         let install = Mizar::install(bed).impatient(SCALE).run().await;
         install.exits(3).tells(&["half done", "nodes are cordoned", "kubectl mizar repair"]);
+        let check = Mizar::on(bed).args("check --check unfinished-restart").run().await;
+        check.exits(1).prints(&["a restart of the operator was cut off", "kubectl mizar repair --restart-operator"]);
     }
     restart(bed).impatient(SCALE).run().await.exits(0);
     assert_no_handler_waits(bed).await;

@@ -4,6 +4,7 @@
 
 mod access;
 mod arktos;
+mod change;
 mod cluster;
 mod mizar;
 mod page;
@@ -31,6 +32,7 @@ use serde_json::Value;
 
 pub use access::{AccessAnswer, Decision, Need, Permissions, PolicyRule, Right, RuleSet};
 pub use arktos::{ApiGroupsFact, ArktosNetworkFact, CoreApiFact, GrpcServiceFact, SystemSourceFact};
+pub use change::ChangeFact;
 pub use cluster::{
     ApiServerFact, CORDON_ANNOTATION, ClientFact, DnsFact, NamespaceFact, NetworkPolicyFact, NodeFact, Readiness,
     SandboxFailureFact, ServiceFact, VersionFact,
@@ -177,6 +179,9 @@ pub struct Facts {
     pub system_source: Fetched<SystemSourceFact>,
     /// What the user may do.
     pub permissions: Fetched<Permissions>,
+    /// The change that is under way, or was the last. No source of its own: few people may read its record, and no check
+    /// fails for want of it.
+    pub change: Fetched<ChangeFact>,
     /// What an install would bring, when one is planned.
     pub plan: Option<Plan>,
 }

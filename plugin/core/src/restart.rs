@@ -8,6 +8,7 @@
 //! - this file: the steps, and which one is next;
 //! - `acts`: what each step does, by what is there;
 //! - [`leaks`]: what an earlier operator left behind;
+//! - [`parts`]: Bouncers and Dividers that are gone;
 //! - [`placeholder`]: Endpoints that keep an address;
 //! - [`plan`]: what a restart would touch, for people.
 //!
@@ -16,6 +17,7 @@
 
 mod acts;
 mod leaks;
+mod parts;
 mod placeholder;
 mod plan;
 
@@ -30,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use acts::waits_on_a_node;
 pub use leaks::{Leak, leaks};
+pub use parts::{NewPart, missing_parts};
 pub use placeholder::{Placeholder, missing};
 pub use plan::{Obstacle, RestartPlan, plan};
 
@@ -148,6 +151,11 @@ pub enum Act {
     Hold {
         /// For whom.
         placeholder: Placeholder,
+    },
+    /// Make a Bouncer or a Divider that is gone.
+    Make {
+        /// Which.
+        part: NewPart,
     },
     /// Write the status of one of Mizar's objects.
     Status {

@@ -216,6 +216,9 @@ fn next(nothing_there: bool, change: &Change, worst: &[CheckResult]) -> Option<S
         Change::Running { command, holder, .. } => {
             Some(format!("wait for {command} by {holder}: `kubectl mizar status --watch` shows how it goes on"))
         }
+        Change::Stopped { left, .. } | Change::Ended { left, .. } if left.restart => {
+            Some("`kubectl mizar repair --restart-operator` finishes the restart of the operator".to_owned())
+        }
         Change::Stopped { command, .. } => {
             Some(format!("`kubectl mizar {command}` with the same flags goes on where it stopped"))
         }
@@ -313,6 +316,7 @@ mod tests {
             stage: None,
             done: 0,
             stages: 3,
+            left: change::Left::default(),
         };
         let next = status(&facts, stopped).next.unwrap();
         assert!(next.starts_with("`kubectl mizar install` with the same flags"), "{next}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mizar_core::check::{CheckResult, Report, Selection, access, release_namespace};
 use mizar_core::event::{Event, ReadSoFar};
-use mizar_core::facts::{self, Facts, Source};
+use mizar_core::facts::{self, ChangeFact, Facts, Fetched, Source};
 use mizar_core::site::Site;
 use mizar_core::timing::Timing;
 use tokio::time::{Instant, timeout_at};
@@ -15,7 +15,8 @@ use super::follow::{Fixed, Followed};
 use super::gather::{Wanted, gather};
 use super::judge;
 use super::records::DEFAULT_NAMESPACE;
-use crate::cluster::Cluster;
+use super::releases;
+use crate::cluster::{ApiFailure, Cluster};
 use crate::failure::{Failure, Kind};
 use crate::report::Reporter;
 
@@ -79,7 +80,8 @@ pub(crate) async fn once(
         reporter: Some(reporter),
         ..Wanted::default()
     };
-    let facts = gather(cluster, wanted, Timestamp::now()).await?.facts;
+    let mut facts = gather(cluster, wanted, Timestamp::now()).await?.facts;
+    facts.change = change(cluster, question, &facts).await?;
     // As of then, so that the facts come to the same when they are judged again.
     Ok((examine(question, &facts, facts.gathered_at)?, facts))
 }
@@ -95,6 +97,7 @@ pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_
     let deadline = begun + wait.limit;
     let mut followed = Followed::start(cluster, &question.selection.sources(), fixed(question).await).await?;
     wait.reporter.event(&begins());
+    let mut recorded: Option<Fetched<ChangeFact>> = None;
     let mut next_word = begun + timing.show_reading;
     loop {
         let unlisted = followed.unlisted();
@@ -108,6 +111,12 @@ pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_
         }
         let is_whole = unlisted.is_empty();
         followed.give_up_unlisted();
+        let change = match recorded.take() {
+            Some(known) => known,
+            None => change(cluster, question, followed.facts()).await?,
+        };
+        followed.note_change(&change);
+        recorded = Some(change);
         let judging = Instant::now();
         let examined = examine(question, followed.facts(), Timestamp::now())?;
         let pause = timing.pause_between_judgements(judging.elapsed());
@@ -123,6 +132,7 @@ pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_
         let in_the_way = question.selection.waits_for(&examined.report, followed.unwatched());
         if enough && stale || in_the_way && followed.unwatched_age() >= timing.look {
             followed.read_again(cluster).await?;
+            recorded = None;
             continue;
         }
         wait.reporter.event(&progressed(&followed, &examined.report, begun.elapsed()));
@@ -136,6 +146,20 @@ async fn hear(followed: &mut Followed, burst: Duration, end: Instant) -> Result<
     heard.map_err(|failure| failure.hint("or leave out --wait, which is all that needs it"))
 }
 
+/// Reads who changes Mizar, or did last, where a check looks at that; who may not read it is told so.
+async fn change(cluster: &Cluster, question: &Question, facts: &Facts) -> Result<Fetched<ChangeFact>, ApiFailure> {
+    if !question.selection.wants_the_change() {
+        return Ok(Fetched::NotAsked);
+    }
+    Ok(releases::change(cluster, &namespace(question, facts)).await?.fact())
+}
+
+/// The namespace of the release. Before an install it is where the plan goes, not where somebody else's Mizar may be.
+fn namespace(question: &Question, facts: &Facts) -> String {
+    let installed = || release_namespace(facts).filter(|_| question.plan.is_none());
+    question.namespace.as_deref().or_else(installed).unwrap_or(DEFAULT_NAMESPACE).to_owned()
+}
+
 async fn fixed(question: &Question) -> Fixed {
     Fixed {
         sources: Vec::new(),
@@ -147,10 +171,7 @@ async fn fixed(question: &Question) -> Fixed {
 
 /// Judges what was read.
 fn examine(question: &Question, facts: &Facts, at: Timestamp) -> Result<Examined, Failure> {
-    // Before an install it is where the plan goes, not where somebody else's Mizar may be.
-    let installed = || release_namespace(facts).filter(|_| question.plan.is_none());
-    let found = question.namespace.as_deref().or_else(installed);
-    let namespace = found.unwrap_or(DEFAULT_NAMESPACE).to_owned();
+    let namespace = namespace(question, facts);
     let options = judge::options(&namespace, at);
     let report = question
         .selection

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::FutureExt as _;
 use futures::future::select_all;
 use jiff::Timestamp;
-use mizar_core::facts::{Changes, ClientFact, Facts, Gap, Key, Plan, Request, Roll, Source};
+use mizar_core::facts::{ChangeFact, Changes, ClientFact, Facts, Fetched, Gap, Key, Plan, Request, Roll, Source};
 use mizar_core::kind;
 use tokio::time::{Duration, Instant, timeout_at};
 
@@ -66,6 +66,11 @@ impl Followed {
     pub(crate) fn lists(cluster: &Cluster, sources: &[Source], scope: &WatchScope<'_>) -> Self {
         let lists = lists(cluster, sources, scope);
         Self { facts: Facts::new(Timestamp::now()), fixed: Fixed::default(), fixed_read: Instant::now(), lists }
+    }
+
+    /// Notes what the record of the last change says, which is no source.
+    pub(crate) fn note_change(&mut self, change: &Fetched<ChangeFact>) {
+        self.facts.change = change.clone();
     }
 
     /// Ends to follow.

@@ -42,9 +42,10 @@ fn sources() -> Vec<Source> {
 pub(crate) async fn once(cluster: &Cluster, question: &Question) -> Result<Status, Failure> {
     let sources = sources();
     let wanted = Wanted { sources: &sources, release_namespace: question.namespace.as_deref(), ..Wanted::default() };
-    let facts = gather(cluster, wanted, Timestamp::now()).await?.facts;
+    let mut facts = gather(cluster, wanted, Timestamp::now()).await?.facts;
     let namespace = namespace(&facts, question);
     let change = releases::change(cluster, &namespace).await?;
+    facts.change = change.fact();
     Ok(judge(&facts, Timestamp::now(), question, Some(cluster.server()), change))
 }
 
@@ -99,9 +100,10 @@ impl Watching {
     }
 
     /// The status as of now.
-    pub(crate) fn status(&self) -> Status {
-        let facts = self.followed.facts();
-        judge(facts, Timestamp::now(), &self.question, Some(self.cluster.server()), self.record.change())
+    pub(crate) fn status(&mut self) -> Status {
+        let change = self.record.change();
+        self.followed.note_change(&change.fact());
+        judge(self.followed.facts(), Timestamp::now(), &self.question, Some(self.cluster.server()), change)
     }
 
     /// What keeps it from being the present at the moment.

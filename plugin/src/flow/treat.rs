@@ -8,7 +8,7 @@ mod waits;
 
 use jiff::Timestamp;
 use mizar_core::facts::FINALIZERS;
-use mizar_core::object::{ObjectId, ObjectRef};
+use mizar_core::object::{Object, ObjectId, ObjectRef};
 use mizar_core::restart::Placeholder;
 use serde_json::{Value, json};
 
@@ -168,6 +168,17 @@ pub(crate) async fn hold(run: &Run, placeholder: &Placeholder) -> Result<(), Fai
         Err(failure) if failure.cause == Cause::AlreadyExists => Ok(()),
         created => Ok(created.map(drop)?),
     }
+}
+
+/// Makes an object of Mizar, or finds the one that has its name already.
+pub(crate) async fn make(run: &Run, object: &Object) -> Result<ObjectId, Failure> {
+    run.go_on()?;
+    let made = match run.cluster().create(object, MANAGER, Commit::Store).await {
+        Err(failure) if failure.cause == Cause::AlreadyExists => run.cluster().get(&object.reference()).await?,
+        created => Some(created?),
+    };
+    let uid = made.and_then(|made| made["metadata"]["uid"].as_str().map(str::to_owned)).unwrap_or_default();
+    Ok(ObjectId { object: object.reference(), uid })
 }
 
 /// Puts a label on an object: for a node, the operator then looks at it again.

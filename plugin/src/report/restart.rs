@@ -26,6 +26,10 @@ pub(crate) fn text(plan: &RestartPlan) -> String {
     let held: Vec<String> = plan.placeholders.iter().map(|held| held.ip.to_string()).collect();
     line("Addresses, each held by a placeholder", &held);
     line("Bouncers, made anew on any node", &plan.bouncers);
+    line(
+        "Bouncers and Dividers that are gone, made again",
+        &plan.parts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    );
     line("Pods that wait for an address, created again", &plan.recreated);
     let warn = |text: &mut String, title: &str, names: &[String]| {
         if !names.is_empty() {

@@ -198,7 +198,7 @@ fn change(change: &Change) -> String {
             let place = at(stage, *done, *stages);
             format!("{ERROR}{command} stopped{ERROR:#}: {holder} was last heard of at {last_sign:.0}, {place}")
         }
-        Change::Ended { command, holder, at, outcome, succeeded, message } => {
+        Change::Ended { command, holder, at, outcome, succeeded, message, .. } => {
             let outcome = tinted(outcome.clone(), *succeeded);
             let message = if message.is_empty() { String::new() } else { format!(": {message}") };
             format!("none; {command} by {holder} ended at {at:.0}: {outcome}{message}")

@@ -6,7 +6,7 @@ use std::process::Command;
 use mizar_bed::Bed;
 use serde_json::json;
 
-use super::{LATE, SCALE, at_work, check, deployment, mizar, prove, repair, running};
+use super::{LATE, SCALE, SETTLING, at_work, check, deployment, mizar, prove, repair, running};
 use crate::cluster::{create, get, items, names, patch, send};
 use crate::restart::{OPERATOR, restart, until};
 
@@ -47,6 +47,50 @@ async fn what_was_deleted_while_no_operator_ran_goes_with_the_next_one_and_comes
     until("its successor runs", async || running(&bed).await == 2).await;
     repair(&bed).await.exits(0);
     prove(&bed, "deleted").await;
+}
+
+/// Deletes the only Divider and the only Bouncer; returns their names.
+async fn delete_divider_and_bouncer(bed: &Bed) -> [String; 2] {
+    let mut deleted = Vec::new();
+    for plural in ["dividers", "bouncers"] {
+        let name = names(bed, &mizar(plural)).await.remove(0);
+        send(bed, "DELETE", &mizar(&format!("{plural}/{name}")), None).await.unwrap();
+        deleted.push(name);
+    }
+    deleted.try_into().unwrap()
+}
+
+async fn assert_others_took_their_places(bed: &Bed, [divider, bouncer]: &[String; 2]) {
+    let (dividers, bouncers) = (names(bed, &mizar("dividers")).await, names(bed, &mizar("bouncers")).await);
+    assert_eq!((dividers.len(), bouncers.len()), (1, 1));
+    assert!(!dividers.contains(divider) && !bouncers.contains(bouncer), "{dividers:?} {bouncers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_divider_and_a_bouncer_that_somebody_deleted_are_made_again_by_a_safe_restart() {
+    let bed = at_work().await;
+    deployment(&bed, "web", 2).await;
+    let deleted = delete_divider_and_bouncer(&bed).await;
+    tokio::time::sleep(SETTLING).await;
+    check(&bed).await.exits(1).prints(&["has 0 of 1 Dividers", "has 0 of 1 Bouncers", "kubectl mizar repair --plan"]);
+    let made = "Bouncers and Dividers that are gone, made again: Divider vpc0-d-again-1, Bouncer net0-b-again-1";
+    repair(&bed).await.exits(0).tells(&["in place of what is gone", made]);
+    assert_others_took_their_places(&bed, &deleted).await;
+    prove(&bed, "made").await;
+}
+
+/// Nothing could end the restart otherwise: the nodes would stay cordoned.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_divider_and_a_bouncer_that_go_when_the_operator_starts_are_made_again_before_its_eyes() {
+    let bed = at_work().await;
+    deployment(&bed, "web", 2).await;
+    stop_the_operator(&bed).await;
+    let deleted = delete_divider_and_bouncer(&bed).await;
+    tokio::time::sleep(LATE).await;
+    check(&bed).await.exits(1).prints(&[&deleted[0], &deleted[1], "is being deleted and does not go"]);
+    restart(&bed).impatient(SCALE).run().await.exits(0);
+    assert_others_took_their_places(&bed, &deleted).await;
+    prove(&bed, "started").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Options;
 use super::placement::OPERATOR;
-use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
+use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons, some_of};
 use crate::facts::{CORDON_ANNOTATION, DaemonSetFact, DeploymentFact, Facts, NodeFact, PodFact, PodRole};
 use crate::network::{daemon_set, served_nodes};
 
@@ -208,22 +208,46 @@ pub(super) fn strategy(facts: &Facts, _: &Options) -> Verdict {
     })
 }
 
-/// Who restarts the operator cordons nodes with our mark and takes it off again: one that is left tells of a restart that
-/// is at work, or that was cut off. Hollow nodes are cordoned like all others.
+/// Who restarts the operator cordons nodes with our mark and takes it off again, and has it recorded: either tells of a
+/// restart that was cut off. Hollow nodes are cordoned like all others.
 pub(super) fn restart(facts: &Facts, _: &Options) -> Verdict {
     let nodes = facts.nodes.items();
-    let marked = nodes.iter().filter_map(|node| Some((node, node.cordoned_by.as_ref()?)));
-    let problems = marked.map(|(node, mark)| {
-        let field = format!("metadata.annotations[{CORDON_ANNOTATION}]");
-        let evidence = Evidence::new(format!("Node {}", node.name), field, mark, "not there").on(&node.name);
-        let reason = if node.unschedulable {
-            "kept from new pods by a restart of the operator that is at work, or was cut off"
-        } else {
-            "has the mark of a restart of the operator that was cut off, though somebody has uncordoned it"
-        };
-        Problem::new(&node.name, reason, evidence)
-    });
-    grouped("nodes", nodes.len(), problems.collect(), Status::Warn)
+    let marked: Vec<Problem> = nodes.iter().filter_map(|node| Some(marked(node, node.cordoned_by.as_ref()?))).collect();
+    let Some(change) = facts.change.known() else {
+        // Who may not read the record is told what the nodes tell.
+        return grouped("nodes", nodes.len(), marked, Status::Warn);
+    };
+    let (command, holder) = (&change.command, &change.holder);
+    if change.at_work {
+        return Verdict::pass(format!("{command} by {holder} is at work"));
+    }
+    let record = |seen: &str, wanted: &str| Evidence::new("the record of the last change", command, seen, wanted);
+    let mut evidence: Vec<Evidence> = marked.iter().map(|problem| problem.evidence.clone()).collect();
+    if change.restart {
+        evidence.insert(0, record("a restart of the operator has begun", "it has come to its end"));
+        let kept = if marked.is_empty() { String::new() } else { format!("; {}", reasons(&marked)) };
+        let message = format!("a restart of the operator was cut off: {command} by {holder} is gone{kept}");
+        return Verdict::fail(message).with(evidence).hinting(|_| FINISH_RESTART.to_owned());
+    }
+    if change.owed {
+        evidence.insert(0, record("more must follow", "nothing must"));
+        let message = format!("{command} by {holder} was cut off, and what it must still do is told by no object");
+        return Verdict::warn(message).with(evidence).hinting(|_| "finish it: `kubectl mizar repair`".to_owned());
+    }
+    grouped("nodes", nodes.len(), marked, Status::Warn).hinting(|_| FINISH_RESTART.to_owned())
+}
+
+const FINISH_RESTART: &str = "`kubectl mizar repair --restart-operator` finishes it and lets the nodes go";
+
+fn marked(node: &NodeFact, mark: &str) -> Problem {
+    let field = format!("metadata.annotations[{CORDON_ANNOTATION}]");
+    let evidence = Evidence::new(format!("Node {}", node.name), field, mark, "not there").on(&node.name);
+    let reason = if node.unschedulable {
+        "kept from new pods by a restart of the operator that is at work, or was cut off"
+    } else {
+        "has the mark of a restart of the operator that was cut off, though somebody has uncordoned it"
+    };
+    Problem::new(&node.name, reason, evidence)
 }
 
 /// Whether the pod has ended; an evicted one stays in the list.

@@ -11,6 +11,9 @@ use crate::facts::{Facts, Source};
 /// The namespace that the hints of the table name; a report names that of the release instead.
 const NAMESPACE_OF_HINTS: &str = "mizar-system";
 
+/// The check that looks at the record of the last change.
+const LOOKS_AT_THE_CHANGE: &str = "unfinished-restart";
+
 /// What a person asked for; nothing asked means everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filters {
@@ -133,6 +136,12 @@ impl Selection {
             _ => false,
         };
         Source::ALL.iter().copied().filter(|source| asked(*source) || also(*source)).collect()
+    }
+
+    /// Whether a check looks at the record of the last change, where it may be read.
+    #[must_use]
+    pub fn wants_the_change(&self) -> bool {
+        self.checks.iter().any(|check| check.id == LOOKS_AT_THE_CHANGE)
     }
 
     /// Judges the facts. Fails if the node that was named does not exist.
@@ -286,6 +295,8 @@ mod tests {
         assert_eq!(select(Phase::Health, &only("nodes-ready")).sources(), [Source::Nodes]);
         // Its hint names the namespace of the operator.
         assert_eq!(select(Phase::Health, &only("vpcs")).sources(), [Source::Deployments, Source::Vpcs]);
+        assert!(select(Phase::Health, &only("unfinished-restart")).wants_the_change());
+        assert!(!select(Phase::Health, &only("vpcs")).wants_the_change());
         let on_a_node = Filters { node: Some("node-1".into()), ..only("system-source") };
         assert!(select(Phase::Health, &on_a_node).sources().contains(&Source::Nodes));
     }

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::*;
 use crate::facts::samples::*;
 use crate::facts::{
-    DaemonSetFact, DropletFact, EndpointFact, Fetched, NamespaceFact, NodeFact, PodFact, PodRole, Readiness,
-    ReleaseFact, RuleSet, SystemSourceFact, Text,
+    ChangeFact, DaemonSetFact, DropletFact, EndpointFact, Fetched, NamespaceFact, NodeFact, PodFact, PodRole,
+    Readiness, ReleaseFact, RuleSet, SystemSourceFact, Text,
 };
 
 fn options() -> Options {
@@ -61,6 +61,12 @@ fn daemon_pod(facts: &mut Facts, index: usize) -> &mut PodFact {
 
 fn pod_endpoint(facts: &mut Facts) -> &mut EndpointFact {
     facts.endpoints.edit().iter_mut().find(|endpoint| endpoint.kind == "simple").expect("an Endpoint")
+}
+
+fn a_repair(change: fn(&mut ChangeFact)) -> Fetched<ChangeFact> {
+    let mut repair = ChangeFact { command: "repair".into(), holder: "ann".into(), ..ChangeFact::default() };
+    change(&mut repair);
+    Fetched::Known(repair)
 }
 
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -246,6 +252,25 @@ fn cases() -> Vec<Case> {
                 node(facts, 1).cordoned_by = Some("1b7c".into());
             },
         ),
+        case("unfinished-restart", Fail, "repair by ann is gone; node-2: kept from new pods", |facts| {
+            (node(facts, 1).cordoned_by, node(facts, 1).unschedulable) = (Some("1b7c".into()), true);
+            facts.change = a_repair(|change| change.restart = true);
+        }),
+        case("unfinished-restart", Fail, "a restart of the operator was cut off", |facts| {
+            facts.change = a_repair(|change| change.restart = true);
+        }),
+        case("unfinished-restart", Warn, "repair by ann was cut off, and what it must still do", |facts| {
+            facts.change = a_repair(|change| change.owed = true);
+        }),
+        case("unfinished-restart", Warn, "node-2: kept from new pods", |facts| {
+            // Somebody forced the record away, or put the mark there.
+            (node(facts, 1).cordoned_by, node(facts, 1).unschedulable) = (Some("1b7c".into()), true);
+            facts.change = a_repair(|change| change.succeeded = true);
+        }),
+        case("unfinished-restart", Pass, "repair by ann is at work", |facts| {
+            (node(facts, 1).cordoned_by, node(facts, 1).unschedulable) = (Some("1b7c".into()), true);
+            facts.change = a_repair(|change| change.at_work = true);
+        }),
         case("unfinished-restart", Pass, "all 3 nodes fine", |facts| node(facts, 1).unschedulable = true),
         case("droplets", Fail, "2 of 3 Droplets done; node node-2: has no Droplet yet (192.168.0.2)", |facts| {
             facts.droplets.edit().remove(1);

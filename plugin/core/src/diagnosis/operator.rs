@@ -155,7 +155,8 @@ pub fn deadlocks(facts: &Facts, moment: &Moment) -> Vec<Deadlock> {
 fn all_older(bouncers: &[&BouncerFact], run: &OperatorRun) -> bool {
     bouncers.iter().all(|bouncer| {
         let object = &bouncer.object;
-        object.is_provisioned() && object.provisioned.is_none_or(|provisioned| provisioned < run.began)
+        // One that was made by hand tells no more than when that was.
+        object.is_provisioned() && object.finished().is_none_or(|finished| finished < run.began)
     })
 }
 
@@ -342,4 +343,26 @@ pub fn hanging_deletions(facts: &Facts, moment: &Moment) -> Vec<HangingDeletion>
     };
     let all = subnets.chain(vpcs).filter(hangs);
     all.map(|(kind, object)| HangingDeletion { object: object.id(kind), since: object.deleting }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Options;
+    use crate::facts::samples::{a_healthy_cluster, minutes_ago, now};
+
+    #[test]
+    fn a_bouncer_made_by_hand_since_the_operator_started_is_no_sign_of_a_deadlock() {
+        let mut facts = a_healthy_cluster();
+        let operator = facts.pods.edit().iter_mut().find(|pod| pod.role == PodRole::Operator).unwrap();
+        (operator.created, operator.containers[0].started) = (minutes_ago(1), minutes_ago(1));
+        let moment = Moment { settling: SignedDuration::from_mins(2), ..Options::at(now()).moment() };
+        let deadlocks_with = |facts: &mut Facts, created| {
+            let bouncer = &mut facts.bouncers.edit()[0].object;
+            (bouncer.created, bouncer.provisioned) = (created, None);
+            deadlocks(facts, &moment).len()
+        };
+        assert_eq!(deadlocks_with(&mut facts, minutes_ago(30)), 1, "it was there when the operator started");
+        assert_eq!(deadlocks_with(&mut facts, minutes_ago(0)), 0, "it came before the operator's eyes");
+    }
 }

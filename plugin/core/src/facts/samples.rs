@@ -262,6 +262,7 @@ fn everything_allowed() -> Permissions {
 pub(crate) fn a_cluster_before() -> Facts {
     Facts {
         gathered_at: now(),
+        change: Fetched::Absent,
         client: Fetched::Known(ClientFact {
             kubectl_path: Some("/usr/bin/kubectl".into()),
             kubectl_version: Some("v1.36.2".into()),

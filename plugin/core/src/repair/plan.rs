@@ -8,7 +8,9 @@ use super::treatment::Case;
 use super::{Act, Beyond, Cut, Remedy, beyond, cut};
 use crate::diagnosis::{Diagnosis, LeakCause, Moment, Settling, diagnose, operator_run};
 use crate::facts::{Facts, Text};
+use crate::network::Part;
 use crate::operation::Owed;
+use crate::restart::missing_parts;
 
 /// What a person asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl RepairPlan {
 #[must_use]
 pub fn plan(facts: &Facts, moment: &Moment, wish: &Wish) -> RepairPlan {
     let found = diagnose(facts, moment);
-    let restart = restart_reason(&found, wish);
+    let restart = restart_reason(facts, &found, wish);
     let run = operator_run(facts);
     let case = Case::new(facts, &found, restart.as_deref(), wish.owed.resend);
     let mut plan = RepairPlan {
@@ -161,7 +163,7 @@ fn comes_before(act: &Act, remedy: Remedy) -> bool {
 
 /// Says why the operator must be restarted, if it must: for what it forgot, for what else needs it to remember, or for what
 /// can only be deleted while it does not look.
-fn restart_reason(found: &Diagnosis, wish: &Wish) -> Option<String> {
+fn restart_reason(facts: &Facts, found: &Diagnosis, wish: &Wish) -> Option<String> {
     let mut reasons = Vec::new();
     if wish.restart_operator {
         reasons.push("you asked for it".to_owned());
@@ -179,6 +181,13 @@ fn restart_reason(found: &Diagnosis, wish: &Wish) -> Option<String> {
         reasons.push(
             "it forgot a Subnet when it started, and could not connect the nodes that are programmed anew".into(),
         );
+    }
+    let is_settling = found.settling.iter().any(|settling| matches!(settling.part, Part::Dividers | Part::Bouncers));
+    if wish.includes(Remedy::Placement) && !is_settling && operator_run(facts).is_some() {
+        let gone = missing_parts(facts).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if !gone.is_empty() {
+            reasons.push(format!("{gone} must be made in place of what is gone, before the eyes of a new operator"));
+        }
     }
     let shared = found.leaks.iter().filter(|leak| {
         leak.shares_address_with.is_some()

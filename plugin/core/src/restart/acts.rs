@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Act, Leak, leaks, missing};
+use super::{Act, Leak, NewPart, leaks, missing, missing_parts};
 use crate::facts::{EndpointFact, EndpointsByPod, Facts, MizarObject, PodFact, Text};
 
 const INIT: &str = "Init";
@@ -79,18 +79,22 @@ pub(super) fn prepare(facts: &Facts) -> Vec<Act> {
 }
 
 /// What the new operator must make before its own eyes: placeholders, so that it knows the addresses; Dividers on nodes
-/// that are gone; then every Bouncer, which ends the wait of all others.
+/// that are gone; then every Bouncer, which ends the wait of all others. What is gone of either is made again.
 pub(super) fn wire(facts: &Facts) -> Vec<Act> {
     let droplets: BTreeSet<Text> = facts.droplets.items().iter().map(|droplet| droplet.object.name).collect();
     let mut acts: Vec<Act> = missing(facts, None).into_iter().map(|placeholder| Act::Hold { placeholder }).collect();
     acts.extend(placeholders(facts).filter(|it| it.object.is_provisioned()).map(|it| to(&it.object, "Endpoint", INIT)));
     let homeless = facts.dividers.items().iter().filter(|divider| !droplets.contains(&divider.droplet));
     acts.extend(homeless.map(|divider| to(&divider.object, "Divider", INIT)));
+    let (dividers, bouncers): (Vec<NewPart>, Vec<NewPart>) =
+        missing_parts(facts).into_iter().partition(|part| matches!(part, NewPart::Divider { .. }));
+    acts.extend(dividers.into_iter().map(|part| Act::Make { part }));
     // One whose Subnet is gone or unfinished would never be placed, and one that is going has no use.
     let subnets = facts.subnets.items().iter().filter(|subnet| subnet.object.is_provisioned());
     let finished: BTreeSet<Text> = subnets.map(|subnet| subnet.object.name).collect();
     let usable = facts.bouncers.items().iter().filter(|it| it.object.deleting.is_none() && finished.contains(&it.net));
     acts.extend(usable.map(|bouncer| to(&bouncer.object, "Bouncer", INIT)));
+    acts.extend(bouncers.into_iter().map(|part| Act::Make { part }));
     acts
 }
 

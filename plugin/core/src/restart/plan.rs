@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::acts::{cordon, prepare, unwired_pods, waiting_pods};
-use super::{Act, Placeholder, SOURCES, deployment, leaks, operators};
+use super::{Act, NewPart, Placeholder, SOURCES, deployment, leaks, missing_parts, operators};
 use crate::facts::{Facts, PodFact, Readiness};
 use crate::object::ObjectId;
 
@@ -67,6 +67,8 @@ pub struct RestartPlan {
     pub placeholders: Vec<Placeholder>,
     /// Bouncers that are made anew, on any node.
     pub bouncers: Vec<String>,
+    /// Bouncers and Dividers that are gone, and are made again.
+    pub parts: Vec<NewPart>,
     /// Pods that wait for an address and are created again, `namespace/name`.
     pub recreated: Vec<String>,
     /// Pods that wait for an address and cannot be held back: they may get one that is in use.
@@ -88,12 +90,14 @@ pub fn plan(facts: &Facts, namespace: &str) -> Result<RestartPlan, Obstacle> {
         return Err(Obstacle::OutOfReach { pod: pod.path(), node: pod.node.to_string() });
     }
     let waiting: Vec<String> = waiting_pods(facts).map(PodFact::path).collect();
+    let staying = facts.bouncers.items().iter().filter(|bouncer| bouncer.object.deleting.is_none());
     let mut plan = RestartPlan {
         operators: operators(facts, namespace).map(PodFact::path).collect(),
         leaks: leaks(facts).into_iter().map(|leak| leak.object).collect(),
         not_held_back: unwired_pods(facts).map(PodFact::path).filter(|pod| !waiting.contains(pod)).collect(),
         recreated: waiting,
-        bouncers: facts.bouncers.items().iter().map(|bouncer| bouncer.object.name.to_string()).collect(),
+        bouncers: staying.map(|bouncer| bouncer.object.name.to_string()).collect(),
+        parts: missing_parts(facts),
         not_stopped: not_stopped(facts),
         ..RestartPlan::default()
     };

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::facts::{ChangeFact, Fetched};
 use crate::operation::{HolderState, Operation, StageState};
 
 /// Without a renewal for this long a holder on another host is taken to be gone; clocks may be apart by nearly as much.
@@ -51,6 +52,8 @@ pub enum Change {
         done: usize,
         /// Of how many.
         stages: usize,
+        /// What it leaves to be done.
+        left: Left,
     },
     /// It has ended.
     Ended {
@@ -66,7 +69,19 @@ pub enum Change {
         succeeded: bool,
         /// What was said about it.
         message: String,
+        /// What it leaves to be done.
+        left: Left,
     },
+}
+
+/// What a change leaves to be done when nobody is at work on it any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Left {
+    /// Whether a restart of the operator has begun and not come to its end.
+    pub restart: bool,
+    /// Whether acts of a repair must still follow that nothing in the cluster tells of.
+    pub owed: bool,
 }
 
 impl Change {
@@ -75,6 +90,7 @@ impl Change {
     pub fn of(operation: &Operation, seen: HolderState, now: Timestamp) -> Self {
         let command = operation.command.clone();
         let holder = operation.holder.to_string();
+        let left = Left { restart: operation.restart.is_some(), owed: !operation.owed.is_nothing() };
         if let Some(end) = &operation.outcome {
             return Self::Ended {
                 command,
@@ -83,6 +99,7 @@ impl Change {
                 outcome: end.outcome.to_string(),
                 succeeded: end.outcome.is_success(),
                 message: end.message.clone(),
+                left,
             };
         }
         let since = operation.started_at;
@@ -95,17 +112,40 @@ impl Change {
             HolderState::OtherHost => now.duration_since(operation.renewed_at) > SILENCE,
         };
         if is_gone {
-            Self::Stopped { command, holder, since, last_sign: operation.renewed_at, stage, done, stages }
+            Self::Stopped { command, holder, since, last_sign: operation.renewed_at, stage, done, stages, left }
         } else {
             Self::Running { command, holder, since, stage, done, stages }
         }
+    }
+
+    /// Returns what a check must know of it.
+    #[must_use]
+    pub fn fact(&self) -> Fetched<ChangeFact> {
+        let of = |command: &String, holder: &String, left: Left| ChangeFact {
+            command: command.clone(),
+            holder: holder.clone(),
+            restart: left.restart,
+            owed: left.owed,
+            ..ChangeFact::default()
+        };
+        Fetched::Known(match self {
+            Self::None => return Fetched::Absent,
+            Self::Unread { why } => return Fetched::Failed { reason: why.clone() },
+            Self::Running { command, holder, .. } => {
+                ChangeFact { at_work: true, ..of(command, holder, Left::default()) }
+            }
+            Self::Stopped { command, holder, left, .. } => of(command, holder, *left),
+            Self::Ended { command, holder, succeeded, left, .. } => {
+                ChangeFact { succeeded: *succeeded, ..of(command, holder, *left) }
+            }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::{Holder, Intent, NewOperation, Outcome, ValueLayer};
+    use crate::operation::{Holder, Intent, NewOperation, Outcome, Owed, RestartRecord, ValueLayer};
     use serde_json::json;
 
     fn at(second: i64) -> Timestamp {
@@ -164,6 +204,23 @@ mod tests {
         let json = serde_json::to_value(&change).unwrap();
         assert_eq!(json["state"], "ended");
         assert_eq!((json["outcome"].as_str(), json["succeeded"].as_bool()), (Some("timed out"), Some(false)));
+    }
+
+    #[test]
+    fn what_is_left_of_a_restart_and_of_a_repair_is_told() {
+        let mut it = operation();
+        it.restart = Some(RestartRecord::default());
+        it.owed = Owed { resend: true, renew: false };
+        let at_work = Change::of(&it, HolderState::AliveOnThisHost, at(4)).fact();
+        assert!(at_work.known().is_some_and(|fact| fact.at_work && !fact.restart), "{at_work:?}");
+        for ends in [false, true] {
+            if ends {
+                it.finish(Outcome::PartlyApplied, "", at(60));
+            }
+            let gone = Change::of(&it, HolderState::DeadOnThisHost, at(100)).fact();
+            assert!(gone.known().is_some_and(|fact| fact.restart && fact.owed && !fact.at_work), "{gone:?}");
+        }
+        assert_eq!(Change::None.fact(), Fetched::Absent);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use mizar_core::facts::{Facts, PodFact, Source};
 use mizar_core::kind;
 use mizar_core::object::{ObjectId, ObjectRef};
-use mizar_core::restart::{self, Act, OPERATOR, Step};
+use mizar_core::restart::{self, Act, NewPart, OPERATOR, Step};
 use serde_json::{Value, json};
 
 use super::Sequence;
@@ -92,6 +92,7 @@ impl Sequence<'_> {
                 treat::change(run, object, decide).await.map(drop)
             }
             Act::Hold { placeholder } => treat::hold(run, placeholder).await,
+            Act::Make { part } => treat::make(run, &part.object()).await.map(drop),
             Act::Status { object, status } => treat::set_status(run, object, status).await.map(drop),
         }?;
         Ok(None)
@@ -132,8 +133,10 @@ impl Sequence<'_> {
             count => format!("{count} Bouncers and Dividers"),
         };
         for act in one_by_one {
-            if let Act::Status { object, .. } = act {
-                treat::reprovision(run, object).await?;
+            match act {
+                Act::Status { object, .. } => treat::reprovision(run, object).await?,
+                Act::Make { part } => self.make(part).await?,
+                _ => {}
             }
         }
         self.until_held().await?;
@@ -153,6 +156,16 @@ impl Sequence<'_> {
             self.held.set_restart(Some(record)).await?;
         }
         Ok(format!("{placed} made anew, {} held", counted(held_by(facts, &together), "address")))
+    }
+
+    /// Makes a Bouncer or a Divider, if it is still missing, and waits until the operator has placed it.
+    async fn make(&self, part: &NewPart) -> Result<(), Failure> {
+        let facts = super::read(self.run.cluster()).await?;
+        if !restart::missing_parts(&facts).contains(part) {
+            return Ok(());
+        }
+        let id = treat::make(self.run, &part.object()).await?;
+        treat::until_provisioned(self.run, Step::Wire.as_str(), &[id], self.extent()).await
     }
 
     /// Which run of the operator is at work, if one is.
@@ -206,7 +219,11 @@ impl Sequence<'_> {
 }
 
 fn is_placed(act: &Act) -> bool {
-    matches!(act, Act::Status { object, .. } if object.object.kind != "Endpoint")
+    match act {
+        Act::Status { object, .. } => object.object.kind != "Endpoint",
+        Act::Make { .. } => true,
+        _ => false,
+    }
 }
 
 /// Whether a pod still has to be sent back.

@@ -1,0 +1,22 @@
+//! The change that is under way, or was the last, as far as a check must know: that of the operation record, which holds
+//! values that may be secret and stay there.
+
+use serde::{Deserialize, Serialize};
+
+/// A change of Mizar that was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ChangeFact {
+    /// The command, `repair`.
+    pub command: String,
+    /// Who.
+    pub holder: String,
+    /// Whether somebody is at work on it.
+    pub at_work: bool,
+    /// Whether it has come to its end as it should.
+    pub succeeded: bool,
+    /// Whether a restart of the operator has begun and not come to its end.
+    pub restart: bool,
+    /// Whether acts of a repair must still follow that nothing in the cluster tells of.
+    pub owed: bool,
+}
