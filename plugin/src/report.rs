@@ -122,9 +122,11 @@ pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
 
 /// Says that checks did not pass in time, and which.
 pub(crate) fn wait_timed_out(report: &mizar_core::check::Report, limit: std::time::Duration) {
-    let open: Vec<&str> = report.blocking().chain(report.settling()).map(|result| result.id.as_str()).collect();
+    let open: Vec<&str> = report.blocking().map(|result| result.id.as_str()).collect();
+    let open =
+        if open.is_empty() { "not all could be read".to_owned() } else { format!("still open: {}", open.join(", ")) };
     let error = style::ERROR;
-    note(&format!("{error}error:{error:#} time is up after {}; still open: {}", lines::clock(limit), open.join(", ")));
+    note(&format!("{error}error:{error:#} time is up after {}; {open}", lines::clock(limit)));
 }
 
 /// Tells what a report has to say: warnings, failures and what is unknown.

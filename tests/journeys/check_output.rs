@@ -86,6 +86,9 @@ async fn a_wait_in_vain_ends_in_time_with_what_is_left() {
         .prints(&["FAIL other-networks: "])
         .tells(&["error: time is up after 3.0 s; still open: other-networks"]);
     assert!(ended.took < Duration::from_secs(6), "{ended}");
+    // What was not read is not well: all that was asked for is, or might be.
+    let hurried = Mizar::on(&bed).args("check --wait --timeout 1ms --category nodes").run().await;
+    hurried.exits(6).tells(&["error: time is up after 0.0 s; "]).prints(&["time was up before all of it was read"]);
     // Silence is kept where it was asked for, and only what was asked for is waited for.
     Mizar::on(&bed).args("check --wait --timeout 30s --category nodes -q").run().await.exits(0);
 }

@@ -109,6 +109,7 @@ pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_
             hear(&mut followed, timing.burst, next_word.min(deadline)).await?;
             continue;
         }
+        let is_whole = unlisted.is_empty();
         followed.give_up_unlisted();
         let change = match recorded.take() {
             Some(known) => known,
@@ -121,7 +122,7 @@ pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_
         let pause = timing.pause_between_judgements(judging.elapsed());
         let stale = followed.unwatched_age() >= timing.progress;
         let enough = (wait.enough)(&examined.report);
-        if enough && followed.trouble().is_none() && !stale {
+        if enough && is_whole && followed.trouble().is_none() && !stale {
             return Ok((Waited::Enough(examined), followed.into_facts()));
         }
         if Instant::now() >= deadline {

@@ -38,10 +38,11 @@ pub(super) fn run(binary: &Path, bed: &FoundBed, nodes: usize) -> Result<Waited,
         measure(binary, &["check", "--wait", "--timeout", &limit, "-o", "name"], &kubeconfig, Ended::With(TIMED_OUT))
     };
     let (short, long) = (wait(SHORT)?, wait(LONG)?);
+    let share = |more: Duration, of: Duration| more.as_secs_f64() / of.as_secs_f64();
     let waited = Waited {
         changes: churn.stop()?,
         megabytes: short.megabytes.max(long.megabytes),
-        core: (long.cpu.as_secs_f64() - short.cpu.as_secs_f64()) / (long.elapsed - short.elapsed).as_secs_f64(),
+        core: share(long.cpu.saturating_sub(short.cpu), long.elapsed.saturating_sub(short.elapsed)),
     };
     report::status(&format!(
         "{nodes} nodes, check --wait under {:.0} changes a second: {:.1} MB, {:.0} % of a core",
