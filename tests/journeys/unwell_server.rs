@@ -101,8 +101,8 @@ async fn assert_a_lost_answer_is_got_over(is_meant: fn(&Parts) -> bool) {
     let bed = bed().await;
     let losses = Arc::new(AtomicUsize::new(1));
     let proxy = Proxy::before(&bed, Lossy { is_meant, losses: losses.clone() }).await;
-    // The claim is renewed every half second.
-    Mizar::install(&bed).env("KUBECONFIG", proxy.kubeconfig()).impatient(0.1).run().await.exits(0);
+    // The claim is renewed every second.
+    Mizar::install(&bed).env("KUBECONFIG", proxy.kubeconfig()).impatient(0.2).run().await.exits(0);
     assert_eq!(losses.load(Ordering::SeqCst), 0, "no answer was lost");
     assert_healthy_and_nothing_doubled(&bed).await;
 }

@@ -152,6 +152,11 @@ pub enum Act {
         /// For whom.
         placeholder: Placeholder,
     },
+    /// Put a label on a node, so that the operator looks at it again and makes its Droplet.
+    Show {
+        /// The node.
+        node: String,
+    },
     /// Make a Bouncer or a Divider that is gone.
     Make {
         /// Which.

@@ -11,15 +11,14 @@ use mizar_core::event::Event;
 use mizar_core::object::ObjectRef;
 use mizar_core::operation::storage::{from_secret, to_secret};
 use mizar_core::operation::{
-    Claim, HolderState, Intent, NewOperation, Observation, Operation, Outcome, Owed, REPAIR, RestartRecord,
-    SECRET_NAME, StoredOperation, claim,
+    Claim, HolderState, NewOperation, Observation, Operation, Outcome, Owed, REPAIR, RestartRecord, SECRET_NAME,
+    StoredOperation, claim,
 };
 use mizar_core::timing::Timing;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::run::Run;
 use crate::cluster::write::Commit;
 use crate::cluster::{ApiFailure, Cause, Cluster};
 use crate::failure::{Failure, Kind};
@@ -119,29 +118,6 @@ fn half_restarted(repair: &Operation) -> Failure {
         repair.holder, repair.started_at
     );
     Failure::new(Kind::Refused, message).hint("finish it: kubectl mizar repair")
-}
-
-/// Holds the record for a repair, from now on in `run`. Fails if anybody wrote the record since it was settled.
-pub(crate) async fn hold(run: &mut Run, stages: &[&str], settled: Settled) -> Result<(), Failure> {
-    if let (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) = (&settled.claim, &settled.stored)
-        && stored.operation.is_repair()
-    {
-        run.tell(Event::Resumed {
-            id: stored.operation.id.clone(),
-            from: stored.operation.holder.to_string(),
-            stage: stored.operation.current_stage().map(|stage| stage.name.clone()),
-        });
-    }
-    let new = NewOperation {
-        id: format!("{REPAIR}-{}-{}", Timestamp::now().as_millisecond(), std::process::id()),
-        command: REPAIR.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        namespace: run.namespace().to_owned(),
-        intent: Intent::default(),
-        stages: stages.iter().map(|stage| (*stage).to_owned()).collect(),
-    };
-    run.held = Some(Held::begin(run.cluster(), new, settled.stored, &settled.claim).await?);
-    Ok(())
 }
 
 /// A change that we hold.

@@ -7,6 +7,7 @@ mod acts;
 mod consent;
 mod ending;
 mod hold;
+mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -124,7 +125,7 @@ impl Repair {
         let (mut agreement, plan) = self.agree(plan, facts).await?;
         self.run.stop_gently();
         let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();
-        operation::hold(&mut self.run, &stages, settled).await?;
+        record::hold(&mut self.run, &stages, settled).await?;
         let done = self.treat(plan, &mut agreement).await;
         let unsettled = self.unsettled.take().map(apply::while_applying);
         let done = match (done, &unsettled) {

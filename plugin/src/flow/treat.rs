@@ -27,6 +27,10 @@ pub(crate) use waits::{
 /// How often an act is decided again because somebody else wrote at the same moment, or an answer was lost.
 const ATTEMPTS: usize = 8;
 
+/// The label by which an object is shown to the operator again: it compares objects without their status, and looks at what
+/// has changed.
+pub(crate) const SHOWN_AT: &str = "mizar.dev/shown-at";
+
 /// Changes an object of Mizar, and nothing about it.
 const RETRY_LABEL: &str = "mizar.dev/tried-again-at";
 
@@ -187,4 +191,9 @@ pub(crate) async fn label(run: &Run, id: &ObjectId, key: &str, value: &str) -> R
         (live["metadata"]["labels"][key] != value).then(|| json!({"metadata": {"labels": {key: value}}}))
     })
     .await
+}
+
+/// The present, as a label may hold it.
+pub(crate) fn present() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string()
 }

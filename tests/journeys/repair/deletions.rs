@@ -32,17 +32,14 @@ async fn what_was_deleted_while_no_operator_ran_goes_with_the_next_one_and_comes
     check(&bed).await.exits(1).prints(&[&stuck, "kubectl mizar repair --restart-operator"]);
     let refused = repair(&bed).await;
     refused.exits(1).tells(&["Mizar's operator does not run", "kubectl mizar repair --restart-operator"]);
-    // The operator looks at the node again when it is uncordoned, which is after the last thing that the restart waits for.
-    restart(&bed).impatient(SCALE).run().await.exits(6).tells(&["Droplet Object not ready"]);
-    until("the node has another Droplet", async || {
-        send(&bed, "GET", &mizar("droplets/node-2"), None).await.is_ok_and(|it| it["spec"]["status"] == "Provisioned")
-    })
-    .await;
-    assert_ne!(uid().await, before);
-    // Nobody can give a running pod an Endpoint.
+    // Nobody can give a running pod an Endpoint; all else comes back.
     let pod = endpoint.trim_end_matches("-default--eth0");
     let named = format!("default/{pod}: has no Endpoint");
-    repair(&bed).await.exits(1).tells(&[&named, "recreate the pod"]);
+    let restarted = restart(&bed).impatient(SCALE).run().await;
+    restarted.exits(1).tells(&["3 nodes uncordoned", &named, "recreate the pod"]);
+    assert_ne!(uid().await, before, "the node was shown to the new operator, which made another");
+    let droplet = get(&bed, &mizar("droplets/node-2")).await;
+    assert_eq!(droplet["spec"]["status"], "Provisioned");
     send(&bed, "DELETE", &format!("/api/v1/namespaces/default/pods/{pod}"), None).await.unwrap();
     until("its successor runs", async || running(&bed).await == 2).await;
     repair(&bed).await.exits(0);

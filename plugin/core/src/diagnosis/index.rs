@@ -67,3 +67,9 @@ pub(super) fn daemons(facts: &Facts) -> HashMap<Text, &PodFact> {
     let ready = pods.filter(|pod| pod.role == PodRole::Daemon && pod.deleting.is_none() && pod.ready);
     ready.filter(|pod| !hollow.contains(pod.node.as_str())).map(|pod| (pod.node, pod)).collect()
 }
+
+/// Returns the host Endpoints by Droplet and Vpc.
+pub(super) fn host_endpoints(facts: &Facts) -> HashMap<(Text, Text), &EndpointFact> {
+    let hosts = facts.endpoints.items().iter().filter(|endpoint| endpoint.kind == "host");
+    hosts.map(|endpoint| ((endpoint.droplet, endpoint.vpc), endpoint)).collect()
+}

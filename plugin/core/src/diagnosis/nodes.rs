@@ -53,12 +53,6 @@ pub struct UnprogrammedNode {
     pub vpcs: Vec<Text>,
 }
 
-/// Returns the host Endpoints by Droplet and Vpc.
-pub(super) fn host_endpoints(facts: &Facts) -> HashMap<(Text, Text), &EndpointFact> {
-    let hosts = facts.endpoints.items().iter().filter(|endpoint| endpoint.kind == "host");
-    hosts.map(|endpoint| ((endpoint.droplet, endpoint.vpc), endpoint)).collect()
-}
-
 /// Returns the nodes with a ready daemon that lack what must be programmed there. Host Endpoints that an operator cannot
 /// make because it has forgotten their Subnet are not the node's fault.
 #[must_use]

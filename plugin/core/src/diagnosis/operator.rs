@@ -10,8 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
-use super::index::Places;
-use super::nodes::host_endpoints;
+use super::index::{Places, host_endpoints};
 use super::runs::run_began;
 use crate::facts::{BouncerFact, EndpointFact, Facts, MizarObject, PodFact, PodRole, Retry, Text, Uid};
 use crate::object::ObjectId;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Act, Leak, NewPart, leaks, missing, missing_parts};
-use crate::facts::{EndpointFact, EndpointsByPod, Facts, MizarObject, PodFact, Text};
+use crate::facts::{EndpointFact, EndpointsByPod, Facts, MizarObject, NodeFact, PodFact, PodRole, Text};
 
 const INIT: &str = "Init";
 const PROVISIONED: &str = "Provisioned";
@@ -78,12 +78,15 @@ pub(super) fn prepare(facts: &Facts) -> Vec<Act> {
     acts
 }
 
-/// What the new operator must make before its own eyes: placeholders, so that it knows the addresses; Dividers on nodes
-/// that are gone; then every Bouncer, which ends the wait of all others. What is gone of either is made again.
+/// What the new operator must make before its own eyes: placeholders, so that it knows the addresses; Droplets; Dividers on
+/// Droplets that are gone; then every Bouncer, which ends the wait of all others. What is gone of either is made again.
 pub(super) fn wire(facts: &Facts) -> Vec<Act> {
-    let droplets: BTreeSet<Text> = facts.droplets.items().iter().map(|droplet| droplet.object.name).collect();
+    // One that is being deleted goes as soon as the operator runs.
+    let staying = facts.droplets.items().iter().filter(|droplet| droplet.object.deleting.is_none());
+    let droplets: BTreeSet<Text> = staying.map(|droplet| droplet.object.name).collect();
     let mut acts: Vec<Act> = missing(facts, None).into_iter().map(|placeholder| Act::Hold { placeholder }).collect();
     acts.extend(placeholders(facts).filter(|it| it.object.is_provisioned()).map(|it| to(&it.object, "Endpoint", INIT)));
+    acts.extend(without_droplet(facts).map(|node| Act::Show { node: node.name.clone() }));
     let homeless = facts.dividers.items().iter().filter(|divider| !droplets.contains(&divider.droplet));
     acts.extend(homeless.map(|divider| to(&divider.object, "Divider", INIT)));
     let (dividers, bouncers): (Vec<NewPart>, Vec<NewPart>) =
@@ -96,6 +99,18 @@ pub(super) fn wire(facts: &Facts) -> Vec<Act> {
     acts.extend(usable.map(|bouncer| to(&bouncer.object, "Bouncer", INIT)));
     acts.extend(bouncers.into_iter().map(|part| Act::Make { part }));
     acts
+}
+
+/// The nodes that have a daemon and no Droplet that stays: the operator makes one when it is shown the node again.
+fn without_droplet(facts: &Facts) -> impl Iterator<Item = &NodeFact> {
+    let staying = facts.droplets.items().iter().filter(|droplet| droplet.object.deleting.is_none());
+    let addresses: BTreeSet<Text> = staying.map(|droplet| droplet.main_ip).collect();
+    let daemons = facts.pods.items().iter().filter(|pod| pod.role == PodRole::Daemon && pod.ready);
+    let served: BTreeSet<Text> = daemons.map(|daemon| daemon.node).collect();
+    let is_connected =
+        move |node: &NodeFact| node.internal_ips.iter().any(|ip| addresses.contains(&ip.as_str().into()));
+    let nodes = facts.nodes.items().iter().filter(|node| node.deleting.is_none());
+    nodes.filter(move |node| served.contains(&node.name.as_str().into()) && !is_connected(node))
 }
 
 fn placeholders(facts: &Facts) -> impl Iterator<Item = &EndpointFact> {

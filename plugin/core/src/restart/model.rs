@@ -294,6 +294,7 @@ impl World {
                 let held = Endpoint { ip, pod: None, holds_for, provisioned: false, deleting: false };
                 self.endpoints.entry(placeholder.name()).or_insert(held);
             }
+            Act::Show { node } => panic!("node {node} has its Droplet"),
             Act::Make { part } => panic!("{part}: this network has all its parts"),
             Act::Status { object, status } => {
                 let provisioned = status == "Provisioned";

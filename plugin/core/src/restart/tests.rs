@@ -231,6 +231,26 @@ fn an_endpoint_older_than_its_pod_is_a_leak() {
 }
 
 #[test]
+fn a_node_whose_droplet_goes_is_shown_again_and_what_stood_there_is_placed_anew() {
+    let mut facts = cordoned();
+    let shown = |facts: &Facts| {
+        let acts = acts::wire(facts);
+        let nodes = acts.iter().filter_map(|act| if let Act::Show { node } = act { Some(node.clone()) } else { None });
+        let placed =
+            acts.iter().any(|act| matches!(act, Act::Status { object, .. } if object.object.kind == "Divider"));
+        (nodes.collect::<Vec<_>>(), placed)
+    };
+    assert_eq!(shown(&facts), (Vec::new(), false));
+    let divider = facts.dividers.items()[0].droplet;
+    let at = facts.droplets.items().iter().position(|droplet| droplet.object.name == divider).unwrap();
+    facts.droplets.edit()[at].object.deleting = minutes_ago(1);
+    let node = format!("node-{}", at + 1);
+    assert_eq!(shown(&facts), (vec![node.clone()], true));
+    facts.pods.edit().retain(|pod| pod.node != node.as_str());
+    assert_eq!(shown(&facts), (Vec::new(), true), "without a daemon nothing could be made there");
+}
+
+#[test]
 fn a_bouncer_that_would_never_be_placed_is_left_alone() {
     let mut facts = cordoned();
     facts.endpoints.edit().truncate(3);

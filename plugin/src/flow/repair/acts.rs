@@ -17,10 +17,8 @@ use crate::flow::restart;
 use crate::flow::treat::{self, Changed, Extent};
 use mizar_core::words::counted;
 
-/// The labels by which an object is shown to the operator again. It compares objects without their status, and looks at
-/// what has changed.
+/// Shows a node to the operator again, and tells people why.
 const REPROGRAMMED_AT: &str = "mizar.dev/reprogrammed-at";
-const SHOWN_AT: &str = "mizar.dev/shown-at";
 
 impl Repair {
     /// Does what a remedy has to do, and records that it is at it.
@@ -99,7 +97,7 @@ impl Repair {
             match act {
                 Act::PlaceAnew { object, .. } => self.place_anew(stage, object).await?,
                 Act::ShowAgain { object, .. } => {
-                    treat::label(&self.run, object, SHOWN_AT, &label_of(Timestamp::now())).await?;
+                    treat::label(&self.run, object, treat::SHOWN_AT, &treat::present()).await?;
                     self.tell(object, ApplyResult::Changed);
                     treat::until_provisioned(&self.run, stage, std::slice::from_ref(object), self.extent()).await?;
                 }
@@ -127,7 +125,7 @@ impl Repair {
                         }
                         treat::until_gone(&self.run, stage, objects, self.extent()).await?;
                     }
-                    treat::label(&self.run, node, REPROGRAMMED_AT, &label_of(Timestamp::now())).await?;
+                    treat::label(&self.run, node, REPROGRAMMED_AT, &treat::present()).await?;
                     self.tell(node, ApplyResult::Changed);
                     let name = &node.object.name;
                     treat::until_connected(&self.run, stage, name, addresses, vpcs, self.extent()).await?;
@@ -142,7 +140,7 @@ impl Repair {
     /// Has the operator make a Bouncer anew. One that is Init was given up: only a change of it makes the operator look.
     async fn bring_back(&self, bouncer: &ObjectId) -> Result<(), Failure> {
         if treat::set_to_init(&self.run, bouncer).await? == Changed::Unneeded {
-            treat::label(&self.run, bouncer, SHOWN_AT, &label_of(Timestamp::now())).await?;
+            treat::label(&self.run, bouncer, treat::SHOWN_AT, &treat::present()).await?;
         }
         self.tell(bouncer, ApplyResult::Changed);
         Ok(())
@@ -173,11 +171,6 @@ impl Repair {
     fn tell(&self, object: &ObjectId, result: ApplyResult) {
         self.run.tell(Event::ObjectApplied { object: object.object.clone(), site: Site::Management, result });
     }
-}
-
-/// A moment, as a label may hold it.
-fn label_of(moment: Timestamp) -> String {
-    moment.strftime("%Y-%m-%dT%H-%M-%SZ").to_string()
 }
 
 fn summary(acts: &[Act]) -> String {

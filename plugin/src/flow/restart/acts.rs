@@ -92,6 +92,7 @@ impl Sequence<'_> {
                 treat::change(run, object, decide).await.map(drop)
             }
             Act::Hold { placeholder } => treat::hold(run, placeholder).await,
+            Act::Show { node } => self.show_again(node).await,
             Act::Make { part } => treat::make(run, &part.object()).await.map(drop),
             Act::Status { object, status } => treat::set_status(run, object, status).await.map(drop),
         }?;
@@ -108,6 +109,14 @@ impl Sequence<'_> {
         let decide =
             |live: &Value| (live["spec"]["replicas"] != replicas).then(|| json!({"spec": {"replicas": replicas}}));
         treat::change_named(self.run, &deployment, decide).await.map(drop)
+    }
+
+    /// Changes a node in nothing but a label, which makes the operator look at it.
+    async fn show_again(&self, node: &str) -> Result<(), Failure> {
+        let reference =
+            ObjectRef { api_version: "v1".to_owned(), kind: "Node".to_owned(), namespace: None, name: node.to_owned() };
+        let label = json!({"metadata": {"labels": {treat::SHOWN_AT: treat::present()}}});
+        treat::change_named(self.run, &reference, |_| Some(label.clone())).await.map(drop)
     }
 
     /// What the operator does not let go in time is deleted when it has stopped.
