@@ -133,8 +133,8 @@ async fn who_stands_still_past_the_lease_is_relieved_and_changes_nothing_more() 
     until_applied(&bed, &mut first, "daemonsets").await;
     first.signal(Signal::SIGSTOP);
     let stopped = operation(&bed).await.holder.pid;
-    // The claim runs out after 15 s, here after 1.5 s.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // The claim runs out after 15 s, here after 4.5 s.
+    tokio::time::sleep(Duration::from_secs(5)).await;
     bed.clear_faults().await.unwrap();
     let second = Mizar::install(&bed).env("USER", "bob").impatient(SCALE).run().await;
     second.exits(0).tells(&["ann on "]);

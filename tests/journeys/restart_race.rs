@@ -58,14 +58,20 @@ async fn a_pod_that_changed_since_it_was_looked_at_is_looked_at_again_before_it_
 
     let asked = proxy.take_asked();
     let deletions = asked.iter().enumerate().filter(|(_, asked)| asked.method == "DELETE" && asked.uri == path);
-    let [(first, before), (second, after)] = deletions.collect::<Vec<_>>()[..] else { panic!("{asked:#?}") };
+    // The kubelet may change it too.
+    let deletions: Vec<_> = deletions.collect();
+    assert!(deletions.len() >= 2, "{deletions:#?}");
     let version = |body: &Value| body["preconditions"]["resourceVersion"].as_str().unwrap().to_owned();
-    assert_ne!(version(&before.body), version(&after.body));
-    let looks = asked[first..second].iter().filter(|asked| asked.method == "GET" && asked.uri == path);
-    assert_eq!(looks.count(), 1, "it looks again");
+    for again in deletions.windows(2) {
+        let [(first, before), (second, after)] = again else { unreachable!() };
+        assert_ne!(version(&before.body), version(&after.body));
+        let looks = asked[*first..*second].iter().filter(|asked| asked.method == "GET" && asked.uri == path);
+        assert_eq!(looks.count(), 1, "it looks again");
+    }
     let trail = bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/").verb("delete").resource("pods");
     let codes: Vec<u16> = trail.entries().iter().filter(|entry| entry.uri == path).map(|entry| entry.code).collect();
-    assert_eq!(codes, [409, 200]);
+    let (last, refused) = codes.split_last().unwrap();
+    assert!(*last == 200 && !refused.is_empty() && refused.iter().all(|code| *code == 409), "{codes:?}");
 
     until("its successor runs", async || pods_of(&bed, "waits", runs).await == 1).await;
     assert_all_addresses_differ(&bed).await;

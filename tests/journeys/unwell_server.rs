@@ -101,7 +101,7 @@ async fn assert_a_lost_answer_is_got_over(is_meant: fn(&Parts) -> bool) {
     let bed = bed().await;
     let losses = Arc::new(AtomicUsize::new(1));
     let proxy = Proxy::before(&bed, Lossy { is_meant, losses: losses.clone() }).await;
-    // The claim is renewed every second.
+    // The claim is renewed every 1.5 seconds.
     Mizar::install(&bed).env("KUBECONFIG", proxy.kubeconfig()).impatient(0.2).run().await.exits(0);
     assert_eq!(losses.load(Ordering::SeqCst), 0, "no answer was lost");
     assert_healthy_and_nothing_doubled(&bed).await;

@@ -60,6 +60,9 @@ const JUDGING_SHARE: u32 = 10;
 /// No duration is scaled below this: a zero would turn pauses into busy loops.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// How much faster than usual a server may be asked to answer: a busy machine stands still for a second now and then.
+const FASTEST_ANSWER: f64 = 0.3;
+
 impl Default for Timing {
     fn default() -> Self {
         Self {
@@ -89,17 +92,23 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// Returns the same proportions, faster (below 1) or slower (above 1). Counts stay as they are.
+    /// Returns the same proportions, faster (below 1) or slower (above 1). Counts stay as they are. What a server needs to
+    /// answer does not shrink with the rest below [`FASTEST_ANSWER`].
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
-        let scale = |duration: Duration| {
+        if !factor.is_finite() || factor < 0.0 {
+            return self.clone();
+        }
+        let by = |factor: f64, duration: Duration| {
             Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(duration).max(SHORTEST)
         };
+        let scale = |duration| by(factor, duration);
+        let answer = |duration| by(factor.max(FASTEST_ANSWER), duration);
         Self {
-            connect: scale(self.connect),
-            request: scale(self.request),
-            first_answer: scale(self.first_answer),
-            retry_for: scale(self.retry_for),
+            connect: answer(self.connect),
+            request: answer(self.request),
+            first_answer: answer(self.first_answer),
+            retry_for: answer(self.retry_for),
             retry_pause: scale(self.retry_pause),
             retry_pause_limit: scale(self.retry_pause_limit),
             look: scale(self.look),
@@ -114,8 +123,8 @@ impl Timing {
             operator_rounds_large: scale(self.operator_rounds_large),
             operator_settle: scale(self.operator_settle),
             settle: scale(self.settle),
-            lease_ttl: scale(self.lease_ttl),
-            lease_renew: scale(self.lease_renew),
+            lease_ttl: answer(self.lease_ttl),
+            lease_renew: answer(self.lease_renew),
             confirm_failure_looks: self.confirm_failure_looks,
         }
     }
@@ -153,7 +162,8 @@ mod tests {
     #[test]
     fn scaling_keeps_proportions_and_counts() {
         let quick = Timing::default().scaled(0.1);
-        assert_eq!(quick.lease_ttl, Duration::from_millis(1500));
+        assert_eq!(quick.lease_ttl, Duration::from_millis(4500), "an answer still takes its time");
+        assert_eq!(Timing::default().scaled(0.5).lease_ttl, Duration::from_millis(7500));
         assert_eq!(quick.daemon_timeout, Duration::from_secs(180));
         assert_eq!(quick.confirm_failure_looks, Timing::default().confirm_failure_looks);
     }
