@@ -53,6 +53,19 @@ async fn repair_within_5_s(bed: &Bed) -> Ended {
     Mizar::on(bed).args("repair -y --timeout 5s").impatient(SCALE).run().await
 }
 
+/// A repair cannot end while node-2 gets no Droplet, and says so; the rerun heals when it does.
+async fn assert_named_without_droplet_until_it_is_mended(bed: &Bed) {
+    let failed = repair_within_5_s(bed).await;
+    failed.exits(6).tells(&[
+        "node-programming stopped",
+        "node node-2 has no Droplet yet",
+        "run the same command again",
+    ]);
+    check(bed).await.exits(1).prints(&["node node-2: has no Droplet yet"]);
+    bed.clear_faults().await.unwrap();
+    repair(bed).await.exits(0);
+}
+
 async fn fault(bed: &Bed, fault: Fault, node: Option<&str>) {
     bed.fault(FaultOrder { fault, node: node.map(ToOwned::to_owned) }).await.unwrap();
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use mizar_bed::Fault;
 
-use super::{SETTLING, at_work, check, deployment, fault, mizar, prove, repair, repair_within_5_s};
+use super::{
+    SETTLING, assert_named_without_droplet_until_it_is_mended, at_work, check, deployment, fault, mizar, prove, repair,
+};
 use crate::cluster::{NAMESPACE, get, installed, items, names, send};
 use crate::restart::until;
 
@@ -39,15 +41,7 @@ async fn a_node_whose_droplet_is_missing_is_named_until_the_operator_makes_one_a
     until("the Droplet is gone", async || !names(&bed, &mizar("droplets")).await.contains(&"node-2".to_owned())).await;
     tokio::time::sleep(SETTLING).await;
     check(&bed).await.exits(1).prints(&["node node-2: has no Droplet yet", "kubectl mizar repair --plan"]);
-    let failed = repair_within_5_s(&bed).await;
-    failed.exits(6).tells(&[
-        "node-programming stopped",
-        "node node-2 has no Droplet yet",
-        "run the same command again",
-    ]);
-    check(&bed).await.exits(1).prints(&["node node-2: has no Droplet yet"]);
-    bed.clear_faults().await.unwrap();
-    repair(&bed).await.exits(0);
+    assert_named_without_droplet_until_it_is_mended(&bed).await;
     prove(&bed, "missing").await;
 }
 

@@ -3,7 +3,10 @@
 use mizar_bed::Fault;
 use serde_json::json;
 
-use super::{LATE, SETTLING, at_work, check, deployment, fault, mizar, prove, repair, repair_within_5_s};
+use super::{
+    LATE, SETTLING, assert_named_without_droplet_until_it_is_mended, at_work, check, deployment, fault, mizar, prove,
+    repair, repair_within_5_s,
+};
 use crate::cluster::{create, items, patch, send};
 use crate::restart::{a_wired_service, restart, until};
 
@@ -58,14 +61,6 @@ async fn a_droplet_that_was_refused_is_named_and_the_rerun_connects_its_node() {
     tokio::time::sleep(SETTLING).await;
     check(&bed).await.exits(1).prints(&["host-endpoints", "Droplet node-2"]);
     // What is to be made anew is refused: the Droplet that went does not come back.
-    let failed = repair_within_5_s(&bed).await;
-    failed.exits(6).tells(&[
-        "node-programming stopped",
-        "node node-2 has no Droplet yet",
-        "run the same command again",
-    ]);
-    check(&bed).await.exits(1).prints(&["node node-2: has no Droplet yet"]);
-    bed.clear_faults().await.unwrap();
-    repair(&bed).await.exits(0);
+    assert_named_without_droplet_until_it_is_mended(&bed).await;
     prove(&bed, "droplet").await;
 }
