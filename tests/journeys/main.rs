@@ -8,6 +8,8 @@ mod check_output;
 mod checks;
 mod cli;
 mod cluster;
+#[path = "../docs/mod.rs"]
+mod docs;
 mod facts;
 mod faults;
 mod helm;
@@ -23,6 +25,9 @@ mod rerun;
 mod restart;
 mod restart_killed;
 mod restart_race;
+mod runbook;
 mod status;
 mod terminal;
+mod typed;
 mod unwell_server;
+mod writer_roles;
