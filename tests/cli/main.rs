@@ -10,6 +10,7 @@ mod checks_page;
 mod commands_page;
 mod connection;
 #[path = "../docs/mod.rs"]
+#[expect(dead_code, reason = "the journeys need the rest")]
 mod docs;
 mod exit_codes;
 mod facts;
@@ -18,6 +19,7 @@ mod plain_output;
 mod private_files;
 mod program;
 mod reader_role;
+mod runbook;
 mod typed;
 mod usage;
 mod values;
