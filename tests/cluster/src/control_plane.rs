@@ -268,6 +268,27 @@ impl ControlPlane {
         Ok(client)
     }
 
+    /// Kills the API server, as a machine that fails does, and starts it anew on its port.
+    pub(crate) async fn restart_api_server(&mut self) -> Result<(), ControlPlaneError> {
+        if let Some(mut killed) = self.children.remove(&Program::KubeApiserver) {
+            // It fails only if the program has just ended.
+            let _ended = killed.kill().await;
+        }
+        self.start_api_server().await.map(drop)
+    }
+
+    /// Has a program stand still for a while, from now on.
+    pub(crate) fn pause(&self, program: Program, pause: Duration) {
+        let process = self.children.get(&program).and_then(|child| ProcessId::of(child.id()?));
+        if let Some(process) = process {
+            process.signal(Signal::SIGSTOP);
+            tokio::spawn(async move {
+                tokio::time::sleep(pause).await;
+                process.signal(Signal::SIGCONT);
+            });
+        }
+    }
+
     fn audit_flags(&self) -> [String; 4] {
         [
             flag("audit-policy-file", self.layout.configuration("audit.yaml").display()),
