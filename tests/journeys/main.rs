@@ -16,6 +16,7 @@ mod faults;
 mod helm;
 mod install;
 mod killed;
+mod matrix;
 mod old_server;
 mod proxy;
 mod reader_role;
