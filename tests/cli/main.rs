@@ -9,6 +9,7 @@ mod checks;
 mod checks_page;
 mod commands_page;
 mod connection;
+mod conventions_page;
 mod exit_codes;
 mod facts;
 mod pages;
