@@ -11,6 +11,7 @@ mod commands_page;
 mod connection;
 #[path = "../docs/mod.rs"]
 mod docs;
+mod conventions_page;
 mod exit_codes;
 mod facts;
 mod pages;
