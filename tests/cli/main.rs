@@ -12,6 +12,7 @@ mod connection;
 #[path = "../docs/mod.rs"]
 #[expect(dead_code, reason = "the journeys need the rest")]
 mod docs;
+mod conventions_page;
 mod exit_codes;
 mod facts;
 mod pages;
