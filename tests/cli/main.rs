@@ -19,6 +19,7 @@ mod plain_output;
 mod private_files;
 mod program;
 mod reader_role;
+mod startup;
 mod typed;
 mod usage;
 mod values;
