@@ -21,6 +21,7 @@ mod private_files;
 mod program;
 mod reader_role;
 mod runbook;
+mod startup;
 mod typed;
 mod usage;
 mod values;
