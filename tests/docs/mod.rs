@@ -26,6 +26,9 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("aws ", "changes an account at Amazon"),
     ("crane ", "asks the registry for what it holds"),
     ("sudo ", "changes the machine"),
+    ("sha256sum ", "about the files of a release"),
+    ("gh ", "asks GitHub about the files of a release"),
+    ("helm pull oci:", "the tests of releases pull from a registry of their own"),
     ("kubectl krew ", "tested with the real krew by the tests of releases"),
 ];
 
