@@ -11,6 +11,7 @@ mod commands_page;
 mod connection;
 mod exit_codes;
 mod facts;
+mod flags;
 mod pages;
 mod plain_output;
 mod program;

@@ -10,6 +10,7 @@ pub mod facts_file;
 pub mod health;
 pub mod image;
 pub mod installed;
+mod json_field;
 pub mod kind;
 pub mod network;
 pub mod object;

@@ -11,7 +11,6 @@ mod reading;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
 use mizar_core::facts::{CLUSTER_RULES_NAMESPACE, ClientFact, Facts, Fetched, Gap, Plan, Request, Source};
 use mizar_core::object::{Object, ObjectRef};
 
@@ -60,8 +59,8 @@ pub(crate) struct Gathered {
 
 /// Reads everything wanted. A source that is refused or fails becomes a gap in the facts; only a cluster that cannot be
 /// reached at all, or a wanted object that cannot be read, is an error.
-pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp) -> Result<Gathered, ApiFailure> {
-    let mut facts = Facts::new(now);
+pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>) -> Result<Gathered, ApiFailure> {
+    let mut facts = Facts::new(cluster.now());
     facts.plan = wanted.plan;
     if wanted.sources.contains(&Source::Client) {
         facts.client = Fetched::Known(wanted.client);
@@ -73,6 +72,8 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
         Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => facts.mark(Source::Version, Gap::Denied),
         Err(failure) => return Err(failure),
     }
+    // The answer told what time it is there.
+    facts.gathered_at = cluster.now();
     let counts = Counts::default();
     let reading = Reading { facts, wanted: wanted.objects, live: Vec::new(), unread: None };
     let read = Box::pin(read(cluster, wanted.sources, reading, &counts));
