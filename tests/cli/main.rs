@@ -15,6 +15,7 @@ mod docs;
 mod conventions_page;
 mod exit_codes;
 mod facts;
+mod flags;
 mod pages;
 mod plain_output;
 mod private_files;

@@ -60,7 +60,7 @@ pub enum ChartError {
     #[error("Chart.yaml is missing: this is no chart")]
     NoMetadata,
     /// A file of the chart is not valid YAML.
-    #[error("{path}:{}: {message}", .position.line)]
+    #[error("{path}:{}:{}: {message}", .position.line, .position.column)]
     Yaml {
         /// The file.
         path: String,
@@ -76,10 +76,14 @@ pub enum ChartError {
         message: String,
     },
     /// A file that must hold a mapping holds something else.
-    #[error("{path} must hold a mapping")]
+    #[error("{path}:{line}: must hold a mapping, `key: value`, and holds {found}")]
     NotAMapping {
         /// The file.
         path: String,
+        /// The line in which something else begins.
+        line: usize,
+        /// What that is.
+        found: String,
     },
     /// A file that must be text is not UTF-8.
     #[error("{path} is not UTF-8 text")]
@@ -120,6 +124,15 @@ pub enum ChartError {
 impl ChartError {
     fn yaml(path: &str, error: YamlError) -> Self {
         Self::Yaml { path: path.into(), position: error.position, message: error.message }
+    }
+
+    fn not_a_mapping(path: &str, found: &Value, places: &Locations) -> Self {
+        let found = match found {
+            Value::Null => "nothing".to_owned(),
+            Value::String(text) => described_text(text),
+            other => set::type_of(other).to_owned(),
+        };
+        Self::NotAMapping { path: path.into(), line: places.start().map_or(1, |start| start.line), found }
     }
 }
 
@@ -164,6 +177,15 @@ impl Chart {
     }
 }
 
+/// A text where a mapping should be; the most frequent reason is a colon without a blank.
+fn described_text(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let start: String = text.chars().take(LONGEST).collect();
+    let more = if start.len() < text.len() { "…" } else { "" };
+    let blank = if text.contains(':') { "; a colon needs a blank after it" } else { "" };
+    format!("the text {start:?}{more}{blank}")
+}
+
 /// Reads a values file: all its documents merged, numbers as floats.
 fn read_values(path: &str, source: &str) -> Result<(Value, Locations), ChartError> {
     let documents = yaml::read_all(source, DuplicateKeys::Refuse).map_err(|error| ChartError::yaml(path, error))?;
@@ -173,7 +195,7 @@ fn read_values(path: &str, source: &str) -> Result<(Value, Locations), ChartErro
         match value {
             Value::Object(fields) => tree::merge_maps(&mut merged, fields),
             Value::Null => {}
-            _ => return Err(ChartError::NotAMapping { path: path.into() }),
+            other => return Err(ChartError::not_a_mapping(path, &other, &places)),
         }
         locations.extend(places);
     }

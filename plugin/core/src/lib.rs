@@ -11,6 +11,7 @@ pub mod health;
 pub mod image;
 pub mod installed;
 pub mod jsonpath;
+mod json_field;
 pub mod kind;
 pub mod network;
 pub mod object;

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::cli::values::ValuesArgs;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::flow::prepare::{ValueSources, charts, merge};
+use crate::flow::prepare::{charts, merge};
+use crate::flow::value_sources::ValueSources;
 use crate::report::{self, table};
 
 /// Print the values after all layers are merged
