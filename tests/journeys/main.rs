@@ -8,6 +8,9 @@ mod check_output;
 mod checks;
 mod cli;
 mod cluster;
+#[path = "../docs/mod.rs"]
+#[expect(dead_code, reason = "tests/cli needs the rest")]
+mod docs;
 mod facts;
 mod faults;
 mod helm;
@@ -24,6 +27,9 @@ mod rerun;
 mod restart;
 mod restart_killed;
 mod restart_race;
+mod runbook;
 mod status;
 mod terminal;
+mod typed;
 mod unwell_server;
+mod writer_roles;

@@ -10,6 +10,7 @@ pub mod facts_file;
 pub mod health;
 pub mod image;
 pub mod installed;
+pub mod jsonpath;
 pub mod kind;
 pub mod network;
 pub mod object;

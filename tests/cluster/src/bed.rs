@@ -248,23 +248,11 @@ impl Bed {
 
     /// The requests since a mark, without those that look at the log.
     pub async fn audit_since(&self, mark: AuditMark) -> Result<AuditTrail, BedError> {
-        let trail = self.audit_is_complete(mark).await?;
-        Ok(trail.filter(|entry| !entry.uri.starts_with(SENTINEL)))
+        Ok(without_sentinels(&self.audit_is_complete(mark).await?))
     }
 
-    /// Makes a request and waits until the log shows it: then it shows everything answered before.
     async fn audit_is_complete(&self, since: AuditMark) -> Result<AuditTrail, BedError> {
-        let path = format!("{SENTINEL}{}", uuid::Uuid::new_v4());
-        client::get_text(&self.admin, &path).await?;
-        let started = Instant::now();
-        while started.elapsed() < AUDIT_PATIENCE {
-            let trail = audit::read(&self.layout.audit_log(), since)?;
-            if trail.entries().iter().any(|entry| entry.uri == path) {
-                return Ok(trail);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Err(BedError::AuditLags)
+        audit_is_complete(&self.admin, &self.layout, since).await
     }
 
     /// Helm 4, as the administrator.
@@ -333,6 +321,30 @@ pub fn environment(layout: &Layout) -> [(&'static str, std::ffi::OsString); 3] {
 
 /// A request that nobody else makes.
 const SENTINEL: &str = "/version?mizar-bed-audit=";
+
+/// Makes a request and waits until the log shows it: then it shows everything answered before.
+pub(crate) async fn audit_is_complete(
+    admin: &kube::Client,
+    layout: &Layout,
+    since: AuditMark,
+) -> Result<AuditTrail, BedError> {
+    let path = format!("{SENTINEL}{}", uuid::Uuid::new_v4());
+    client::get_text(admin, &path).await?;
+    let started = Instant::now();
+    while started.elapsed() < AUDIT_PATIENCE {
+        let trail = audit::read(&layout.audit_log(), since)?;
+        if trail.entries().iter().any(|entry| entry.uri == path) {
+            return Ok(trail);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Err(BedError::AuditLags)
+}
+
+/// What others asked for.
+pub(crate) fn without_sentinels(trail: &AuditTrail) -> AuditTrail {
+    trail.filter(|entry| !entry.uri.starts_with(SENTINEL))
+}
 
 async fn ask(layout: &Layout, request: Request) -> Result<Value, BedError> {
     let socket = layout.socket();

@@ -229,7 +229,7 @@ impl ControlPlane {
                 match self.kind {
                     BedKind::Whole => "10.0.0.0/24",
                     // Room for the services of a large cluster.
-                    BedKind::Bare => "10.96.0.0/12",
+                    BedKind::Bare | BedKind::Counted => "10.96.0.0/12",
                 },
             ),
             "--allow-privileged=true".into(),
@@ -247,12 +247,12 @@ impl ControlPlane {
             pki("proxy-client-key-file", "front-proxy.key"),
             format!("--emulated-version=kube={}", self.version),
         ];
-        match self.kind {
-            BedKind::Whole => arguments.extend(self.audit_flags()),
+        if self.kind != BedKind::Bare {
+            arguments.extend(self.audit_flags());
+        }
+        if self.kind != BedKind::Whole {
             // No controller makes service accounts or takes a taint off: objects are kept as they are sent.
-            BedKind::Bare => {
-                arguments.push("--disable-admission-plugins=ServiceAccount,TaintNodesByCondition".to_owned());
-            }
+            arguments.push("--disable-admission-plugins=ServiceAccount,TaintNodesByCondition".to_owned());
         }
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         self.spawn(Program::KubeApiserver, &arguments)?;

@@ -176,7 +176,7 @@ async fn start(
     let client = plane.start_api_server().await?;
     let simulator = match order.kind {
         BedKind::Whole => Some(populate(layout, order, state, plane, &client).await?),
-        BedKind::Bare => None,
+        BedKind::Bare | BedKind::Counted => None,
     };
     note_children(layout, state, plane)?;
     let (stop, stop_requests) = mpsc::channel(1);
