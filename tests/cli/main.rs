@@ -10,13 +10,18 @@ mod checks_page;
 mod commands_page;
 mod connection;
 mod conventions_page;
+#[path = "../docs/mod.rs"]
+mod docs;
 mod exit_codes;
 mod facts;
 mod pages;
 mod plain_output;
+mod private_files;
 mod program;
 mod reader_role;
+mod typed;
 mod usage;
 mod values;
 mod values_files;
 mod values_page;
+mod writer_roles;
