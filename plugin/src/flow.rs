@@ -13,6 +13,7 @@ pub(crate) mod gather;
 pub(crate) mod ground;
 pub(crate) mod install;
 pub(crate) mod judge;
+pub(crate) mod names;
 pub(crate) mod network;
 pub(crate) mod operation;
 pub(crate) mod prepare;

@@ -7,6 +7,9 @@ use tracing_subscriber::EnvFilter;
 /// Scales every duration of the product; for tests. `0.1` makes everything ten times as impatient.
 const TIME_SCALE: &str = "MIZAR_TIME_SCALE";
 
+/// In which a shell that has loaded our script says its name, and asks for what may be typed next.
+pub(crate) const COMPLETE: &str = "MIZAR_COMPLETE";
+
 /// Where kubectl tells a plugin its own path.
 pub(crate) const KUBECTL_PATH: &str = "KUBECTL_PATH";
 

@@ -12,10 +12,14 @@ mod connection;
 mod conventions_page;
 #[path = "../docs/mod.rs"]
 mod docs;
+mod events_page;
 mod exit_codes;
 mod facts;
+mod formats;
+mod help;
 mod pages;
 mod plain_output;
+mod plugin;
 mod private_files;
 mod program;
 mod reader_role;
