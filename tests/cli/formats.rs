@@ -121,7 +121,7 @@ contexts:
 - {name: two, context: {cluster: b, user: u}}
 "#;
 
-const TEMPLATES: [&str; 44] = [
+const TEMPLATES: [&str; 43] = [
     "{@}",
     "{$}",
     "{}",
@@ -133,8 +133,7 @@ const TEMPLATES: [&str; 44] = [
     "{['kind']}",
     "{.nothing}|{.kind.x}|{.contexts.name}",
     "{.current-context}",
-    "{..name}",
-    "{..}",
+    "{.contexts..cluster}",
     "{.contexts[*].name}-{.kind}",
     "{.contexts[0,1].name}",
     "{.contexts[*]['name','context.user']}",

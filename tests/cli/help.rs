@@ -83,8 +83,9 @@ fn every_example_can_be_typed() {
     let mut tried = 0;
     for path in commands(&place) {
         let help = help(&place, &path);
-        let examples = help.split("\nExamples:\n").nth(1).unwrap().split("\n\nOptions:").next().unwrap();
-        for line in examples.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let examples = help.split("\nExamples:\n").nth(1).unwrap();
+        let examples = examples.lines().take_while(|line| line.is_empty() || line.starts_with("  "));
+        for line in examples.map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let typed = line.strip_prefix("source <(kubectl-mizar ").and_then(|rest| rest.strip_suffix(')'));
             let typed = typed.or_else(|| line.strip_prefix("kubectl mizar "));
             let typed = typed.unwrap_or_else(|| panic!("{path:?}: {line} does not start with kubectl mizar"));
@@ -106,7 +107,7 @@ fn man_pages_say_what_help_says() {
             std::iter::once("kubectl-mizar").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
         let page = std::fs::read_to_string(place.path(&format!("man/{name}.1")))
             .unwrap_or_else(|error| panic!("{name}: {error}"));
-        let page = page.replace("\\-", "-");
+        let page = page.replace("\\-", "-").replace("\\fB", "").replace("\\fI", "").replace("\\fR", "");
         let help = help(&place, &path);
         let missing: Vec<_> =
             flags(help.split("Options:").nth(1).unwrap()).difference(&flags(&page)).cloned().collect();

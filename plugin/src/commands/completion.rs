@@ -24,7 +24,7 @@ const PROGRAM: &str = "kubectl-mizar";
 /// What kubectl runs instead of a command.
 pub(crate) const ASKED_BY_KUBECTL: &str = "__complete";
 
-/// Print a script that completes kubectl-mizar in a shell, or have kubectl complete `kubectl mizar`
+/// Complete commands, flags and names: in a shell, or through kubectl
 ///
 /// kubectl asks a program of its own, kubectl_complete-mizar, which plugin managers do not install: `completion install` writes
 /// it. Names of contexts, namespaces, nodes and checks are completed, too; without a cluster there are just none.
