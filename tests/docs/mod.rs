@@ -26,6 +26,8 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("aws ", "changes an account at Amazon"),
     ("crane ", "asks the registry for what it holds"),
     ("sudo ", "changes the machine"),
+    ("source <(", "for the shell of a person"),
+    ("kubectl mizar completion ", "tested with the real kubectl, without a cluster"),
     ("kubectl krew ", "tested with the real krew by the tests of releases"),
 ];
 
@@ -33,7 +35,7 @@ impl Typed {
     /// The arguments of a `kubectl mizar …` line, up to where its output goes; nothing for another program.
     pub(crate) fn arguments(&self) -> Option<Vec<&str>> {
         let line = self.text.strip_prefix("kubectl mizar ")?;
-        let line = [" | ", " > "].iter().fold(line, |line, end| line.split(end).next().unwrap_or(line));
+        let line = [" | ", " >> ", " > "].iter().fold(line, |line, end| line.split(end).next().unwrap_or(line));
         Some(line.split_whitespace().map(|word| word.trim_matches('\'')).collect())
     }
 
@@ -134,7 +136,8 @@ fn of_page(name: &str, page: &str) -> Vec<Typed> {
             }
             // The help of a command.
             "text" => {
-                let examples = content.iter().skip_while(|line| **line != "Examples:");
+                let examples = content.iter().skip_while(|line| **line != "Examples:").skip(1);
+                let examples = examples.take_while(|line| line.is_empty() || line.starts_with("  "));
                 let typed: Vec<&str> = examples.filter_map(|line| line.strip_prefix("  ")).collect();
                 all.extend(of_block(name, block, &typed));
             }

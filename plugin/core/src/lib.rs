@@ -25,5 +25,6 @@ pub mod site;
 pub mod status;
 pub mod template;
 pub mod timing;
+pub mod version;
 pub mod words;
 pub mod yaml;

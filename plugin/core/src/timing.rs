@@ -49,6 +49,8 @@ pub struct Timing {
     pub lease_ttl: Duration,
     /// Between two renewals of that claim.
     pub lease_renew: Duration,
+    /// For a cluster to tell names that complete what is typed: a person waits between two keys.
+    pub completion: Duration,
     /// How many looks in a row must show a fatal state before it ends a wait early.
     pub confirm_failure_looks: u32,
 }
@@ -89,6 +91,7 @@ impl Default for Timing {
             settle: Duration::from_secs(5),
             lease_ttl: Duration::from_secs(15),
             lease_renew: Duration::from_secs(5),
+            completion: Duration::from_millis(100),
             confirm_failure_looks: 2,
         }
     }
@@ -129,6 +132,7 @@ impl Timing {
             settle: scale(self.settle),
             lease_ttl: answer(self.lease_ttl),
             lease_renew: answer(self.lease_renew),
+            completion: scale(self.completion),
             confirm_failure_looks: self.confirm_failure_looks,
         }
     }
