@@ -29,6 +29,8 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("sha256sum ", "about the files of a release"),
     ("gh ", "asks GitHub about the files of a release"),
     ("helm pull oci:", "the tests of releases pull from a registry of their own"),
+    ("source <(", "for the shell of a person"),
+    ("kubectl mizar completion ", "tested with the real kubectl, without a cluster"),
     ("kubectl krew ", "tested with the real krew by the tests of releases"),
 ];
 
@@ -36,7 +38,7 @@ impl Typed {
     /// The arguments of a `kubectl mizar …` line, up to where its output goes; nothing for another program.
     pub(crate) fn arguments(&self) -> Option<Vec<&str>> {
         let line = self.text.strip_prefix("kubectl mizar ")?;
-        let line = [" | ", " > "].iter().fold(line, |line, end| line.split(end).next().unwrap_or(line));
+        let line = [" | ", " >> ", " > "].iter().fold(line, |line, end| line.split(end).next().unwrap_or(line));
         Some(line.split_whitespace().map(|word| word.trim_matches('\'')).collect())
     }
 
@@ -137,7 +139,8 @@ fn of_page(name: &str, page: &str) -> Vec<Typed> {
             }
             // The help of a command.
             "text" => {
-                let examples = content.iter().skip_while(|line| **line != "Examples:");
+                let examples = content.iter().skip_while(|line| **line != "Examples:").skip(1);
+                let examples = examples.take_while(|line| line.is_empty() || line.starts_with("  "));
                 let typed: Vec<&str> = examples.filter_map(|line| line.strip_prefix("  ")).collect();
                 all.extend(of_block(name, block, &typed));
             }

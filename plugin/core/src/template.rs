@@ -18,6 +18,7 @@ mod translate;
 mod value;
 
 pub use engine::{TemplateSource, Templates};
+pub(crate) use functions::is_version;
 pub(crate) use value::from_json;
 
 #[cfg(test)]
