@@ -9,9 +9,9 @@ mod checks;
 mod checks_page;
 mod commands_page;
 mod connection;
+mod conventions_page;
 #[path = "../docs/mod.rs"]
 mod docs;
-mod conventions_page;
 mod exit_codes;
 mod facts;
 mod pages;

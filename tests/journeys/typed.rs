@@ -32,9 +32,7 @@ const CHANGED: &[(&str, &str)] = &[
 ];
 
 /// Lines that end otherwise than with 0 where all is well, and why.
-const ENDS: &[(&str, &[i32], &str)] = &[
-    ("kubectl get --raw /readyz", &[0], ""),
-];
+const ENDS: &[(&str, &[i32], &str)] = &[("kubectl get --raw /readyz", &[0], "")];
 
 /// The line as it is run.
 fn runnable(typed: &Typed) -> String {

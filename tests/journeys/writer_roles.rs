@@ -101,11 +101,8 @@ fn needs(entry: &AuditEntry, right: &Right) -> bool {
 /// Asserts that every right was used, those apart for which there is a reason.
 fn assert_all_were_used(rights: &[Right], trail: &AuditTrail, reason: impl Fn(&Right) -> Option<&'static str>) {
     let is_used = |right: &Right| trail.entries().iter().any(|entry| needs(entry, right));
-    let idle: Vec<String> = rights
-        .iter()
-        .filter(|right| !is_used(right) && reason(right).is_none())
-        .map(ToString::to_string)
-        .collect();
+    let idle: Vec<String> =
+        rights.iter().filter(|right| !is_used(right) && reason(right).is_none()).map(ToString::to_string).collect();
     assert!(idle.is_empty(), "published, and used by nothing: {idle:#?}");
 }
 
