@@ -1,5 +1,7 @@
 //! What a start does not do: help needs no runtime, no connection and no chart, so that it is there at once.
 
+#![cfg(target_os = "linux")]
+
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +12,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The program is caught while it prints: its stdout is a pipe that is full. By then it has started whatever it starts.
 #[test]
-#[cfg(target_os = "linux")]
 fn help_is_printed_by_one_thread_that_has_opened_nothing() {
     let (mut reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(&[b'.'; FULL_PIPE]).unwrap();
