@@ -32,6 +32,9 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("source <(", "for the shell of a person"),
     ("kubectl mizar completion ", "tested with the real kubectl, without a cluster"),
     ("kubectl krew ", "tested with the real krew by the tests of releases"),
+    ("helm pull oci://ghcr.io/", "tested with a registry on loopback by the tests of releases"),
+    ("sha256sum ", "about the files of a release, which its tests compare"),
+    ("gh ", "asks GitHub for what it has attested"),
 ];
 
 impl Typed {
