@@ -11,6 +11,7 @@ mod commands_page;
 mod connection;
 mod conventions_page;
 #[path = "../docs/mod.rs"]
+#[expect(dead_code, reason = "the journeys need the rest")]
 mod docs;
 mod events_page;
 mod exit_codes;
@@ -23,6 +24,8 @@ mod plugin;
 mod private_files;
 mod program;
 mod reader_role;
+mod runbook;
+mod startup;
 mod typed;
 mod usage;
 mod values;

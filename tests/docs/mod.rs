@@ -106,6 +106,20 @@ pub(crate) fn named(name: &str, page: &str) -> Vec<Typed> {
     ours.map(|text| Typed { page: name.to_owned(), block: 0, text }).collect()
 }
 
+/// The section of the runbook with this heading.
+pub(crate) fn section(root: &Path, heading: &str) -> String {
+    let page = std::fs::read_to_string(root.join("docs/runbook.md")).unwrap();
+    let rest = page.split(&format!("\n## {heading}\n")).nth(1);
+    let rest = rest.unwrap_or_else(|| panic!("docs/runbook.md has no section {heading:?}"));
+    rest.split("\n## ").next().unwrap_or_default().to_owned()
+}
+
+/// The checks that a section shows with one of these marks, `✗ … [unfinished-handlers]`.
+pub(crate) fn shown(section: &str, marks: &[char]) -> Vec<String> {
+    let found = section.lines().map(str::trim).filter(|line| line.starts_with(marks));
+    found.filter_map(|line| line.strip_suffix(']')?.rsplit_once(" [").map(|(_, id)| id.to_owned())).collect()
+}
+
 fn of_page(name: &str, page: &str) -> Vec<Typed> {
     let mut lines = page.lines();
     let mut all = Vec::new();

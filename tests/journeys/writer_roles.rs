@@ -173,7 +173,7 @@ async fn the_role_of_who_repairs_is_enough_and_all_of_it_is_used() {
     assert!(matches!(healed.code, Some(0 | 1)), "a pod that nobody would create again is left: {healed}");
     by().args("repair --restart-operator -y").run().await.tells(&["nodes uncordoned"]);
     by().args("check --wait --timeout 20s").run().await;
-    by().args("status").run().await.exits(0).prints(&["mizar revision 1 deployed", "repair by"]);
+    by().args("status").run().await.exits(0).prints(&["mizar revision 1 deployed", "install by"]);
 
     let trail = bed.audit().await.unwrap().by(REPAIRER);
     assert_nothing_was_refused(&trail);
