@@ -16,6 +16,7 @@ mod docs;
 mod events_page;
 mod exit_codes;
 mod facts;
+mod flags;
 mod formats;
 mod help;
 mod pages;

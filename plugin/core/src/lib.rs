@@ -1,5 +1,6 @@
 //! Everything kubectl-mizar decides. One line a module; the values flow facts → plan → events.
 pub mod address;
+pub mod archive;
 pub mod chart;
 pub mod check;
 pub mod diagnosis;
@@ -11,6 +12,7 @@ pub mod health;
 pub mod image;
 pub mod installed;
 pub mod jsonpath;
+mod json_field;
 pub mod kind;
 pub mod network;
 pub mod object;

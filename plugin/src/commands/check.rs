@@ -82,7 +82,7 @@ pub(crate) struct CheckArgs {
     severity: Option<LeastSeverity>,
 
     /// Only what concerns this node; what is about the whole cluster does
-    #[arg(long, value_name = "NAME", help_heading = "Which checks")]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new(), help_heading = "Which checks")]
     node: Option<String>,
 
     /// Write what was read to this file, for somebody else to look at; it holds no secret

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use jiff::Timestamp;
 use mizar_core::check::{Phase, sources_of};
 use mizar_core::environment::overview::{SOURCES, overview};
 use mizar_core::facts::{Facts, Source};
@@ -70,7 +69,7 @@ async fn read(context: &Context, format: &Format) -> Result<(Facts, Option<Strin
         sources.dedup();
     }
     let wanted = Wanted { sources: &sources, release_namespace: context.namespace.as_deref(), ..Wanted::default() };
-    let facts = gather(&cluster, wanted, Timestamp::now()).await?.facts;
+    let facts = gather(&cluster, wanted).await?.facts;
     report::warnings(cluster.ledger().take_messages());
     Ok((facts, Some(cluster.server().to_owned())))
 }

@@ -13,8 +13,9 @@ use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::flow::install::{Extent, Request, install};
-use crate::flow::prepare::{self, Consent, ValueSources};
+use crate::flow::prepare::{self, Consent};
 use crate::flow::records::DEFAULT_NAMESPACE;
+use crate::flow::value_sources::ValueSources;
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
 

@@ -15,8 +15,9 @@ use crate::cli::format::OF_MANIFESTS;
 use crate::cli::values::ValuesArgs;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::flow::prepare::{ValueSources, charts, merge};
+use crate::flow::prepare::{charts, merge};
 use crate::flow::records::DEFAULT_NAMESPACE;
+use crate::flow::value_sources::ValueSources;
 use crate::report;
 use crate::report::format::{self, Format};
 
@@ -121,7 +122,10 @@ fn write_files(folder: &Path, rendered: &[Rendered]) -> Result<(), Failure> {
             let parent = path.parent().unwrap_or(folder);
             std::fs::create_dir_all(parent)
                 .and_then(|()| std::fs::write(&path, format!("{}\n", document.text.trim_end())))
-                .map_err(|error| Failure::new(Kind::Failed, format!("cannot write {}: {error}", path.display())))?;
+                .map_err(|error| {
+                    Failure::new(Kind::Failed, format!("cannot write {}: {error}", path.display()))
+                        .hint("name a folder that you may write to: --output-dir DIR")
+                })?;
             written += 1;
         }
     }

@@ -11,7 +11,8 @@ use crate::cli::format::OF_VALUES;
 use crate::cli::values::ValuesArgs;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::flow::prepare::{ValueSources, charts, merge};
+use crate::flow::prepare::{charts, merge};
+use crate::flow::value_sources::ValueSources;
 use crate::report::format::Format;
 use crate::report::{self, table};
 

@@ -84,7 +84,7 @@ pub(crate) async fn dry_run_stage(cluster: &Cluster, stage: &Stage) -> Vec<ApiFa
         .await
 }
 
-/// Tries the changes of existing objects; tells of fields that somebody else owns. Servers without server-side apply do
+/// Tries the changes of existing objects; tells of fields that somebody else owns, and of rules that forbid them. Servers without server-side apply do
 /// not know who owns what.
 pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure> {
     let mode = &WriteMode::default();
@@ -94,7 +94,7 @@ pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure>
             let desired = change.desired.as_ref()?;
             let failure = mode.apply(cluster, desired, change.manager, Commit::DryRun).await.err()?;
             let failure = not_of_an_older_helm(change, failure)?;
-            matches!(&failure.cause, Cause::Conflict { fields, .. } if !fields.is_empty()).then_some(failure)
+            stands_in_the_way(&failure.cause).then_some(failure)
         })
         .buffer_unordered(CONCURRENCY)
         .filter_map(std::future::ready)
@@ -107,6 +107,15 @@ pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure>
         both.details.extend(next.details);
         both
     }))
+}
+
+/// Whether a trial that failed tells that the change itself will. A webhook that cannot be tried tells nothing.
+fn stands_in_the_way(cause: &Cause) -> bool {
+    match cause {
+        Cause::Conflict { fields, .. } => !fields.is_empty(),
+        Cause::NotAdmitted { message, .. } => !message.contains("does not support dry run"),
+        _ => false,
+    }
 }
 
 /// What remains of a refused trial without the fields of an older Helm: they become ours before the change is made.

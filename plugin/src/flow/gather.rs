@@ -11,7 +11,6 @@ mod reading;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
 use mizar_core::facts::{CLUSTER_RULES_NAMESPACE, ClientFact, Facts, Fetched, Gap, Plan, Request, Source};
 use mizar_core::object::{Object, ObjectRef};
 
@@ -63,9 +62,9 @@ pub(crate) struct Gathered {
 
 /// Reads everything wanted. A source that is refused or fails becomes a gap in the facts; only a cluster that cannot be
 /// reached at all, or a wanted object that cannot be read, is an error.
-pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp) -> Result<Gathered, ApiFailure> {
-    let mut facts = Facts::new(now);
-    let mut beside = Facts::new(now);
+pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>) -> Result<Gathered, ApiFailure> {
+    let mut facts = Facts::new(cluster.now());
+    let mut beside = Facts::new(cluster.now());
     beside.plan.clone_from(&wanted.plan);
     facts.plan = wanted.plan;
     if wanted.sources.contains(&Source::Client) {
@@ -77,6 +76,9 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp
         sources.insert(0, Source::Version);
     } else {
         read_version_alone(cluster, &mut facts).await?;
+        // The answer told what time it is there.
+        facts.gathered_at = cluster.now();
+        beside.gathered_at = facts.gathered_at;
     }
     let counts = Counts::default();
     let reading = Reading { facts, wanted: wanted.objects, live: Vec::new(), unread: None };

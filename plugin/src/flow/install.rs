@@ -16,9 +16,10 @@ use tokio::time::Instant;
 
 use super::deploy::{Waiting, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
-use super::prepare::{Consent, ValueSources};
+use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
+use super::value_sources::ValueSources;
 use super::{apply, judge, recreate, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};

@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use mizar_core::check::{Phase, Report};
 use mizar_core::diagnosis::{OperatorRun, operator_run};
 use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
@@ -185,11 +184,10 @@ impl Repair {
     /// Reads everything and plans what to do about it.
     async fn plan(&mut self) -> Result<(RepairPlan, Facts), Failure> {
         self.run.enter("look");
-        let now = Timestamp::now();
-        let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }, now).await?.facts;
+        let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }).await?.facts;
         refuse_gaps(&facts)?;
         self.operator = operator_run(&facts);
-        let moment = judge::options(self.run.namespace(), now).moment();
+        let moment = judge::options(self.run.namespace(), facts.gathered_at).moment();
         Ok((repair::plan(&facts, &moment, &self.wish), facts))
     }
 
