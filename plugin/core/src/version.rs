@@ -46,6 +46,10 @@ pub struct BuiltIn {
     /// The version of what it installs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_version: Option<String>,
+    /// Of its archive, `sha256:…`: what Helm's provenance files name.
+    pub digest: String,
+    /// Of its manifest in a registry: what `helm pull oci://…@DIGEST` takes.
+    pub manifest_digest: String,
 }
 
 /// The API server.
@@ -95,7 +99,10 @@ impl Versions {
         let mut lines = vec![("Client Version".to_owned(), format!("{}{commit}", client.git_version))];
         for chart in &client.charts {
             let brings = chart.app_version.as_ref().map_or_else(String::new, |version| format!(" (Mizar {version})"));
-            lines.push((format!("Chart {}", chart.name), format!("{}{brings}", chart.version)));
+            lines.push((
+                format!("Chart {}", chart.name),
+                format!("{}{brings} {}", chart.version, chart.manifest_digest),
+            ));
         }
         lines
             .extend(self.server_version.iter().map(|server| ("Server Version".to_owned(), server.git_version.clone())));
@@ -134,7 +141,13 @@ mod tests {
     use crate::facts::samples::{a_cluster_before, a_healthy_cluster};
 
     fn client() -> Versions {
-        let chart = BuiltIn { name: "mizar".into(), version: "9.9.9".into(), app_version: Some("0.91".into()) };
+        let chart = BuiltIn {
+            name: "mizar".into(),
+            version: "9.9.9".into(),
+            app_version: Some("0.91".into()),
+            digest: "sha256:1".into(),
+            manifest_digest: "sha256:2".into(),
+        };
         let client_version = Client {
             git_version: "v9.9.9".into(),
             git_commit: None,
@@ -153,8 +166,12 @@ mod tests {
         let document = client().document();
         let fields: Vec<&String> = document.as_object().unwrap().keys().collect();
         assert_eq!(fields, ["apiVersion", "kind", "clientVersion"]);
-        assert_eq!(document["clientVersion"]["charts"][0]["appVersion"], "0.91");
-        assert_eq!(text(&client()), "Client Version: v9.9.9\nChart mizar: 9.9.9 (Mizar 0.91)\n");
+        let chart = &document["clientVersion"]["charts"][0];
+        assert_eq!(
+            [&chart["appVersion"], &chart["digest"], &chart["manifestDigest"]],
+            ["0.91", "sha256:1", "sha256:2"]
+        );
+        assert_eq!(text(&client()), "Client Version: v9.9.9\nChart mizar: 9.9.9 (Mizar 0.91) sha256:2\n");
         assert_eq!(client().skew(), None);
     }
 

@@ -77,11 +77,13 @@ async fn read(context: &Context) -> Result<Facts, Failure> {
 }
 
 fn client() -> Result<Client, Failure> {
-    let charts = assets::built_in()?;
-    let charts = charts.iter().map(|chart| BuiltIn {
-        name: chart.metadata.name.clone(),
-        version: chart.metadata.version.clone(),
-        app_version: chart.metadata.app_version.clone(),
+    let packages = assets::chart_packages()?;
+    let charts = packages.into_iter().map(|package| BuiltIn {
+        name: package.name,
+        version: package.version,
+        app_version: package.app_version,
+        digest: package.digest,
+        manifest_digest: package.manifest_digest,
     });
     Ok(Client {
         git_version: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),
