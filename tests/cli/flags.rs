@@ -17,7 +17,7 @@ type Wrong = (&'static str, &'static str, i32, &'static str);
 
 /// All flags with a value, in the order of the alphabet. A flag may stand here more than once.
 const WRONG: &[Wrong] = &[
-    ("--as", "a\nb", NO_CLUSTER, "hint: "),
+    ("--as", "a\nb", USAGE, "control characters"),
     ("--as-group", "x", USAGE, "--as <USER>"),
     ("--baseline", "nowhere", FAILED, "kubectl mizar check --save"),
     ("--baseline", "noise", FAILED, "kubectl mizar check --save"),
