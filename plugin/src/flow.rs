@@ -14,6 +14,7 @@ pub(crate) mod ground;
 pub(crate) mod install;
 pub(crate) mod judge;
 pub(crate) mod look;
+pub(crate) mod names;
 pub(crate) mod network;
 pub(crate) mod operation;
 pub(crate) mod prepare;

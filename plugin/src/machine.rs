@@ -11,6 +11,20 @@ pub(crate) fn now() -> Timestamp {
     now.checked_add(settings::clock_ahead()).unwrap_or(now)
 }
 
+/// What this program runs on, in Go's words, as kubectl prints it: `linux/amd64`.
+pub(crate) fn platform() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("{system}/{architecture}")
+}
+
 /// This process as a holder.
 pub(crate) fn me() -> Holder {
     let pid = std::process::id();

@@ -10,6 +10,8 @@ const TIME_SCALE: &str = "MIZAR_TIME_SCALE";
 
 /// Makes this machine's clock go wrong by so many seconds; for tests.
 const CLOCK_AHEAD: &str = "MIZAR_CLOCK_AHEAD";
+/// In which a shell that has loaded our script says its name, and asks for what may be typed next.
+pub(crate) const COMPLETE: &str = "MIZAR_COMPLETE";
 
 /// Where kubectl tells a plugin its own path.
 pub(crate) const KUBECTL_PATH: &str = "KUBECTL_PATH";

@@ -222,7 +222,7 @@ fn the_alias_and_the_dry_run_print_what_render_prints() {
     assert_eq!(place.run(&["template", "--profile", "dev"]).data(), rendered.data());
     let dry = place.run(&["install", "--profile", "dev", "--dry-run=client"]);
     assert_eq!(dry.stdout, rendered.stdout);
-    assert_eq!((dry.code, dry.stderr.as_str()), (0, "(dry run) nothing was sent to a cluster\n"));
+    assert_eq!((dry.code, dry.stderr.as_str()), (0, "nothing was sent to a cluster (dry run)\n"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod ignore;
 mod merged;
 mod metadata;
 mod nearest;
+mod package;
 pub mod render;
 mod schema;
 pub mod set;
@@ -16,6 +17,7 @@ pub use capabilities::Capabilities;
 pub use merged::{Merged, Origin, Source};
 pub use metadata::Metadata;
 pub(crate) use nearest::nearest;
+pub use package::{Package, digest_of, package};
 pub use render::{Document, Hook, HookEvent, ReleaseInfo, RenderError, Rendered, render, render_with};
 pub use schema::SchemaFailure;
 pub use values::{ValueLayers, ValuesError};
@@ -111,6 +113,12 @@ pub enum ChartError {
         /// The chart.
         chart: String,
     },
+    /// A file cannot be put into an archive.
+    #[error("the chart cannot be packed: {message}")]
+    Package {
+        /// What is wrong.
+        message: String,
+    },
     /// A pattern in .helmignore is malformed.
     #[error(".helmignore:{line}: {message}")]
     Ignore {
@@ -139,13 +147,7 @@ impl ChartError {
 impl Chart {
     /// Loads a chart from its files; the paths are relative to the folder that holds Chart.yaml.
     pub fn load(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Self, ChartError> {
-        let mut files: BTreeMap<String, Vec<u8>> =
-            files.into_iter().map(|(path, data)| (path, without_byte_order_mark(data))).collect();
-        let rules = match files.get(".helmignore") {
-            Some(data) => ignore::Rules::parse(&text(".helmignore", data)?)?,
-            None => ignore::Rules::default(),
-        };
-        files.retain(|path, _| !rules.ignores(path));
+        let mut files = kept(files)?;
         let metadata_text = files.remove("Chart.yaml").ok_or(ChartError::NoMetadata)?;
         let metadata = Metadata::parse(&text("Chart.yaml", &metadata_text)?)?;
         refuse_dependencies(&metadata, files.keys())?;
@@ -184,6 +186,18 @@ fn described_text(text: &str) -> String {
     let more = if start.len() < text.len() { "…" } else { "" };
     let blank = if text.contains(':') { "; a colon needs a blank after it" } else { "" };
     format!("the text {start:?}{more}{blank}")
+}
+
+/// The files of a chart that .helmignore leaves in it, by path and without byte order marks.
+fn kept(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<BTreeMap<String, Vec<u8>>, ChartError> {
+    let mut files: BTreeMap<String, Vec<u8>> =
+        files.into_iter().map(|(path, data)| (path, without_byte_order_mark(data))).collect();
+    let rules = match files.get(".helmignore") {
+        Some(data) => ignore::Rules::parse(&text(".helmignore", data)?)?,
+        None => ignore::Rules::default(),
+    };
+    files.retain(|path, _| !rules.ignores(path));
+    Ok(files)
 }
 
 /// Reads a values file: all its documents merged, numbers as floats.

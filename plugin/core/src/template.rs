@@ -8,7 +8,7 @@
 
 mod engine;
 mod expression;
-mod format;
+pub(crate) mod format;
 mod functions;
 mod lexer;
 mod ownership;

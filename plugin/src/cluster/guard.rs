@@ -74,7 +74,7 @@ impl Ledger {
     }
 
     /// Whether the server has answered anything.
-    pub(super) fn was_answered(&self) -> bool {
+    pub(crate) fn was_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
     }
 

@@ -18,7 +18,36 @@ use crate::failure::{Failure, Kind};
 /// Writes every change of a stage. All are tried; the failures are told together.
 pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {
     let name = stage.name.as_str();
-    let results: Vec<Result<(), Failure>> = stream::iter(&stage.changes)
+    let (bindings, others): (Vec<&Change>, Vec<&Change>) = stage.changes.iter().partition(|change| binds(change));
+    let mut results = write_all(run, stage, others).await;
+    results.extend(write_all(run, stage, bindings).await);
+    let mut failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
+    if let Some(stopped) = failures.iter().position(|failure| failure.kind == Kind::Interrupted) {
+        return Err(failures.swap_remove(stopped));
+    }
+    match failures.as_slice() {
+        [] => Ok(()),
+        [one] => Err(one.clone()),
+        many => {
+            let kind = many[0].kind;
+            let mut failure = Failure::new(kind, format!("{} objects of {name} could not be written", many.len()));
+            for one in many {
+                failure = failure.detail(one.message.clone());
+                failure.details.extend(one.details.iter().cloned());
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// Whether it is a binding, for which its role must be there: where somebody may not bind any role, the server looks at what
+/// this one grants.
+fn binds(change: &Change) -> bool {
+    matches!(change.object.kind.as_str(), "RoleBinding" | "ClusterRoleBinding")
+}
+
+async fn write_all(run: &Run, stage: &Stage, changes: Vec<&Change>) -> Vec<Result<(), Failure>> {
+    stream::iter(changes)
         .map(|change| async move {
             if change.writes() || change.fold.is_some() {
                 run.go_on()?;
@@ -38,24 +67,7 @@ pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure>
         })
         .buffer_unordered(CONCURRENCY)
         .collect()
-        .await;
-    let mut failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
-    if let Some(stopped) = failures.iter().position(|failure| failure.kind == Kind::Interrupted) {
-        return Err(failures.swap_remove(stopped));
-    }
-    match failures.as_slice() {
-        [] => Ok(()),
-        [one] => Err(one.clone()),
-        many => {
-            let kind = many[0].kind;
-            let mut failure = Failure::new(kind, format!("{} objects of {name} could not be written", many.len()));
-            for one in many {
-                failure = failure.detail(one.message.clone());
-                failure.details.extend(one.details.iter().cloned());
-            }
-            Err(failure)
-        }
-    }
+        .await
 }
 
 /// Has the server check a stage without storing anything.

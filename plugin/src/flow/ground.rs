@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use mizar_core::check::{self, Options, Phase, Report, access};
-use mizar_core::facts::{self, Facts, NodeFact, Right, Source};
+use mizar_core::facts::{self, Facts, Fetched, NodeFact, Right, Source};
 use mizar_core::network::{anything_provisioned, eligible_nodes};
 use mizar_core::object::Object;
 use mizar_core::operation::{Claim, Operation, StoredOperation};
@@ -58,9 +58,14 @@ pub(crate) async fn wish(
     means_it: bool,
 ) -> Result<Wish, Failure> {
     run.enter("records");
-    let mut records = records::read(run.cluster(), asked.unwrap_or(DEFAULT_NAMESPACE)).await?;
+    let probable = asked.unwrap_or(DEFAULT_NAMESPACE);
+    // Both at once: our own record is nearly always where nothing else is said.
+    let (read_records, read_stored) =
+        tokio::join!(records::read(run.cluster(), probable), operation::read(run.cluster(), probable));
+    let mut records = read_records?;
     run.namespace = namespace(asked, &records)?;
-    let mut stored = operation::read(run.cluster(), run.namespace()).await?;
+    let mut stored =
+        if run.namespace == probable { read_stored? } else { operation::read(run.cluster(), run.namespace()).await? };
     let mut claim = Claim::Fresh;
     if means_it {
         let settled = operation::settle(run.cluster(), run.namespace(), stored, |event| run.tell(event)).await?;
@@ -133,11 +138,13 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
         namespaces: access::namespaces_of(&bring.needs),
         plan: Some(bring),
         objects: prepare::interest(&input),
-        client: judge::client(Phase::Preflight).await,
         release_namespace: Some(run.namespace()),
         reporter: Some(run.reporter()),
+        ..Wanted::default()
     };
-    let Gathered { mut facts, live, unread } = gather(run.cluster(), wanted).await?;
+    let (gathered, client) = tokio::join!(gather(run.cluster(), wanted), judge::client(Phase::Preflight));
+    let Gathered { mut facts, live, unread } = gathered?;
+    facts.client = Fetched::Known(client);
     facts.absorb_page(Source::Releases, &json!({"items": records.secrets}));
     let options = Options {
         namespace: run.namespace().to_owned(),

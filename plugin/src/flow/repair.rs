@@ -8,6 +8,7 @@ mod consent;
 mod ending;
 mod hold;
 mod record;
+mod rights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +32,8 @@ use super::treat::{self, Extent};
 use super::{apply, ground, judge, operation, records};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
-use crate::report::{self, Output, Reporter};
+use crate::report::format::Format;
+use crate::report::{self, Reporter};
 
 /// How often a remedy is taken: what it brings about may need it again, and somebody may work against us.
 const TURNS: usize = 4;
@@ -66,7 +68,7 @@ pub(crate) struct Request {
     /// Replaces the limits of all waits.
     pub(crate) timeout: Option<Duration>,
     /// What stdout is for.
-    pub(crate) output: Output,
+    pub(crate) output: Format,
 }
 
 /// Repairs. The events tell everything; what is returned is only how it ended.
@@ -121,6 +123,7 @@ impl Repair {
         if plan.is_empty() && !self.finishes {
             return self.nothing_to_do(&plan).await;
         }
+        rights::refuse_missing(&self.run).await?;
         let (mut agreement, plan) = self.agree(plan, facts).await?;
         self.run.stop_gently();
         let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();
