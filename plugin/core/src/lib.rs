@@ -11,6 +11,7 @@ pub mod health;
 pub mod image;
 pub mod installed;
 pub mod kind;
+pub mod kubeconfig;
 pub mod network;
 pub mod object;
 pub mod operation;
