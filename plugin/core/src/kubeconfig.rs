@@ -207,6 +207,7 @@ pub struct Context {
 
 impl<T> Said<T> {
     /// Something that a flag says.
+    #[must_use]
     pub fn by_flag(flag: &'static str, what: T) -> Self {
         Self { what, origin: Origin::Flag(flag) }
     }

@@ -8,6 +8,10 @@ use std::time::Duration;
 pub struct Timing {
     /// For a connection to the API server to open.
     pub connect: Duration,
+    /// For a credential plugin that asks nobody to end.
+    pub login: Duration,
+    /// Before a token file is read again: whoever writes it changes it.
+    pub token_reread: Duration,
     /// For one request to be answered, watches apart.
     pub request: Duration,
     /// For the first answer of a server; after it the server is called unreachable.
@@ -67,6 +71,8 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
+            login: Duration::from_secs(60),
+            token_reread: Duration::from_secs(60),
             request: Duration::from_secs(30),
             first_answer: Duration::from_secs(9),
             retry_for: Duration::from_secs(30),
@@ -106,6 +112,8 @@ impl Timing {
         let answer = |duration| by(factor.max(FASTEST_ANSWER), duration);
         Self {
             connect: answer(self.connect),
+            login: scale(self.login),
+            token_reread: scale(self.token_reread),
             request: answer(self.request),
             first_answer: answer(self.first_answer),
             retry_for: answer(self.retry_for),

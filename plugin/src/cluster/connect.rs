@@ -23,6 +23,7 @@ use mizar_core::timing::Timing;
 
 use super::guard::GuardLayer;
 use super::{Access, Cluster, Ledger};
+pub(crate) use door::NoCredential;
 use door::{Door, Source};
 use exec::Plugin;
 

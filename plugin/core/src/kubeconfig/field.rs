@@ -63,6 +63,7 @@ pub struct Wrong {
 
 impl Wrong {
     /// Without a hint.
+    #[must_use]
     pub fn new(origin: Origin, message: impl Into<String>) -> Self {
         Self { origin, message: message.into(), hint: None }
     }

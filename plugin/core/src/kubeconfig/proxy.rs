@@ -19,6 +19,7 @@ pub struct Environment {
 
 impl Environment {
     /// Reads the variables through `variable`.
+    #[must_use]
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let either = |upper: &str, lower: &str| {
             [upper, lower].into_iter().filter_map(&variable).find(|value| !value.is_empty())

@@ -21,7 +21,7 @@ users:
   user:
     as: boss
     as-groups: [a, b]
-    as-user-extra: {scopes: [x, y]}
+    as-user-extra: {scopes: [v, w]}
     exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: ./bin/login, args: [get], env: [{name: A, value: b}]}
 contexts:
 - name: work
@@ -92,7 +92,7 @@ fn whom_to_act_as_is_replaced_part_by_part() {
     let destination = chosen(Flags { user: text("plugin"), act_as, ..Flags::default() });
     assert_eq!(destination.user.act_as.user.as_deref(), Some("boss"));
     assert_eq!(destination.user.act_as.groups, ["c"]);
-    assert_eq!(destination.user.act_as.extra, [("scopes".into(), "x".into()), ("scopes".into(), "y".into())]);
+    assert_eq!(destination.user.act_as.extra, [("scopes".into(), "v".into()), ("scopes".into(), "w".into())]);
 }
 
 #[test]

@@ -42,7 +42,17 @@ pub(super) enum Source {
 /// No credentials could be had for a request.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(crate) struct NoCredential(#[from] ConnectError);
+pub(crate) struct NoCredential(ConnectError);
+
+impl NoCredential {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match &self.0 {
+            ConnectError::Wrong(wrong) => wrong.hint.clone(),
+            _ => None,
+        }
+    }
+}
 
 /// The service that every request goes through; cheap to clone.
 #[derive(Clone)]
