@@ -208,7 +208,7 @@ impl Cluster {
         let limit = if is_success { call.limit } else { FAILURE_LIMIT };
         let mut bytes = Vec::with_capacity(call.expected);
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| self.failure(call, Cause::lost(&*error)))?;
+            let frame = frame.map_err(|error| self.failure(call, Cause::lost(&error)))?;
             let Ok(data) = frame.into_data() else { continue };
             if bytes.len() + data.len() > limit {
                 if !is_success {

@@ -113,7 +113,7 @@ pub(crate) enum Cause {
         limit: usize,
     },
     /// An answer that no API server gives.
-    #[error("the answer is not from a Kubernetes API server ({}{start})", http(*status))]
+    #[error("the answer is not from a Kubernetes API server ({}{start})", status_words(*status))]
     NotKubernetes {
         /// The HTTP status, 0 where there was none.
         status: u16,
@@ -128,7 +128,7 @@ pub(crate) enum Cause {
     Broken(String),
 }
 
-fn http(status: u16) -> String {
+fn status_words(status: u16) -> String {
     if status == 0 { String::new() } else { format!("HTTP {status}: ") }
 }
 

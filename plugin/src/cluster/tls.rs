@@ -85,7 +85,7 @@ fn from_alert(alert: AlertDescription) -> TlsTrouble {
         AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion => {
             TlsTrouble::Other("it has no TLS version or cipher in common with us".into())
         }
-        AlertDescription::UnrecognizedName => TlsTrouble::OtherName(Vec::new()),
+        AlertDescription::UnrecognisedName => TlsTrouble::OtherName(Vec::new()),
         other => TlsTrouble::Other(format!("it ended the connection ({other:?})")),
     }
 }

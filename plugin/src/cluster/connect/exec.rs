@@ -158,7 +158,7 @@ impl Plugin {
         let identity = match (text(&status["clientCertificateData"]), text(&status["clientKeyData"])) {
             (None, None) => None,
             (Some(certificate), Some(key)) => {
-                let wrong = |part, message| {
+                let wrong = |part: Part, message: &'static str| {
                     let field = if part == Part::Key { "clientKeyData" } else { "clientCertificateData" };
                     self.wrong(&format!("answers a {field} that {message}"))
                 };

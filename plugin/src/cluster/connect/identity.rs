@@ -94,7 +94,7 @@ pub(super) fn of_user(user: &User) -> Result<Option<Identity>, Wrong> {
                 .hint("name it: --client-certificate FILE, or client-certificate in the kubeconfig"));
         }
     };
-    let wrong = |part, message| {
+    let wrong = |part: Part, message: &'static str| {
         let said = if part == Part::Key { key } else { certificate };
         Wrong::new(said.origin.clone(), message)
     };
