@@ -167,8 +167,7 @@ impl Cluster {
             let pause = failure.asked_pause().unwrap_or_else(|| self.timing.retry_pause_before(attempt));
             // A server that answered before is being restarted; nothing was sent to it.
             let was_answered = self.ledger.was_answered();
-            let restarting =
-                matches!(failure.cause, Cause::Unreachable(_) | Cause::ConnectionRefused) && was_answered;
+            let restarting = matches!(failure.cause, Cause::Unreachable(_) | Cause::ConnectionRefused) && was_answered;
             let patience = if was_answered { self.timing.retry_for } else { self.timing.first_answer };
             if !(restarting || failure.may_retry(call.idempotent)) || begun.elapsed() + pause > patience {
                 return Err(failure);

@@ -180,10 +180,8 @@ impl From<ApiFailure> for Failure {
                     .hint("is this the right cluster? kubectl config current-context")
                     .hint("does it answer? kubectl get --raw /readyz")
             }
-            Cause::Tls(trouble) => {
-                Self::new(Kind::Unreachable, format!("no secure connection to {server}: {trouble}"))
-                    .hint(tls_hint(trouble))
-            }
+            Cause::Tls(trouble) => Self::new(Kind::Unreachable, format!("no secure connection to {server}: {trouble}"))
+                .hint(tls_hint(trouble)),
             Cause::Unauthorized => Self::new(
                 Kind::Unreachable,
                 format!("You must be logged in to the server (Unauthorized): {server} does not accept the credentials"),
@@ -238,7 +236,8 @@ fn tls_hint(trouble: &TlsTrouble) -> String {
         TlsTrouble::NotYetValid => "is the clock of this machine right? date".to_owned(),
         TlsTrouble::NoTls => "does it speak plain http, or is this the port of something else?".to_owned(),
         TlsTrouble::ClientRefused => {
-            "check client-certificate in the kubeconfig, or name yours: --client-certificate FILE --client-key FILE".to_owned()
+            "check client-certificate in the kubeconfig, or name yours: --client-certificate FILE --client-key FILE"
+                .to_owned()
         }
         TlsTrouble::UnknownAuthority | TlsTrouble::Other(_) => {
             "check certificate-authority in the kubeconfig, or name it: --certificate-authority FILE".to_owned()

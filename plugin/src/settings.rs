@@ -1,5 +1,7 @@
 //! The one list of environment variables that the program reads (kubectl's own apart: KUBECONFIG, NO_COLOR, TERM).
 
+use std::io::IsTerminal as _;
+
 use mizar_core::check::Thresholds;
 use mizar_core::timing::Timing;
 use tracing_subscriber::EnvFilter;
@@ -35,6 +37,7 @@ pub(crate) fn start_logging(level: u8) {
         _ => "kubectl_mizar=trace,rustls=debug,hyper_util=debug",
     };
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(directives)).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     // A second start in the same process (tests) keeps the first log.
     let _already_started = log.with_target(false).try_init();
 }

@@ -101,11 +101,6 @@ impl Fake {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// Host and port.
-    pub(crate) fn host(&self) -> String {
-        self.address.to_string()
-    }
-
     /// The heads of all requests so far, in small letters.
     pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
@@ -167,6 +162,19 @@ fn head_of(stream: &mut impl Read) -> Option<String> {
         }
     }
     Some(String::from_utf8_lossy(&head).into_owned())
+}
+
+/// Host and port of a web server that calls whatever it hears a bad request.
+pub(crate) fn blunt() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let heard = stream.read(&mut [0; 4096]);
+            let _they_may_be_gone = heard.and_then(|_| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+        }
+    });
+    host
 }
 
 /// Ends a connection with a reset rather than an end.

@@ -32,8 +32,16 @@ fn a_whole_file_that_is_no_kubeconfig() {
     let contexts = "see them: kubectl config get-contexts";
     wrong("", "the kubeconfig has no current context", contexts);
     wrong("hunter2", "kubeconfig k: is no kubeconfig: it holds text, not a mapping", SEE_CONFIG);
-    wrong("apiVersion: v2\nkind: Config\n", "kubeconfig k, line 1: apiVersion: must be v1: this is no kubeconfig that can be read here", SEE_CONFIG);
-    wrong("apiVersion: v1\nkind: Pod\n", "kubeconfig k, line 2: kind: must be Config: this is no kubeconfig that can be read here", SEE_CONFIG);
+    wrong(
+        "apiVersion: v2\nkind: Config\n",
+        "kubeconfig k, line 1: apiVersion: must be v1: this is no kubeconfig that can be read here",
+        SEE_CONFIG,
+    );
+    wrong(
+        "apiVersion: v1\nkind: Pod\n",
+        "kubeconfig k, line 2: kind: must be Config: this is no kubeconfig that can be read here",
+        SEE_CONFIG,
+    );
     wrong("clusters: 7\n", "kubeconfig k, line 1: clusters: must be a list, not a number", SEE_CONFIG);
     refused(&Place::with("k", [0xff, 0x00, 0x80]), "kubeconfig k: is no text", SEE_CONFIG);
     let yaml = Place::with("k", "users:\n- name: me\n  user: {token: [hunter2\n").run(&["check", "--kubeconfig", "k"]);
@@ -51,10 +59,13 @@ fn what_is_named_must_be_there() {
         "see them: kubectl config get-contexts",
     );
     for (field, noun, there) in [("cluster: here", "cluster", "here"), ("user: me", "user", "me")] {
-        let text = works.replace(&format!("{{{field}"), "{cluster: lost").replace(&format!(", {field}}}"), ", user: lost}");
+        let text =
+            works.replace(&format!("{{{field}"), "{cluster: lost").replace(&format!(", {field}}}"), ", user: lost}");
         wrong(
             &text,
-            &format!("kubeconfig k, line 14: context \"work\": names the {noun} \"lost\", which does not exist; there are: {there}"),
+            &format!(
+                "kubeconfig k, line 14: context \"work\": names the {noun} \"lost\", which does not exist; there are: {there}"
+            ),
             SEE_CONFIG,
         );
     }
@@ -74,7 +85,8 @@ fn every_field_of_a_cluster() {
     let url = "write it like https://HOST:PORT";
     let proxy = "write it like http://HOST:PORT or socks5://HOST:PORT";
     let scheme = "is no proxy address: it must start with http://, https:// or socks5://";
-    let both = "    server: https://127.0.0.1:1\n    insecure-skip-tls-verify: true\n    certificate-authority-data: Q0E=";
+    let both =
+        "    server: https://127.0.0.1:1\n    insecure-skip-tls-verify: true\n    certificate-authority-data: Q0E=";
     for (cluster, line, field, error, hint) in [
         ("    {}", 6, "", "no server is named", SEE_CONFIG),
         ("    server: 7", 7, ", server", "must be text, not a number: put it in quotes", SEE_CONFIG),
@@ -82,14 +94,35 @@ fn every_field_of_a_cluster() {
         ("    server: 'https://h:port'", 7, ", server", "has a port that is no port", url),
         ("    server: 'https://h:99999'", 7, ", server", "has a port that is no port", url),
         ("    server: 'ftp://h'", 7, ", server", "is no URL of a server", url),
-        ("    server: 'https://me:hunter2@h'", 7, ", server", "holds a user name: that belongs into the user of the kubeconfig", url),
-        (both, 9, ", certificate-authority-data", "a certificate authority and insecure-skip-tls-verify exclude each other", "remove one of them"),
+        (
+            "    server: 'https://me:hunter2@h'",
+            7,
+            ", server",
+            "holds a user name: that belongs into the user of the kubeconfig",
+            url,
+        ),
+        (
+            both,
+            9,
+            ", certificate-authority-data",
+            "a certificate authority and insecure-skip-tls-verify exclude each other",
+            "remove one of them",
+        ),
     ] {
-        wrong(&config(cluster, "    {}"), &format!("kubeconfig k, line {line}: cluster \"here\"{field}: {error}"), hint);
+        wrong(
+            &config(cluster, "    {}"),
+            &format!("kubeconfig k, line {line}: cluster \"here\"{field}: {error}"),
+            hint,
+        );
     }
     for (field, value, error, hint) in [
         ("insecure-skip-tls-verify", "'yes'", "must be true or false, not text", SEE_CONFIG),
-        ("certificate-authority", "nowhere.pem", "cannot read nowhere.pem: No such file or directory (os error 2)", SEE_CONFIG),
+        (
+            "certificate-authority",
+            "nowhere.pem",
+            "cannot read nowhere.pem: No such file or directory (os error 2)",
+            SEE_CONFIG,
+        ),
         ("certificate-authority", "k", "holds no certificate in PEM form", SEE_CONFIG),
         ("certificate-authority", "empty", "is empty", SEE_CONFIG),
         ("certificate-authority", "/dev/zero", "cannot read /dev/zero: it is no file of at most 4 MiB", SEE_CONFIG),
@@ -114,20 +147,92 @@ fn every_field_of_a_user() {
         ("    token: 4711", 11, ", token", "must be text, not a number: put it in quotes", SEE_CONFIG),
         ("    token: \"hunter2\\nx\"", 11, ", token", "holds characters that no HTTP header may hold", token),
         ("    token: hünter2", 11, ", token", "holds characters that no HTTP header may hold", token),
-        ("    tokenFile: nowhere", 11, ", tokenFile", "cannot read nowhere: No such file or directory (os error 2)", SEE_CONFIG),
+        (
+            "    tokenFile: nowhere",
+            11,
+            ", tokenFile",
+            "cannot read nowhere: No such file or directory (os error 2)",
+            SEE_CONFIG,
+        ),
         ("    tokenFile: empty", 11, ", tokenFile", "empty holds no token", SEE_CONFIG),
         ("    tokenFile: lines", 11, ", tokenFile", "holds characters that no HTTP header may hold", token),
-        ("    token: hunter2\n    username: me", 12, ", username", "a token and a user name exclude each other: one way to log in is enough", SEE_CONFIG),
-        ("    client-certificate: me.pem", 11, ", client-certificate", "has no key: client-key is missing", "name it: --client-key FILE, or client-key in the kubeconfig"),
-        ("    client-key: me.key", 11, ", client-key", "has no certificate: client-certificate is missing", "name it: --client-certificate FILE, or client-certificate in the kubeconfig"),
-        ("    client-certificate: me.pem\n    client-key: other.key", 12, ", client-key", "is not the key of the client certificate", SEE_CONFIG),
-        ("    client-certificate: me.pem\n    client-key: me.pem", 12, ", client-key", "holds no private key in PEM form", SEE_CONFIG),
-        ("    client-certificate: me.key\n    client-key: me.key", 11, ", client-certificate", "holds no certificate in PEM form", SEE_CONFIG),
-        ("    client-certificate: me.pem\n    client-key: locked.key", 12, ", client-key", "is encrypted; neither kubectl nor this plugin can ask for its password", SEE_CONFIG),
-        ("    client-certificate: me.pem\n    client-key-data: '%%'", 12, ", client-key-data", "is no base64", SEE_CONFIG),
-        ("    auth-provider: {name: gcp}", 11, ", auth-provider", &format!("the gcp auth-provider {gone}"), "use the plugin: gke-gcloud-auth-plugin, then gcloud container clusters get-credentials CLUSTER"),
-        ("    auth-provider: {name: azure}", 11, ", auth-provider", &format!("the azure auth-provider {gone}"), "use the plugin: kubelogin convert-kubeconfig"),
-        ("    auth-provider: {name: mine}", 11, ", auth-provider", "this auth-provider is not known", "use a credential plugin: users[].user.exec"),
+        (
+            "    token: hunter2\n    username: me",
+            12,
+            ", username",
+            "a token and a user name exclude each other: one way to log in is enough",
+            SEE_CONFIG,
+        ),
+        (
+            "    client-certificate: me.pem",
+            11,
+            ", client-certificate",
+            "has no key: client-key is missing",
+            "name it: --client-key FILE, or client-key in the kubeconfig",
+        ),
+        (
+            "    client-key: me.key",
+            11,
+            ", client-key",
+            "has no certificate: client-certificate is missing",
+            "name it: --client-certificate FILE, or client-certificate in the kubeconfig",
+        ),
+        (
+            "    client-certificate: me.pem\n    client-key: other.key",
+            12,
+            ", client-key",
+            "is not the key of the client certificate",
+            SEE_CONFIG,
+        ),
+        (
+            "    client-certificate: me.pem\n    client-key: me.pem",
+            12,
+            ", client-key",
+            "holds no private key in PEM form",
+            SEE_CONFIG,
+        ),
+        (
+            "    client-certificate: me.key\n    client-key: me.key",
+            11,
+            ", client-certificate",
+            "holds no certificate in PEM form",
+            SEE_CONFIG,
+        ),
+        (
+            "    client-certificate: me.pem\n    client-key: locked.key",
+            12,
+            ", client-key",
+            "is encrypted; neither kubectl nor this plugin can ask for its password",
+            SEE_CONFIG,
+        ),
+        (
+            "    client-certificate: me.pem\n    client-key-data: '%%'",
+            12,
+            ", client-key-data",
+            "is no base64",
+            SEE_CONFIG,
+        ),
+        (
+            "    auth-provider: {name: gcp}",
+            11,
+            ", auth-provider",
+            &format!("the gcp auth-provider {gone}"),
+            "use the plugin: gke-gcloud-auth-plugin, then gcloud container clusters get-credentials CLUSTER",
+        ),
+        (
+            "    auth-provider: {name: azure}",
+            11,
+            ", auth-provider",
+            &format!("the azure auth-provider {gone}"),
+            "use the plugin: kubelogin convert-kubeconfig",
+        ),
+        (
+            "    auth-provider: {name: mine}",
+            11,
+            ", auth-provider",
+            "this auth-provider is not known",
+            "use a credential plugin: users[].user.exec",
+        ),
         ("    auth-provider: {}", 11, ", auth-provider.name", "is missing", SEE_CONFIG),
     ] {
         let (me, other) = (SelfSigned::of(&["me"], |_| {}), SelfSigned::of(&["me"], |_| {}));
@@ -152,10 +257,30 @@ fn every_field_of_a_credential_plugin() {
         ("{command: x}".to_owned(), ".apiVersion", "is missing", SEE_CONFIG),
         ("{command: x, apiVersion: client.authentication.k8s.io/v1alpha1}".to_owned(), ".apiVersion", versions, anew),
         (format!("{{{version}, interactiveMode: Never}}"), ".command", "is missing", SEE_CONFIG),
-        (format!("{{{version}, command: x}}"), ".interactiveMode", "is missing: Never, IfAvailable or Always", SEE_CONFIG),
-        (format!("{{{version}, command: x, interactiveMode: Maybe}}"), ".interactiveMode", "must be Never, IfAvailable or Always", SEE_CONFIG),
-        (format!("{{{version}, command: x, interactiveMode: Never, env: [{{value: hunter2}}]}}"), ".env", "each item must have a name", SEE_CONFIG),
-        (format!("{{{version}, command: x, interactiveMode: Never, args: [1]}}"), ".args", "each item must be text, not a number: put it in quotes", SEE_CONFIG),
+        (
+            format!("{{{version}, command: x}}"),
+            ".interactiveMode",
+            "is missing: Never, IfAvailable or Always",
+            SEE_CONFIG,
+        ),
+        (
+            format!("{{{version}, command: x, interactiveMode: Maybe}}"),
+            ".interactiveMode",
+            "must be Never, IfAvailable or Always",
+            SEE_CONFIG,
+        ),
+        (
+            format!("{{{version}, command: x, interactiveMode: Never, env: [{{value: hunter2}}]}}"),
+            ".env",
+            "each item must have a name",
+            SEE_CONFIG,
+        ),
+        (
+            format!("{{{version}, command: x, interactiveMode: Never, args: [1]}}"),
+            ".args",
+            "each item must be text, not a number: put it in quotes",
+            SEE_CONFIG,
+        ),
     ] {
         let text = config(SERVER, &format!("    exec: {exec}"));
         wrong(&text, &format!("kubeconfig k, line 11: user \"me\", exec{field}: {error}"), hint);

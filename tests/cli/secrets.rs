@@ -2,12 +2,18 @@
 
 use serde_json::json;
 
-use crate::fake_server::{Fake, SelfSigned, http, refusal, Reply};
+use crate::fake_server::{Fake, Reply, SelfSigned, http, refusal};
 use crate::program::Place;
 
 /// What each place holds; none of it may come out.
-const SECRETS: [&str; 6] =
-    ["planted-flag-token", "planted-token", "planted-file-token", "planted-exec-token", "planted-password", "planted-proxy"];
+const SECRETS: [&str; 6] = [
+    "planted-flag-token",
+    "planted-token",
+    "planted-file-token",
+    "planted-exec-token",
+    "planted-password",
+    "planted-proxy",
+];
 
 const COMMANDS: [&[&str]; 6] = [
     &["check"],
@@ -93,7 +99,15 @@ fn the_password_of_a_proxy_is_not_shown() {
     let in_variable = Place::empty().variable("HTTPS_PROXY", &url);
     for outcome in [
         in_file.run(&["check", "-v", "9"]),
-        in_variable.run(&["check", "-v", "9", "--server", "https://api.mizar.invalid", "--token", "planted-flag-token"]),
+        in_variable.run(&[
+            "check",
+            "-v",
+            "9",
+            "--server",
+            "https://api.mizar.invalid",
+            "--token",
+            "planted-flag-token",
+        ]),
     ] {
         let said = format!("{}{}", outcome.stdout, outcome.stderr);
         assert_eq!(outcome.code, 4, "{said}");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rcgen::date_time_ymd;
 
-use crate::fake_server::{Fake, Reply, SelfSigned, http, refusal, resetting, silent};
+use crate::fake_server::{Fake, Reply, SelfSigned, blunt, http, refusal, resetting, silent};
 use crate::program::{Outcome, Place};
 
 /// Runs a command against this address; none here may take long.
@@ -38,7 +38,10 @@ fn plain(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Outcome {
 #[test]
 fn answers_that_no_api_server_gives() {
     for (body, error) in [
-        ("<html>\n<title>Log in</title>\u{1b}[31m</html>", "not from a Kubernetes API server (HTTP 200: <html> <title>Log in"),
+        (
+            "<html>\n<title>Log in</title>\u{1b}[31m</html>",
+            "not from a Kubernetes API server (HTTP 200: <html> <title>Log in",
+        ),
         ("", "the answer cannot be read: it is empty (HTTP 200)"),
         ("{\"kind\":\"NodeList\",\"items\":[{\"met", "the answer cannot be read: EOF while parsing"),
         ("just words", "not from a Kubernetes API server (HTTP 200: just words)"),
@@ -63,9 +66,16 @@ fn a_page_of_a_proxy_that_has_no_server() {
 #[test]
 fn a_redirect_is_not_followed_and_what_is_secret_in_it_is_not_shown() {
     let outcome = plain(|_| {
-        Reply::Bytes(b"HTTP/1.1 302 Found\r\nlocation: https://sso.example.com/in?code=hunter2\r\ncontent-length: 0\r\n\r\n".into())
+        Reply::Bytes(
+            b"HTTP/1.1 302 Found\r\nlocation: https://sso.example.com/in?code=hunter2\r\ncontent-length: 0\r\n\r\n"
+                .into(),
+        )
     });
-    is_told(&outcome, "the server answers HTTP 302 and points to https://sso.example.com/in", "is https://sso.example.com/in the right");
+    is_told(
+        &outcome,
+        "the server answers HTTP 302 and points to https://sso.example.com/in",
+        "is https://sso.example.com/in the right",
+    );
     assert!(!outcome.stderr.contains("hunter2"), "{}", outcome.stderr);
 }
 
@@ -120,13 +130,16 @@ fn a_server_that_says_nothing_is_given_up() {
 
 #[test]
 fn plain_http_where_tls_is_expected_and_the_other_way_round() {
-    let server = Fake::plain(|_| Reply::Bytes(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n".into()));
-    let outcome = look(&Place::empty(), &format!("https://{}", server.host()), &["--insecure-skip-tls-verify"]);
+    let outcome = look(&Place::empty(), &format!("https://{}", blunt()), &["--insecure-skip-tls-verify"]);
     is_told(&outcome, "it does not speak TLS", "does it speak plain http");
 
     let words = "Client sent an HTTP request to an HTTPS server.\n";
     let outcome = plain(move |_| http("400 Bad Request", "text/plain", words));
-    is_told(&outcome, "Client sent an HTTP request to an HTTPS server.", "does it speak another scheme? --server https://127.0.0.1:");
+    is_told(
+        &outcome,
+        "Client sent an HTTP request to an HTTPS server.",
+        "does it speak another scheme? --server https://127.0.0.1:",
+    );
 }
 
 #[test]
@@ -136,7 +149,11 @@ fn certificates_that_do_not_hold() {
     let place = Place::with("other.pem", &good.certificate);
     let stranger = Fake::with(&SelfSigned::of(&["127.0.0.1"], |_| {}), now);
     let outcome = look(&place, &stranger.url(), &["--certificate-authority", "other.pem"]);
-    is_told(&outcome, "its certificate is signed by an unknown authority", "check certificate-authority in the kubeconfig");
+    is_told(
+        &outcome,
+        "its certificate is signed by an unknown authority",
+        "check certificate-authority in the kubeconfig",
+    );
 
     for (change, error, hint) in [
         (2020, "its certificate has expired", "have the certificate renewed"),

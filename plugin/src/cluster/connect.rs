@@ -176,12 +176,7 @@ fn act_as(who: &ActAs) -> Result<AuthInfo, ConnectError> {
     })
 }
 
-fn source(
-    destination: &Destination,
-    target: &Target,
-    timing: &Timing,
-    tell: fn(&str),
-) -> Result<Source, ConnectError> {
+fn source(destination: &Destination, target: &Target, timing: &Timing, tell: fn(&str)) -> Result<Source, ConnectError> {
     Ok(match &destination.credential {
         Credential::None => Source::None,
         Credential::Token(token) => Source::Token(token.clone()),

@@ -128,6 +128,12 @@ pub(crate) enum Cause {
     Broken(String),
 }
 
+/// The TLS library's error, which others wrap and none has as its source.
+fn tls_in(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref::<rustls::Error>().or_else(|| tls_in(inner.downcast_ref::<std::io::Error>()?))
+}
+
 fn status_words(status: u16) -> String {
     if status == 0 { String::new() } else { format!("HTTP {status}: ") }
 }
@@ -187,7 +193,7 @@ impl Cause {
     /// Tells a refused connection from a lost one by the chain of sources: hyper has no public kinds for it.
     fn from_chain(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut texts = Vec::new();
-        let (mut refused, mut unreachable) = (false, false);
+        let (mut refused, mut unreachable, mut timed_out) = (false, false, false);
         let mut source = Some(error);
         while let Some(current) = source {
             let text = current.to_string();
@@ -196,9 +202,9 @@ impl Cause {
                     AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut,
                 };
                 refused |= io.kind() == ConnectionRefused;
-                unreachable |=
-                    matches!(io.kind(), HostUnreachable | NetworkUnreachable | AddrNotAvailable | TimedOut);
-                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                unreachable |= matches!(io.kind(), HostUnreachable | NetworkUnreachable | AddrNotAvailable | TimedOut);
+                timed_out |= io.kind() == TimedOut;
+                if let Some(tls) = tls_in(io) {
                     return Self::Tls(tls.into());
                 }
             }
@@ -206,7 +212,9 @@ impl Cause {
             source = current.source();
         }
         let whole = texts.join(": ");
-        let last = one_line(texts.last().map_or("unknown reason", String::as_str));
+        let last =
+            if timed_out { "no connection in time" } else { texts.last().map_or("unknown reason", String::as_str) };
+        let last = one_line(last);
         if refused {
             Self::ConnectionRefused
         } else if NOT_HTTP.iter().any(|sign| whole.contains(sign)) {

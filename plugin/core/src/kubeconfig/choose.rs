@@ -155,8 +155,7 @@ fn with_cluster_flags(mut cluster: Cluster, flags: &Flags) -> Cluster {
     }
     // Another server has another name.
     if flags.server.is_some() || flags.tls_server_name.is_some() {
-        cluster.tls_server_name =
-            flags.tls_server_name.clone().map(|name| Said::by_flag("--tls-server-name", name));
+        cluster.tls_server_name = flags.tls_server_name.clone().map(|name| Said::by_flag("--tls-server-name", name));
     }
     cluster.disable_compression |= flags.disable_compression;
     cluster
@@ -249,9 +248,7 @@ fn credential(user: &User) -> Result<Credential, Wrong> {
 fn from_provider(provider: &Said<AuthProvider>) -> Result<Credential, Wrong> {
     let wrong = |message: &str, hint: &str| Err(Wrong::new(provider.origin.clone(), message).hint(hint));
     match (provider.what.name.as_str(), &provider.what.id_token) {
-        ("oidc", Some(token)) => {
-            Ok(Credential::Token(Said { what: token.clone(), origin: provider.origin.clone() }))
-        }
+        ("oidc", Some(token)) => Ok(Credential::Token(Said { what: token.clone(), origin: provider.origin.clone() })),
         ("oidc", None) => wrong(
             "oidc has no id-token in the file",
             "log in with kubectl once, or use a credential plugin: kubectl oidc-login setup",
@@ -260,10 +257,9 @@ fn from_provider(provider: &Said<AuthProvider>) -> Result<Credential, Wrong> {
             "the gcp auth-provider was removed from Kubernetes",
             "use the plugin: gke-gcloud-auth-plugin, then gcloud container clusters get-credentials CLUSTER",
         ),
-        ("azure", _) => wrong(
-            "the azure auth-provider was removed from Kubernetes",
-            "use the plugin: kubelogin convert-kubeconfig",
-        ),
+        ("azure", _) => {
+            wrong("the azure auth-provider was removed from Kubernetes", "use the plugin: kubelogin convert-kubeconfig")
+        }
         _ => wrong("this auth-provider is not known", "use a credential plugin: users[].user.exec"),
     }
 }

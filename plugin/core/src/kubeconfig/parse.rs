@@ -18,8 +18,7 @@ const EXEC_EXTENSION: &str = "client.authentication.k8s.io/exec";
 
 /// Reads the text of the file `path`. An empty text says nothing, and is not wrong.
 pub fn parse(text: &str, path: &Path) -> Result<Kubeconfig, Wrong> {
-    let (value, locations) =
-        read_located(text, DuplicateKeys::TakeLast).map_err(|error| not_yaml(path, &error))?;
+    let (value, locations) = read_located(text, DuplicateKeys::TakeLast).map_err(|error| not_yaml(path, &error))?;
     let source = Rc::new(Source {
         file: path.display().to_string(),
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),

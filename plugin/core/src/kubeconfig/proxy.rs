@@ -21,9 +21,8 @@ impl Environment {
     /// Reads the variables through `variable`.
     #[must_use]
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let either = |upper: &str, lower: &str| {
-            [upper, lower].into_iter().filter_map(&variable).find(|value| !value.is_empty())
-        };
+        let either =
+            |upper: &str, lower: &str| [upper, lower].into_iter().filter_map(&variable).find(|value| !value.is_empty());
         Self {
             https: either("HTTPS_PROXY", "https_proxy"),
             http: either("HTTP_PROXY", "http_proxy"),
@@ -174,11 +173,8 @@ mod tests {
     use super::*;
 
     fn of(host: &str, port: u16, no_proxy: &str) -> Option<String> {
-        let environment = Environment {
-            https: Some("http://proxy:3128".into()),
-            http: None,
-            no_proxy: Some(no_proxy.into()),
-        };
+        let environment =
+            Environment { https: Some("http://proxy:3128".into()), http: None, no_proxy: Some(no_proxy.into()) };
         let proxy = proxy_for(Server { scheme: "https", host, port }, None, &environment).unwrap();
         proxy.map(|proxy| proxy.what)
     }

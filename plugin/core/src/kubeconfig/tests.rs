@@ -157,10 +157,7 @@ fn what_a_context_or_flag_names_must_be_there() {
         "--cluster: \"x\" does not exist in the kubeconfig; there are: here"
     );
     assert!(matches!(chosen(flags("bare")).credential, Credential::None), "nobody is anonymous");
-    assert!(matches!(
-        chosen(Flags { token: Some("t".into()), ..flags("lost") }).credential,
-        Credential::Token(_)
-    ));
+    assert!(matches!(chosen(Flags { token: Some("t".into()), ..flags("lost") }).credential, Credential::Token(_)));
 }
 
 #[test]
@@ -176,7 +173,10 @@ fn the_first_file_that_says_something_wins() {
 fn what_is_wrong_is_named_with_its_line_and_never_shown() {
     for (text, message) in [
         ("token", "kubeconfig k: is no kubeconfig: it holds text, not a mapping"),
-        ("apiVersion: v2\n", "kubeconfig k, line 1: apiVersion: must be v1: this is no kubeconfig that can be read here"),
+        (
+            "apiVersion: v2\n",
+            "kubeconfig k, line 1: apiVersion: must be v1: this is no kubeconfig that can be read here",
+        ),
         ("kind: Pod\n", "kubeconfig k, line 1: kind: must be Config: this is no kubeconfig that can be read here"),
         ("users: {me: {}}\n", "kubeconfig k, line 1: users: must be a list, not a mapping"),
         ("users:\n- user: {}\n", "kubeconfig k, line 2: users[0], name: is missing"),

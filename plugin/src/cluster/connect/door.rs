@@ -268,9 +268,8 @@ fn plugin_bearer(plugin: &Plugin, token: &SecretString) -> Result<HeaderValue, W
 }
 
 fn read_token(path: &Said<std::path::PathBuf>) -> Result<HeaderValue, Wrong> {
-    let text = token_text(&path.what).map_err(|reason| {
-        Wrong::new(path.origin.clone(), format!("cannot read {}: {reason}", path.what.display()))
-    })?;
+    let text = token_text(&path.what)
+        .map_err(|reason| Wrong::new(path.origin.clone(), format!("cannot read {}: {reason}", path.what.display())))?;
     if text.expose_secret().is_empty() {
         return Err(Wrong::new(path.origin.clone(), format!("{} holds no token", path.what.display())));
     }
@@ -288,7 +287,9 @@ fn bearer(token: &SecretString, origin: &Origin) -> Result<HeaderValue, Wrong> {
 }
 
 fn authorization(text: &str, origin: &Origin) -> Result<HeaderValue, Wrong> {
-    let Ok(mut value) = HeaderValue::from_str(text) else {
+    // HTTP allows more; no credential has it, so it was copied badly.
+    let is_sound = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let Some(mut value) = HeaderValue::from_str(text).ok().filter(|_| is_sound) else {
         return Err(Wrong::new(origin.clone(), "holds characters that no HTTP header may hold")
             .hint("log in again, or copy the token without line breaks"));
     };

@@ -102,7 +102,9 @@ impl Plugin {
         if status.success() {
             return self.issued(&answer?);
         }
-        let code = status.code().map_or_else(|| "was ended by a signal".into(), |code| format!("failed with exit code {code}"));
+        let code = status
+            .code()
+            .map_or_else(|| "was ended by a signal".into(), |code| format!("failed with exit code {code}"));
         let words = if words.is_empty() { String::new() } else { format!(": {}", one_line(&words)) };
         Err(self.wrong(&format!("{code}{words}")).hint("run it by hand, or log in again as your provider says"))
     }
@@ -171,9 +173,7 @@ impl Plugin {
         }
         let expires = match text(&status["expirationTimestamp"]) {
             None => None,
-            Some(time) => {
-                Some(time.parse().map_err(|_| self.wrong("answers an expirationTimestamp that is no time"))?)
-            }
+            Some(time) => Some(time.parse().map_err(|_| self.wrong("answers an expirationTimestamp that is no time"))?),
         };
         Ok(Issued { token, identity, expires })
     }

@@ -44,8 +44,8 @@ impl Identity {
         if is_encrypted(key) {
             return Err(wrong(Part::Key, "is encrypted; neither kubectl nor this plugin can ask for its password"));
         }
-        let der = PrivateKeyDer::from_pem_slice(key)
-            .map_err(|_| wrong(Part::Key, "holds no private key in PEM form"))?;
+        let der =
+            PrivateKeyDer::from_pem_slice(key).map_err(|_| wrong(Part::Key, "holds no private key in PEM form"))?;
         let signing = rustls::crypto::ring::default_provider()
             .key_provider
             .load_private_key(der.clone_key())

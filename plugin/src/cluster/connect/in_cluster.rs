@@ -24,8 +24,7 @@ pub(super) fn kubeconfig(service: Option<&(String, String)>, account: &Path) -> 
         authority: Some(Said { what: Material::File(authority.clone()), origin: Origin::file(&authority) }),
         ..Cluster::default()
     };
-    let user =
-        User { token_file: Some(Said { origin: Origin::file(&token), what: token }), ..User::default() };
+    let user = User { token_file: Some(Said { origin: Origin::file(&token), what: token }), ..User::default() };
     let context = Context { cluster: NAME.into(), user: NAME.into() };
     Some(Kubeconfig {
         current_context: Some(NAME.into()),
