@@ -3,17 +3,25 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says how long it took")]
 
+mod bad_cluster;
+mod bad_records;
 mod budget;
 mod check_output;
 mod checks;
 mod cli;
+mod clock;
 mod cluster;
+#[path = "../docs/mod.rs"]
+#[expect(dead_code, reason = "tests/cli needs the rest")]
+mod docs;
 mod facts;
 mod faults;
 mod helm;
 mod install;
 mod killed;
+mod matrix;
 mod old_server;
+mod plugin;
 mod proxy;
 mod reader_role;
 mod readonly;
@@ -23,6 +31,9 @@ mod rerun;
 mod restart;
 mod restart_killed;
 mod restart_race;
+mod runbook;
 mod status;
 mod terminal;
+mod typed;
 mod unwell_server;
+mod writer_roles;

@@ -1,5 +1,6 @@
 //! Everything kubectl-mizar decides. One line a module; the values flow facts → plan → events.
 pub mod address;
+pub mod archive;
 pub mod chart;
 pub mod check;
 pub mod diagnosis;
@@ -10,6 +11,8 @@ pub mod facts_file;
 pub mod health;
 pub mod image;
 pub mod installed;
+mod json_field;
+pub mod jsonpath;
 pub mod kind;
 pub mod kubeconfig;
 pub mod network;
@@ -23,5 +26,6 @@ pub mod site;
 pub mod status;
 pub mod template;
 pub mod timing;
+pub mod version;
 pub mod words;
 pub mod yaml;

@@ -8,7 +8,7 @@
 
 mod engine;
 mod expression;
-mod format;
+pub(crate) mod format;
 mod functions;
 mod lexer;
 mod ownership;
@@ -18,6 +18,7 @@ mod translate;
 mod value;
 
 pub use engine::{TemplateSource, Templates};
+pub(crate) use functions::is_version;
 pub(crate) use value::from_json;
 
 #[cfg(test)]

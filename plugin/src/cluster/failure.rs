@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::admission::Rule;
 use super::connect::NoCredential;
 use super::tls::TlsTrouble;
 
@@ -54,6 +55,14 @@ pub(crate) enum Cause {
     /// 403.
     #[error("{0}")]
     Forbidden(String),
+    /// A rule of the cluster does not admit the object: a quota, a policy, a webhook.
+    #[error("{message}")]
+    NotAdmitted {
+        /// The rule.
+        rule: Rule,
+        /// The server's words.
+        message: String,
+    },
     /// 404.
     #[error("not found")]
     NotFound,
@@ -303,6 +312,9 @@ impl Cause {
 
     fn from_status(status: u16, retry_after: Option<Duration>, message: &str, reason: &str) -> Self {
         let message = one_line(message);
+        if let Some(rule) = Rule::of(&message).filter(|_| status != 409 && status != 429) {
+            return Self::NotAdmitted { rule, message };
+        }
         match (status, reason) {
             (401, _) => Self::Unauthorized,
             (403, _) => Self::Forbidden(message),

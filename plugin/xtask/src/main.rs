@@ -11,7 +11,7 @@ mod commands;
 mod failure;
 mod report;
 
-use commands::{bench, cluster, demo, picture, programs, test};
+use commands::{bench, cluster, demo, dist, picture, programs, test};
 
 /// Develop kubectl-mizar: a test cluster, the demo, all tests
 #[derive(Parser)]
@@ -35,8 +35,9 @@ enum Command {
     /// Install Mizar on a cluster of simulated nodes and show that it works
     Demo(demo::Arguments),
     /// Measure how fast the product is
-    #[command(subcommand)]
     Bench(bench::Arguments),
+    /// Build everything that a release consists of: archives, charts, checksums, krew's manifest
+    Dist(dist::Arguments),
     /// Draw the picture of the README from a real run
     Picture(picture::Arguments),
 }
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) | Command::Ci(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Dist(arguments) => dist::run(arguments),
         Command::Picture(arguments) => picture::run(&arguments),
     };
     match result {

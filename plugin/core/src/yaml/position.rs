@@ -11,15 +11,29 @@ pub struct Position {
     pub column: usize,
 }
 
+impl Position {
+    /// The position of the byte at `offset`, which must be the first of a character.
+    #[must_use]
+    pub fn in_text(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        Self { line, column: 1 + before[line_start..].chars().count() }
+    }
+}
+
 /// The position of every key path of a YAML file; members of lists have their index as key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Locations(BTreeMap<Vec<String>, Position>);
+pub struct Locations {
+    keys: BTreeMap<Vec<String>, Position>,
+    start: Option<Position>,
+}
 
 impl Locations {
     /// Returns the position of exactly this path.
     #[must_use]
     pub fn get(&self, path: &[String]) -> Option<Position> {
-        self.0.get(path).copied()
+        self.keys.get(path).copied()
     }
 
     /// Returns the position of this path, or of the nearest parent that stands in the file.
@@ -30,15 +44,25 @@ impl Locations {
 
     /// Iterates over all paths in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[String], Position)> {
-        self.0.iter().map(|(path, position)| (path.as_slice(), *position))
+        self.keys.iter().map(|(path, position)| (path.as_slice(), *position))
     }
 
     /// Takes over the positions of a later document of the same file.
     pub fn extend(&mut self, later: Self) {
-        self.0.extend(later.0);
+        self.keys.extend(later.keys);
+    }
+
+    /// Where the document begins, past comments and markers.
+    #[must_use]
+    pub fn start(&self) -> Option<Position> {
+        self.start
+    }
+
+    pub(super) fn start_at(&mut self, position: Position) {
+        self.start = Some(position);
     }
 
     pub(super) fn insert(&mut self, path: Vec<String>, position: Position) {
-        self.0.insert(path, position);
+        self.keys.insert(path, position);
     }
 }
