@@ -4,15 +4,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "../docs/mod.rs"]
-#[expect(dead_code, reason = "the journeys need the rest")]
-
 mod charts;
 mod checks;
 mod checks_page;
 mod commands_page;
 mod connection;
 mod conventions_page;
+#[path = "../docs/mod.rs"]
+#[expect(dead_code, reason = "the journeys need the rest")]
 mod docs;
 mod events_page;
 mod exit_codes;
