@@ -121,7 +121,7 @@ fn more_about_nobody_to_act_as_is_wrong_usage() {
     for flags in [["--as-group", "a"], ["--as-uid", "7"], ["--as-user-extra", "a=b"]] {
         let outcome = Place::empty().run(&["env", "--server", "https://127.0.0.1:1", flags[0], flags[1]]);
         assert_eq!(outcome.code, 2, "{}", outcome.stderr);
-        assert!(outcome.stderr.contains("need --as"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("--as <USER>"), "{}", outcome.stderr);
     }
 }
 

@@ -69,15 +69,15 @@ pub(crate) struct TargetArgs {
     pub(crate) act_as: Option<String>,
 
     /// Group to act as; may be repeated
-    #[arg(long, value_name = "GROUP", global = true)]
+    #[arg(long, value_name = "GROUP", global = true, requires = "act_as")]
     pub(crate) as_group: Vec<String>,
 
     /// Uid to act as
-    #[arg(long, value_name = "UID", global = true)]
+    #[arg(long, value_name = "UID", global = true, requires = "act_as")]
     pub(crate) as_uid: Option<String>,
 
     /// More about the user to act as; may be repeated, also for one key
-    #[arg(long, value_name = "KEY=VALUE", global = true, value_parser = parse_extra)]
+    #[arg(long, value_name = "KEY=VALUE", global = true, requires = "act_as", value_parser = parse_extra)]
     pub(crate) as_user_extra: Vec<(String, String)>,
 
     /// Longest time for one request, such as 10s or 1m; 0 means no limit of ours

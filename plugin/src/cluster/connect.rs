@@ -18,7 +18,7 @@ use http::{HeaderValue, Uri};
 use kube::client::ClientBuilder;
 use kube::config::AuthInfo;
 use mizar_core::kubeconfig::proxy::{self, proxy_for};
-use mizar_core::kubeconfig::{ActAs, ChooseError, Credential, Destination, Flags, Said, Wrong, choose};
+use mizar_core::kubeconfig::{ActAs, ChooseError, Credential, Destination, Flags, Origin, Said, Wrong, choose};
 use mizar_core::timing::Timing;
 
 use super::guard::GuardLayer;
@@ -164,8 +164,7 @@ fn act_as(who: &ActAs) -> Result<AuthInfo, ConnectError> {
     }
     let values = who.user.iter().chain(&who.uid).chain(&who.groups).chain(extra.values().flatten());
     if values.clone().any(|value| HeaderValue::from_str(value).is_err()) {
-        let message = "whom to act as holds characters that no HTTP header may hold";
-        return Err(ChooseError::Usage(message.to_owned()).into());
+        return Err(Wrong::new(Origin::Flag("--as"), "holds characters that no HTTP header may hold").into());
     }
     Ok(AuthInfo {
         impersonate: who.user.clone(),
