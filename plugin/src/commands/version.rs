@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use jiff::Timestamp;
 use mizar_core::facts::{Facts, Source};
 use mizar_core::version::{BuiltIn, Client, Versions};
 
@@ -71,7 +70,7 @@ async fn read(context: &Context) -> Result<Facts, Failure> {
     let cluster = context.connect("version", Access::ReadOnly).await?;
     cluster.ledger().enter("facts");
     let wanted = Wanted { sources: SOURCES, release_namespace: context.namespace.as_deref(), ..Wanted::default() };
-    let facts = gather(&cluster, wanted, Timestamp::now()).await?.facts;
+    let facts = gather(&cluster, wanted).await?.facts;
     report::warnings(cluster.ledger().take_messages());
     Ok(facts)
 }
