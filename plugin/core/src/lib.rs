@@ -14,6 +14,7 @@ pub mod installed;
 mod json_field;
 pub mod jsonpath;
 pub mod kind;
+pub mod kubeconfig;
 pub mod network;
 pub mod object;
 pub mod operation;
