@@ -1,5 +1,6 @@
 //! Everything kubectl-mizar decides. One line a module; the values flow facts → plan → events.
 pub mod address;
+pub mod answer;
 pub mod chart;
 pub mod check;
 pub mod diagnosis;
@@ -10,6 +11,7 @@ pub mod facts_file;
 pub mod health;
 pub mod image;
 pub mod installed;
+mod json;
 pub mod kind;
 pub mod network;
 pub mod object;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use mizar_core::answer::{Refusal, beginning, one_line};
+
+pub(crate) use mizar_core::answer::FieldConflict;
 
 /// One request that failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -100,15 +102,6 @@ pub(crate) enum Cause {
     Broken(String),
 }
 
-/// A field that another manager owns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldConflict {
-    /// The manager, as the server words it: `"kubectl" using apps/v1`.
-    pub manager: String,
-    /// The field's path.
-    pub field: String,
-}
-
 impl ApiFailure {
     /// Says whether the same request may be sent again.
     pub(super) fn may_retry(&self, idempotent: bool) -> bool {
@@ -182,14 +175,12 @@ impl Cause {
     }
 
     pub(super) fn not_json(status: u16, body: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(&body[..body.len().min(400)]);
-        Self::NotKubernetes { status, start: one_line(&text) }
+        Self::NotKubernetes { status, start: beginning(body) }
     }
 
     pub(super) fn from_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        let json: Option<Value> = serde_json::from_slice(body).ok();
-        let Some(json) = json.filter(|json| json["kind"] == "Status") else {
-            let text = one_line(&String::from_utf8_lossy(&body[..body.len().min(400)]));
+        let Some(Refusal { message, reason, conflicts }) = Refusal::read(body) else {
+            let text = beginning(body);
             return match status {
                 401 => Self::Unauthorized,
                 // Arktos and old servers answer an unknown group in plain text.
@@ -199,24 +190,10 @@ impl Cause {
                 _ => Self::NotKubernetes { status, start: text },
             };
         };
-        let message = one_line(json["message"].as_str().unwrap_or_default());
-        let fields = json["details"]["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let conflicts = fields
-            .iter()
-            .filter(|cause| cause["reason"] == "FieldManagerConflict")
-            .map(|cause| FieldConflict {
-                manager: cause["message"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .trim_start_matches("conflict with ")
-                    .replace('"', ""),
-                field: cause["field"].as_str().unwrap_or_default().to_owned(),
-            })
-            .collect::<Vec<_>>();
         if !conflicts.is_empty() {
             return Self::Conflict { message, fields: conflicts };
         }
-        Self::from_status(status, retry_after, &message, json["reason"].as_str().unwrap_or_default())
+        Self::from_status(status, retry_after, &message, &reason)
     }
 
     fn from_status(status: u16, retry_after: Option<Duration>, message: &str, reason: &str) -> Self {
@@ -233,16 +210,6 @@ impl Cause {
             (429 | 503 | 504, _) => Self::Busy { status, message, retry_after },
             _ => Self::Server { status, message },
         }
-    }
-}
-
-/// Server texts may hold line breaks and whole pages: one line, cut.
-fn one_line(text: &str) -> String {
-    const LONGEST: usize = 300;
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match joined.char_indices().nth(LONGEST) {
-        Some((cut, _)) => format!("{}…", &joined[..cut]),
-        None => joined,
     }
 }
 

@@ -11,7 +11,7 @@ mod commands;
 mod failure;
 mod report;
 
-use commands::{bench, cluster, demo, picture, programs, test};
+use commands::{bench, cluster, demo, fuzz, picture, programs, test};
 
 /// Develop kubectl-mizar: a test cluster, the demo, all tests
 #[derive(Parser)]
@@ -37,6 +37,8 @@ enum Command {
     /// Measure how fast the product is
     #[command(subcommand)]
     Bench(bench::Arguments),
+    /// Search for inputs that break what reads them
+    Fuzz(fuzz::Arguments),
     /// Draw the picture of the README from a real run
     Picture(picture::Arguments),
 }
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) | Command::Ci(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Picture(arguments) => picture::run(&arguments),
     };
     match result {

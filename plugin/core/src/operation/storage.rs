@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::{FORMAT, Operation, Outcome};
+use crate::json;
 use crate::object::Object;
 
 /// The name of the Secret, in the namespace of the releases.
@@ -100,6 +101,7 @@ pub fn from_secret(secret: &Value) -> Result<StoredOperation, OperationError> {
         return Err(damaged(format!("it has no data `{DATA_KEY}`")));
     }
     let bytes = STANDARD.decode(data).map_err(|error| damaged(error.to_string()))?;
+    json::check_weight(&bytes).map_err(|error| damaged(error.to_string()))?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
     // The format comes first: the fields of a newer one need not fit ours.
     let found = value.get("format").and_then(Value::as_u64).ok_or_else(|| damaged("it has no `format`".to_owned()))?;

@@ -11,15 +11,23 @@ pub struct Position {
     pub column: usize,
 }
 
+/// How many keys of all paths together are kept: a text of a megabyte can have a hundred million. Past that, what is inside a key is where
+/// that key is.
+const MAX_KEYS: usize = 500_000;
+
 /// The position of every key path of a YAML file; members of lists have their index as key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Locations(BTreeMap<Vec<String>, Position>);
+pub struct Locations {
+    keys: BTreeMap<Vec<String>, Position>,
+    count: usize,
+    incomplete_from: Option<Position>,
+}
 
 impl Locations {
     /// Returns the position of exactly this path.
     #[must_use]
     pub fn get(&self, path: &[String]) -> Option<Position> {
-        self.0.get(path).copied()
+        self.keys.get(path).copied()
     }
 
     /// Returns the position of this path, or of the nearest parent that stands in the file.
@@ -28,17 +36,30 @@ impl Locations {
         (0..=path.len()).rev().find_map(|length| self.get(&path[..length]))
     }
 
+    /// Where the first key stands that is not known here, if there were too many.
+    #[must_use]
+    pub fn incomplete_from(&self) -> Option<Position> {
+        self.incomplete_from
+    }
+
     /// Iterates over all paths in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[String], Position)> {
-        self.0.iter().map(|(path, position)| (path.as_slice(), *position))
+        self.keys.iter().map(|(path, position)| (path.as_slice(), *position))
     }
 
     /// Takes over the positions of a later document of the same file.
     pub fn extend(&mut self, later: Self) {
-        self.0.extend(later.0);
+        self.count += later.count;
+        self.keys.extend(later.keys);
     }
 
-    pub(super) fn insert(&mut self, path: Vec<String>, position: Position) {
-        self.0.insert(path, position);
+    pub(super) fn insert(&mut self, path: &[String], position: Position) {
+        let count = self.count + path.len();
+        if count <= MAX_KEYS {
+            self.count = count;
+            self.keys.insert(path.to_vec(), position);
+        } else if self.incomplete_from.is_none() {
+            self.incomplete_from = Some(position);
+        }
     }
 }
