@@ -9,6 +9,7 @@ mod failure;
 mod flow;
 mod interrupt;
 mod machine;
+mod private_file;
 mod report;
 mod settings;
 mod window;

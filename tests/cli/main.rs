@@ -9,13 +9,18 @@ mod checks;
 mod checks_page;
 mod commands_page;
 mod connection;
+#[path = "../docs/mod.rs"]
+mod docs;
 mod exit_codes;
 mod facts;
 mod pages;
 mod plain_output;
+mod private_files;
 mod program;
 mod reader_role;
+mod typed;
 mod usage;
 mod values;
 mod values_files;
 mod values_page;
+mod writer_roles;

@@ -143,6 +143,11 @@ impl Running {
         }
     }
 
+    /// The process, unless it has ended.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Whether it runs no more.
     pub(crate) fn is_over(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()

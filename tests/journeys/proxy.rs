@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use futures::stream::{self, Stream, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderName, Request, Response, StatusCode, header};
@@ -50,7 +52,21 @@ pub(crate) enum Verdict {
     Silence,
     /// It is sent on, and the connection is cut before the answer.
     Lose,
+    /// The connection is cut, and the API server never hears of it.
+    Cut,
+    /// Something happens first; then this becomes of it, also if the sender does not wait for it any more.
+    After(BoxFuture<'static, ()>, Box<Verdict>),
+    /// It is sent on, and when it was answered this happens and the connection is cut.
+    ThenLose(BoxFuture<'static, ()>),
+    /// It is sent on, its answer begins, and the connection is cut before anything is said.
+    CutShort,
+    /// It is answered with a success that says nothing and never ends, as a watch behind a middlebox that forgot it.
+    Mute,
 }
+
+/// The name of the object in a request's body, among the extensions of the request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NameInBody(pub(crate) String);
 
 /// A request as it was asked, whatever became of it.
 #[derive(Debug, Clone)]
@@ -191,22 +207,61 @@ impl Inner {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Answer> {
         let (mut parts, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        self.note(&parts, &body);
-        match self.manner.receive(&mut parts) {
-            Verdict::Forward => self.forward(parts, body).await,
-            Verdict::Answer(answer) => Ok(whole(answer)),
-            Verdict::Lose => {
-                self.forward(parts, body).await?;
-                Err(io::Error::other("the answer is lost"))
-            }
-            Verdict::Silence => {
-                self.silence.notify_one();
-                std::future::pending().await
-            }
-        }
+        let name = self.note(&parts, &body);
+        parts.extensions.insert(NameInBody(name));
+        let verdict = self.manner.receive(&mut parts);
+        self.carry_out(verdict, parts, body).await
     }
 
-    fn note(&self, parts: &Parts, body: &Bytes) {
+    /// Does what becomes of a request; a box, since what follows after something else is done by itself.
+    fn carry_out(
+        self: Arc<Self>,
+        verdict: Verdict,
+        parts: Parts,
+        body: Bytes,
+    ) -> BoxFuture<'static, io::Result<Answer>> {
+        async move {
+            match verdict {
+                Verdict::Forward => self.forward(parts, body).await,
+                Verdict::Answer(answer) => Ok(whole(answer)),
+                Verdict::Lose => {
+                    self.forward(parts, body).await?;
+                    Err(io::Error::other("the answer is lost"))
+                }
+                Verdict::Cut => Err(io::Error::other("the connection is cut")),
+                Verdict::After(first, then) => {
+                    // Not dropped with the connection: what was sent arrives, however late.
+                    let late = tokio::spawn(async move {
+                        first.await;
+                        self.carry_out(*then, parts, body).await
+                    });
+                    late.await.map_err(io::Error::other)?
+                }
+                Verdict::ThenLose(act) => {
+                    self.forward(parts, body).await?;
+                    act.await;
+                    Err(io::Error::other("the answer is lost"))
+                }
+                Verdict::CutShort => {
+                    let (head, _) = self.forward(parts, body).await?.into_parts();
+                    let cut = stream::once(async { Err(io::Error::other("the connection is cut")) });
+                    Ok(Response::from_parts(head, StreamBody::new(cut).boxed_unsync()))
+                }
+                Verdict::Mute => {
+                    let nothing = StreamBody::new(stream::pending()).boxed_unsync();
+                    Ok(Response::builder().header(header::CONTENT_TYPE, "application/json").body(nothing).unwrap())
+                }
+                Verdict::Silence => {
+                    self.silence.notify_one();
+                    std::future::pending().await
+                }
+            }
+        }
+        .boxed()
+    }
+
+    /// Notes what was asked, and returns the name of the object that it is about if its body tells.
+    fn note(&self, parts: &Parts, body: &Bytes) -> String {
         let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
         let asked = Asked {
             method: parts.method.to_string(),
@@ -215,7 +270,9 @@ impl Inner {
             body: serde_json::from_slice(body).unwrap_or_default(),
             user_agent: header(header::USER_AGENT).to_owned(),
         };
+        let name = asked.body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         self.asked.lock().unwrap().push(asked);
+        name
     }
 
     async fn forward(self: Arc<Self>, mut parts: Parts, body: Bytes) -> io::Result<Answer> {

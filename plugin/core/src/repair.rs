@@ -15,6 +15,7 @@ mod beyond;
 mod cut;
 mod plan;
 mod remedy;
+mod rights;
 mod treatment;
 
 #[cfg(test)]
@@ -28,3 +29,4 @@ pub use beyond::Beyond;
 pub use cut::Cut;
 pub use plan::{RepairPlan, Step, Wish, plan};
 pub use remedy::{Remedy, remedy_of_check};
+pub use rights::needs;

@@ -16,6 +16,7 @@ use crate::flow::examine::{self, Examined, Question, Wait, Waited};
 use crate::flow::facts_file;
 use crate::flow::prepare;
 use crate::flow::records::DEFAULT_NAMESPACE;
+use crate::private_file;
 use crate::report::checks::table::{Detail, table};
 use crate::report::checks::{self, View, junit::junit, short::short};
 use crate::report::{self, Output};
@@ -259,8 +260,9 @@ fn show(
     report::data(&text)
 }
 
+/// A report names nodes, pods and addresses.
 fn save(file: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(file, text)
+    private_file::write(file, text.as_bytes())
         .map_err(|error| Failure::new(Kind::Failed, format!("cannot write the report to {}: {error}", file.display())))
 }
 

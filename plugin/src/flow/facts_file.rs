@@ -1,13 +1,14 @@
 //! Facts in files: writing what was read, and reading it back where there is no cluster.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use mizar_core::facts::Facts;
 use mizar_core::facts_file::{from_json, to_json};
 
 use crate::failure::{Failure, Kind};
+use crate::private_file;
 
 /// Facts of fifty thousand pods are a tenth of this.
 const LIMIT: u64 = 1 << 30;
@@ -34,55 +35,25 @@ pub(crate) fn read(path: &Path) -> Result<Facts, Failure> {
 /// Writes facts whole or not at all. Only their owner can read the file: it holds no secret, but names and addresses.
 pub(crate) fn write(path: &Path, facts: &Facts) -> Result<(), Failure> {
     let text = format!("{:#}\n", to_json(facts, None));
-    put(path, text.as_bytes())
+    private_file::write(path, text.as_bytes())
         .map_err(|error| Failure::new(Kind::Failed, format!("cannot write facts to {}: {error}", path.display())))
-}
-
-fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A device or a pipe takes what it is given and cannot be replaced.
-    if fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
-        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
-    }
-    let (beside, mut file) = create_beside(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // What is left of a failed attempt is of no use; the failure itself is what is told.
-        let _removed = fs::remove_file(&beside);
-    }
-    written
-}
-
-/// A new file in the same folder, so that it can take the other's place in one step.
-fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
-    let name = path.file_name().ok_or_else(|| io::Error::other("that is no name of a file"))?;
-    let beside = path.with_file_name(format!(".{}.{}", name.display(), std::process::id()));
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&beside)?;
-    Ok((beside, file))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use jiff::Timestamp;
 
     #[test]
-    fn facts_are_written_for_their_owner_and_replace_what_was_there() {
+    fn facts_are_written_and_read_back_and_replace_what_was_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("facts.json");
         fs::write(&path, "old").unwrap();
         let facts = Facts::new(Timestamp::UNIX_EPOCH);
         write(&path, &facts).unwrap();
         assert_eq!(read(&path).unwrap(), facts);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod consent;
 mod ending;
 mod hold;
 mod record;
+mod rights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -122,6 +123,7 @@ impl Repair {
         if plan.is_empty() && !self.finishes {
             return self.nothing_to_do(&plan).await;
         }
+        rights::refuse_missing(&self.run).await?;
         let (mut agreement, plan) = self.agree(plan, facts).await?;
         self.run.stop_gently();
         let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();

@@ -70,6 +70,27 @@ pub(crate) enum Failure {
         /// What it printed.
         said: String,
     },
+    /// The bed of a benchmark.
+    #[error(transparent)]
+    Counted(#[from] mizar_bed::counted::CountedError),
+    /// A file of a benchmark.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The page of results has no place for them.
+    #[error("{} has no lines {begin:?} and {end:?}, between which the results go", path.display())]
+    NoPlace {
+        /// The page.
+        path: PathBuf,
+        /// What begins the place.
+        begin: &'static str,
+        /// What ends it.
+        end: &'static str,
+    },
     /// An answer that cannot be read.
     #[error("{program} printed what is no JSON")]
     Garbled {

@@ -35,7 +35,6 @@ enum Command {
     /// Install Mizar on a cluster of simulated nodes and show that it works
     Demo(demo::Arguments),
     /// Measure how fast the product is
-    #[command(subcommand)]
     Bench(bench::Arguments),
     /// Search for inputs that break what reads them
     Fuzz(fuzz::Arguments),

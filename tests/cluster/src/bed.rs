@@ -104,6 +104,7 @@ pub struct Bed {
     name: String,
     api_server: String,
     supervisor: ProcessId,
+    nodes: usize,
     admin: kube::Client,
     begin: AuditMark,
     _lock: FileLock,
@@ -115,7 +116,7 @@ impl Bed {
         let wanted = options.clone();
         let (bed, lock) = tokio::task::spawn_blocking(move || take(&wanted)).await??;
         match Self::prepare(&bed, &options).await {
-            Ok((admin, begin)) => Self::new(bed, admin, begin, lock),
+            Ok((admin, begin)) => Self::new(bed, options.nodes, admin, begin, lock),
             Err(error) => {
                 say(&format!("bed {}: {}; starting it anew", bed.name, explain(&error)));
                 let start = fresh(&bed.name, &options);
@@ -125,12 +126,12 @@ impl Bed {
                 })
                 .await??;
                 let (admin, begin) = Self::prepare(&bed, &options).await?;
-                Self::new(bed, admin, begin, lock)
+                Self::new(bed, options.nodes, admin, begin, lock)
             }
         }
     }
 
-    fn new(bed: FoundBed, admin: kube::Client, begin: AuditMark, lock: FileLock) -> Result<Self, BedError> {
+    fn new(bed: FoundBed, nodes: usize, admin: kube::Client, begin: AuditMark, lock: FileLock) -> Result<Self, BedError> {
         let not_ready = || LifecycleError::NotReady {
             name: bed.name.clone(),
             reason: "it went away".to_owned(),
@@ -142,6 +143,7 @@ impl Bed {
             name: bed.name,
             api_server: state.api_server,
             supervisor: state.supervisor,
+            nodes,
             admin,
             begin,
             _lock: lock,
@@ -150,16 +152,31 @@ impl Bed {
 
     async fn prepare(bed: &FoundBed, options: &BedOptions) -> Result<(kube::Client, AuditMark), BedError> {
         let admin = client::connect(&bed.layout.kubeconfig(Role::Admin)).await?;
-        let failed = |source| BedError::Reset { name: bed.name.clone(), source };
-        let baseline: Baseline = state::read(&bed.layout.baseline())?.unwrap_or_default();
         let api_server = bed.state.as_ref().map(|state| state.api_server.clone()).unwrap_or_default();
-        ask(&bed.layout, Request::Reset).await?;
-        reset::clean(&admin, &baseline).await.map_err(failed)?;
-        // Again: until its pod was gone, the operator ran, learned something new, and marked what it saw.
-        ask(&bed.layout, Request::Reset).await?;
-        reset::rebuild(&admin, &baseline, options.nodes, supervisor::port(&api_server)).await.map_err(failed)?;
-        let begin = audit::mark(&bed.layout.audit_log())?;
+        let begin = clean_up(&bed.layout, &bed.name, &admin, options.nodes, &api_server).await?;
         Ok((admin, begin))
+    }
+
+    /// Brings it back to its baseline without giving it up, for whoever tries many things one after the other.
+    pub async fn reset(&mut self) -> Result<(), BedError> {
+        self.begin = clean_up(&self.layout, &self.name, &self.admin, self.nodes, &self.api_server).await?;
+        Ok(())
+    }
+
+    /// Everything there is, events apart, as paths; a name that a controller made up ends in what it made it up from.
+    pub async fn census(&self) -> Result<Vec<String>, BedError> {
+        Ok(reset::census(&self.admin).await?)
+    }
+
+    /// Kills the API server and starts it anew on its port; returns when it is ready.
+    pub async fn restart_api_server(&self) -> Result<(), BedError> {
+        ask(&self.layout, Request::RestartApiServer).await.map(drop)
+    }
+
+    /// Has etcd stand still for a while, from now on.
+    pub async fn pause_etcd(&self, pause: Duration) -> Result<(), BedError> {
+        let millis = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        ask(&self.layout, Request::Pause { program: Program::Etcd, millis }).await.map(drop)
     }
 
     /// The bed's name.
@@ -225,23 +242,11 @@ impl Bed {
 
     /// The requests since a mark, without those that look at the log.
     pub async fn audit_since(&self, mark: AuditMark) -> Result<AuditTrail, BedError> {
-        let trail = self.audit_is_complete(mark).await?;
-        Ok(trail.filter(|entry| !entry.uri.starts_with(SENTINEL)))
+        Ok(without_sentinels(&self.audit_is_complete(mark).await?))
     }
 
-    /// Makes a request and waits until the log shows it: then it shows everything answered before.
     async fn audit_is_complete(&self, since: AuditMark) -> Result<AuditTrail, BedError> {
-        let path = format!("{SENTINEL}{}", uuid::Uuid::new_v4());
-        client::get_text(&self.admin, &path).await?;
-        let started = Instant::now();
-        while started.elapsed() < AUDIT_PATIENCE {
-            let trail = audit::read(&self.layout.audit_log(), since)?;
-            if trail.entries().iter().any(|entry| entry.uri == path) {
-                return Ok(trail);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Err(BedError::AuditLags)
+        audit_is_complete(&self.admin, &self.layout, since).await
     }
 
     /// Helm 4, as the administrator.
@@ -277,6 +282,23 @@ impl Bed {
     }
 }
 
+async fn clean_up(
+    layout: &Layout,
+    name: &str,
+    admin: &kube::Client,
+    nodes: usize,
+    api_server: &str,
+) -> Result<AuditMark, BedError> {
+    let failed = |source| BedError::Reset { name: name.to_owned(), source };
+    let baseline: Baseline = state::read(&layout.baseline())?.unwrap_or_default();
+    ask(layout, Request::Reset).await?;
+    reset::clean(admin, &baseline).await.map_err(failed)?;
+    // Again: until its pod was gone, the operator ran, learned something new, and marked what it saw.
+    ask(layout, Request::Reset).await?;
+    reset::rebuild(admin, &baseline, nodes, supervisor::port(api_server)).await.map_err(failed)?;
+    Ok(audit::mark(&layout.audit_log())?)
+}
+
 /// The variables under which programs find a bed: KUBECONFIG, MIZAR_BED and PATH.
 pub fn environment(layout: &Layout) -> [(&'static str, std::ffi::OsString); 3] {
     let mut path = layout.commands().into_os_string();
@@ -293,6 +315,30 @@ pub fn environment(layout: &Layout) -> [(&'static str, std::ffi::OsString); 3] {
 
 /// A request that nobody else makes.
 const SENTINEL: &str = "/version?mizar-bed-audit=";
+
+/// Makes a request and waits until the log shows it: then it shows everything answered before.
+pub(crate) async fn audit_is_complete(
+    admin: &kube::Client,
+    layout: &Layout,
+    since: AuditMark,
+) -> Result<AuditTrail, BedError> {
+    let path = format!("{SENTINEL}{}", uuid::Uuid::new_v4());
+    client::get_text(admin, &path).await?;
+    let started = Instant::now();
+    while started.elapsed() < AUDIT_PATIENCE {
+        let trail = audit::read(&layout.audit_log(), since)?;
+        if trail.entries().iter().any(|entry| entry.uri == path) {
+            return Ok(trail);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Err(BedError::AuditLags)
+}
+
+/// What others asked for.
+pub(crate) fn without_sentinels(trail: &AuditTrail) -> AuditTrail {
+    trail.filter(|entry| !entry.uri.starts_with(SENTINEL))
+}
 
 async fn ask(layout: &Layout, request: Request) -> Result<Value, BedError> {
     let socket = layout.socket();

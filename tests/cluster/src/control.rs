@@ -11,8 +11,10 @@ use mizar_simulator::FaultOrder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The supervisor answers everything within this time; a wipe is the longest.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::programs::Program;
+
+/// The supervisor answers everything within this time; a start of the API server is the longest.
+const PATIENCE: Duration = Duration::from_secs(100);
 
 /// What can be asked of a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,15 @@ pub enum Request {
     SimulatorState,
     /// Clears faults and makes the simulator forget everything.
     Reset,
+    /// Has a program of the control plane stand still for a while, and returns at once.
+    Pause {
+        /// Which.
+        program: Program,
+        /// For how many milliseconds.
+        millis: u64,
+    },
+    /// Kills the API server, starts it anew on its port, and returns when it is ready.
+    RestartApiServer,
     /// Stops everything and removes the bed.
     Shutdown,
 }

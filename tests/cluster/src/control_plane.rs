@@ -229,7 +229,7 @@ impl ControlPlane {
                 match self.kind {
                     BedKind::Whole => "10.0.0.0/24",
                     // Room for the services of a large cluster.
-                    BedKind::Bare => "10.96.0.0/12",
+                    BedKind::Bare | BedKind::Counted => "10.96.0.0/12",
                 },
             ),
             "--allow-privileged=true".into(),
@@ -247,12 +247,12 @@ impl ControlPlane {
             pki("proxy-client-key-file", "front-proxy.key"),
             format!("--emulated-version=kube={}", self.version),
         ];
-        match self.kind {
-            BedKind::Whole => arguments.extend(self.audit_flags()),
+        if self.kind != BedKind::Bare {
+            arguments.extend(self.audit_flags());
+        }
+        if self.kind != BedKind::Whole {
             // No controller makes service accounts or takes a taint off: objects are kept as they are sent.
-            BedKind::Bare => {
-                arguments.push("--disable-admission-plugins=ServiceAccount,TaintNodesByCondition".to_owned());
-            }
+            arguments.push("--disable-admission-plugins=ServiceAccount,TaintNodesByCondition".to_owned());
         }
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         self.spawn(Program::KubeApiserver, &arguments)?;
@@ -266,6 +266,27 @@ impl ControlPlane {
         })
         .await?;
         Ok(client)
+    }
+
+    /// Kills the API server, as a machine that fails does, and starts it anew on its port.
+    pub(crate) async fn restart_api_server(&mut self) -> Result<(), ControlPlaneError> {
+        if let Some(mut killed) = self.children.remove(&Program::KubeApiserver) {
+            // It fails only if the program has just ended.
+            let _ended = killed.kill().await;
+        }
+        self.start_api_server().await.map(drop)
+    }
+
+    /// Has a program stand still for a while, from now on.
+    pub(crate) fn pause(&self, program: Program, pause: Duration) {
+        let process = self.children.get(&program).and_then(|child| ProcessId::of(child.id()?));
+        if let Some(process) = process {
+            process.signal(Signal::SIGSTOP);
+            tokio::spawn(async move {
+                tokio::time::sleep(pause).await;
+                process.signal(Signal::SIGCONT);
+            });
+        }
     }
 
     fn audit_flags(&self) -> [String; 4] {

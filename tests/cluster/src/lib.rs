@@ -23,6 +23,7 @@ pub mod client;
 pub mod commands;
 pub mod control;
 mod control_plane;
+pub mod counted;
 pub mod layout;
 pub mod lifecycle;
 pub mod nodes;

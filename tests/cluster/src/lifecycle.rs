@@ -136,6 +136,11 @@ impl StartOptions {
     pub fn bare(name: impl Into<String>) -> Self {
         Self { kind: BedKind::Bare, nodes: 0, ..Self::named(name) }
     }
+
+    /// As [`Self::bare`], with an audit log.
+    pub fn counted(name: impl Into<String>) -> Self {
+        Self { kind: BedKind::Counted, ..Self::bare(name) }
+    }
 }
 
 /// A bed's folder with what it says about itself.
@@ -297,7 +302,7 @@ pub fn start(options: &StartOptions, _lock: &FileLock) -> Result<FoundBed, Lifec
     let attempt = || {
         let what = match options.kind {
             BedKind::Whole => format!("with {} nodes", options.nodes),
-            BedKind::Bare => "with nothing but its API server".to_owned(),
+            BedKind::Bare | BedKind::Counted => "with nothing but its API server".to_owned(),
         };
         let progress = Progress::start(format!("starting bed {name} {what}"));
         bring_up(&supervisor, &layout, progress)

@@ -130,6 +130,20 @@ impl Found {
         }
     }
 
+    /// Its path, with a made-up name up to where it was made up; none for what only follows from something else.
+    fn origin(&self) -> Option<String> {
+        let plural = self.collection.rsplit_once('/').map_or("", |(_, plural)| plural);
+        // Those of a workload that was changed and changed back stay for a while.
+        if matches!(plural, "replicasets" | "controllerrevisions" | "endpointslices" | "leases") {
+            return None;
+        }
+        let path = self.path();
+        Some(match self.metadata["generateName"].as_str() {
+            Some(prefix) => format!("{}{prefix}*", path.strip_suffix(&self.name).unwrap_or(&path)),
+            None => path,
+        })
+    }
+
     fn marks(&self) -> Marks {
         let mut marks: Marks = serde_json::from_value(self.metadata.clone()).unwrap_or_default();
         let is_foreign = |name: &String| !AUTOMATIC_MARKS.iter().any(|prefix| name.starts_with(prefix));
@@ -185,6 +199,15 @@ pub(crate) async fn record(client: &kube::Client) -> Result<Baseline, ClientErro
         }
     }
     Ok(Baseline { objects })
+}
+
+/// The paths of everything there is, sorted. What controllers name or keep by themselves is told by its origin, or not at all,
+/// so that two clusters with the same in them have the same census.
+pub(crate) async fn census(client: &kube::Client) -> Result<Vec<String>, ClientError> {
+    let found = survey(client).await?;
+    let mut paths: Vec<String> = found.iter().filter(|found| !found.is_automatic()).filter_map(Found::origin).collect();
+    paths.sort();
+    Ok(paths)
 }
 
 /// Removes everything that is not in the baseline, pods of CoreDNS apart: see [`rebuild`].

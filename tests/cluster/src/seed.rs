@@ -92,6 +92,17 @@ pub fn fill(bed: &FoundBed, nodes: usize, manifests: &str) -> Result<usize, Seed
     })
 }
 
+/// Makes nodes alone, as kubelets register them, without what an operator of Mizar leaves on them.
+pub(crate) async fn add_nodes(client: &kube::Client, nodes: usize) -> Result<(), SeedError> {
+    for number in 1..=nodes {
+        let Write { method, path, mut body } = bodies::node(number);
+        body["metadata"]["annotations"] = json!({});
+        body["metadata"]["finalizers"] = json!([]);
+        client::write_unread(client, method, &path, &body).await?;
+    }
+    Ok(())
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime, SeedError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(SeedError::Runtime)

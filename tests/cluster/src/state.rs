@@ -29,6 +29,8 @@ pub enum BedKind {
     Whole,
     /// etcd and the API server: a store that answers, in which nothing moves. For benchmarks, so no audit log either.
     Bare,
+    /// As a bare one, with an audit log: for benchmarks that count requests.
+    Counted,
 }
 
 /// What a supervisor is to run.

@@ -27,6 +27,8 @@ use crate::state::{self, BedKind, BedOrder, BedState, FileError, Phase};
 
 mod answering;
 
+use answering::{Outage, OutageKind};
+
 /// How often it looks whether a program ended and whether its time is over.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -131,7 +133,7 @@ async fn run(
 ) -> Result<Option<FileLock>, SuperviseError> {
     let result = match start(layout, order, state, &mut plane).await {
         Ok(started) => {
-            let result = watch(layout, order, &mut plane, started.stop_requests).await;
+            let result = watch(layout, order, state, &mut plane, started.stop_requests, started.outages).await;
             started.conversations.abort();
             // Aborted: it has nothing to say.
             let _cancelled = started.conversations.await;
@@ -155,6 +157,7 @@ struct Started {
     simulator: Option<Arc<Simulator>>,
     conversations: JoinHandle<()>,
     stop_requests: mpsc::Receiver<()>,
+    outages: mpsc::Receiver<Outage>,
 }
 
 /// Starts everything, in the order in which one thing needs another.
@@ -173,16 +176,17 @@ async fn start(
     let client = plane.start_api_server().await?;
     let simulator = match order.kind {
         BedKind::Whole => Some(populate(layout, order, state, plane, &client).await?),
-        BedKind::Bare => None,
+        BedKind::Bare | BedKind::Counted => None,
     };
     note_children(layout, state, plane)?;
     let (stop, stop_requests) = mpsc::channel(1);
+    let (programs, outages) = mpsc::channel(1);
     state.phase = Phase::Ready;
     state::write(&layout.state(), state)?;
-    let conversations = answering::listen(layout, simulator.clone(), stop)
+    let conversations = answering::listen(layout, simulator.clone(), stop, programs)
         .map_err(|source| SuperviseError::Io { what: format!("listen on {}", layout.socket().display()), source })?;
     announce(&Announcement::Ready);
-    Ok(Started { simulator, conversations, stop_requests })
+    Ok(Started { simulator, conversations, stop_requests, outages })
 }
 
 /// Starts what makes a cluster of an API server, waits until it is one, and writes down what it holds.
@@ -240,12 +244,25 @@ async fn until_one_ends(plane: &mut ControlPlane) -> ControlPlaneError {
     }
 }
 
+/// Does to a program what was ordered.
+async fn befall(plane: &mut ControlPlane, kind: OutageKind) -> Result<(), ControlPlaneError> {
+    match kind {
+        OutageKind::RestartApiServer => plane.restart_api_server().await,
+        OutageKind::Pause(program, pause) => {
+            plane.pause(program, pause);
+            Ok(())
+        }
+    }
+}
+
 /// Waits for a reason to stop. An idle bed of the tests is stopped under its lock, which is returned.
 async fn watch(
     layout: &Layout,
     order: &BedOrder,
+    state: &mut BedState,
     plane: &mut ControlPlane,
     mut stop_requests: mpsc::Receiver<()>,
+    mut outages: mpsc::Receiver<Outage>,
 ) -> Result<Option<FileLock>, SuperviseError> {
     let handler =
         |kind| signal(kind).map_err(|source| SuperviseError::Io { what: "handle signals".to_owned(), source });
@@ -259,6 +276,12 @@ async fn watch(
             _ = terminate.recv() => return Ok(None),
             _ = interrupt.recv() => return Ok(None),
             _ = stop_requests.recv() => return Ok(None),
+            Some(outage) = outages.recv() => {
+                let result = befall(plane, outage.kind).await;
+                note_children(layout, state, plane)?;
+                // Whoever asked may have gone.
+                let _unheard = outage.done.send(result.map_err(|error| explain(&error)));
+            }
             _ = interval.tick() => {}
         }
         plane.check_running()?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Options;
 use super::verdict::{Evidence, Verdict, some_of};
-use crate::facts::{Decision, Facts, Fetched, Need, PolicyRule, Right};
+use crate::facts::{Decision, Facts, Fetched, Need, Permissions, PolicyRule, Right};
 use crate::kind;
 
 /// What every install reads and waits for.
@@ -33,10 +33,10 @@ const RBAC: &str = "rbac.authorization.k8s.io";
 /// give (the server lets nobody grant more than he has), to keep records and to wait.
 pub fn needs_of<'a>(objects: impl IntoIterator<Item = &'a Value>, namespace: &str) -> Vec<Need> {
     let mut needs = Vec::new();
-    for verb in ["get", "create", "patch"] {
+    for verb in ["list", "get", "create", "patch"] {
         needs.push(need(named(verb, "", "namespaces", namespace), format!("for namespace {namespace}")));
     }
-    for verb in ["list", "create", "update", "patch", "delete"] {
+    for verb in ["get", "list", "create", "update", "delete"] {
         let right = Right::new(verb, "", "secrets").in_namespace(namespace);
         needs.push(need(right, "to record the release".to_owned()));
     }
@@ -74,7 +74,7 @@ fn needs_of_object(object: &Value, namespace: &str) -> Vec<Need> {
     };
     let purpose = format!("to install {kind} {name}");
     let place = |right: Right| if info.namespaced { right.in_namespace(namespace) } else { right };
-    let mut needs: Vec<Need> = ["get", "create", "patch"]
+    let mut needs: Vec<Need> = ["list", "get", "create", "patch"]
         .into_iter()
         .map(|verb| need(place(named(verb, info.group, info.plural, name)), purpose.clone()))
         .collect();
@@ -91,10 +91,17 @@ fn needs_of_object(object: &Value, namespace: &str) -> Vec<Need> {
     needs
 }
 
-/// A right on one object. The server does not know the name of what is being created, so that no rule can limit it.
+/// A right on one object. The server does not know the name of what is being created, and we list all of a kind, so that no
+/// rule can limit these.
 fn named(verb: &str, group: &str, resource: &str, name: &str) -> Right {
     let right = Right::new(verb, group, resource);
-    if verb == "create" { right } else { right.on(name) }
+    if matches!(verb, "create" | "list") { right } else { right.on(name) }
+}
+
+/// Returns the needed rights that the user does not have, as far as the server tells.
+#[must_use]
+pub fn refused<'a>(permissions: &Permissions, needs: &'a [Need]) -> Vec<&'a Need> {
+    needs.iter().filter(|need| permissions.decide_need(need) == Decision::Refused).collect()
 }
 
 const fn need(right: Right, purpose: String) -> Need {
@@ -172,7 +179,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::facts::{Permissions, RuleSet};
+    use crate::facts::RuleSet;
 
     fn told(needs: &[Need]) -> Vec<String> {
         needs.iter().map(|need| need.right.to_string()).collect()
@@ -191,6 +198,7 @@ mod tests {
             "list pods",
             "watch endpoints.mizar.com",
             "create secrets in namespace mizar-system",
+            "list daemonsets.apps in namespace mizar-system",
             "get daemonsets.apps mizar-daemon in namespace mizar-system",
             "create daemonsets.apps in namespace mizar-system",
             "patch configmaps system-source in namespace kube-system",
@@ -230,7 +238,7 @@ mod tests {
             {"verbs": ["*"], "apiGroups": ["", "apps", "apiextensions.k8s.io", "mizar.com"],
              "resources": ["namespaces", "secrets", "nodes", "pods", "services", "daemonsets", "deployments",
                            "customresourcedefinitions", "droplets", "vpcs", "dividers", "subnets", "bouncers", "endpoints"]},
-            {"verbs": ["get", "create", "patch"], "apiGroups": [RBAC], "resources": ["roles"]},
+            {"verbs": ["list", "get", "create", "patch"], "apiGroups": [RBAC], "resources": ["roles"]},
         ]));
         permissions.rules.insert(String::new(), cluster.clone());
         permissions.rules.insert("kube-system".into(), cluster);

@@ -2,16 +2,29 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::failure::Failure;
 
 mod check;
+mod install;
 mod measured;
 mod table;
 
+/// Without a part: `install`, from which docs/performance.md is made.
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    install: install::Arguments,
+}
+
 #[derive(Subcommand)]
-pub(crate) enum Arguments {
+enum Part {
+    /// Compare install, rerun, change, render and start-up with Helm and `kubectl apply`
+    Install(install::Arguments),
     /// Compare `check` with the bare lists that it needs
     Check(check::Arguments),
     /// Read the lists that `check` needs and throw them away
@@ -23,9 +36,10 @@ pub(crate) enum Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    match arguments {
-        Arguments::Check(arguments) => check::run(&arguments),
-        Arguments::BareLists(arguments) => check::lists::run(&arguments),
-        Arguments::Measure(arguments) => measured::run(&arguments),
+    match arguments.part.unwrap_or(Part::Install(arguments.install)) {
+        Part::Install(arguments) => install::run(&arguments),
+        Part::Check(arguments) => check::run(&arguments),
+        Part::BareLists(arguments) => check::lists::run(&arguments),
+        Part::Measure(arguments) => measured::run(&arguments),
     }
 }

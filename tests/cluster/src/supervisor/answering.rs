@@ -1,16 +1,18 @@
 //! Answers the requests on the control socket.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use mizar_simulator::{FaultOrder, Simulator};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::control::{Reply, Request};
 use crate::layout::Layout;
+use crate::programs::Program;
 use crate::state::{self, BedState};
 
 struct Answering {
@@ -19,6 +21,21 @@ struct Answering {
     simulator: Option<Arc<Simulator>>,
     faults: Mutex<Vec<FaultOrder>>,
     stop: mpsc::Sender<()>,
+    programs: mpsc::Sender<Outage>,
+}
+
+/// Something that is to befall a program of the control plane, and who wants to know how it went.
+pub(super) struct Outage {
+    pub(super) kind: OutageKind,
+    pub(super) done: oneshot::Sender<Result<(), String>>,
+}
+
+/// What befalls it.
+pub(super) enum OutageKind {
+    /// It stands still for so long.
+    Pause(Program, Duration),
+    /// The API server is killed and started anew.
+    RestartApiServer,
 }
 
 /// Listens on the bed's socket until the returned task is aborted, which ends all conversations.
@@ -26,9 +43,10 @@ pub(super) fn listen(
     layout: &Layout,
     simulator: Option<Arc<Simulator>>,
     stop: mpsc::Sender<()>,
+    programs: mpsc::Sender<Outage>,
 ) -> std::io::Result<JoinHandle<()>> {
     let listener = UnixListener::bind(layout.socket())?;
-    let answering = Arc::new(Answering { layout: layout.clone(), simulator, faults: Mutex::default(), stop });
+    let answering = Arc::new(Answering { layout: layout.clone(), simulator, faults: Mutex::default(), stop, programs });
     Ok(tokio::spawn(async move {
         let mut conversations = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
@@ -71,10 +89,27 @@ impl Answering {
                 let _stopping = self.stop.try_send(());
                 Reply::Done(Value::Null)
             }
+            Request::Pause { program, millis } => {
+                self.befall(OutageKind::Pause(program, Duration::from_millis(millis))).await
+            }
+            Request::RestartApiServer => self.befall(OutageKind::RestartApiServer).await,
             about_the_simulator => match &self.simulator {
                 Some(simulator) => self.order(simulator, about_the_simulator).await,
                 None => Reply::Refused("a bare bed has no simulator".to_owned()),
             },
+        }
+    }
+
+    /// Has something befall a program, and waits until it has.
+    async fn befall(&self, kind: OutageKind) -> Reply {
+        let (done, answer) = oneshot::channel();
+        if self.programs.send(Outage { kind, done }).await.is_err() {
+            return Reply::Refused("the bed is being taken down".to_owned());
+        }
+        match answer.await {
+            Ok(Ok(())) => Reply::Done(Value::Null),
+            Ok(Err(reason)) => Reply::Refused(reason),
+            Err(_) => Reply::Refused("the bed was taken down meanwhile".to_owned()),
         }
     }
 
@@ -93,7 +128,9 @@ impl Answering {
                 simulator.wipe().await;
                 done
             }
-            Request::Status | Request::Shutdown => Reply::Refused("this is not about the simulator".to_owned()),
+            Request::Status | Request::Shutdown | Request::Pause { .. } | Request::RestartApiServer => {
+                Reply::Refused("this is not about the simulator".to_owned())
+            }
         }
     }
 

@@ -1,0 +1,88 @@
+//! Files that may hold what was read of a cluster: whole or not there at all, and readable for their owner alone.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Writes a file with mode 0600, whatever the umask says and whatever mode a file of that name had.
+///
+/// It is written beside its place under a name that nobody can guess, and takes it in one step. A link is replaced by the
+/// file and not followed: what it leads to may be somebody else's. Devices and pipes take what they are given.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if cannot_be_replaced(path) {
+        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new().prefix(".kubectl-mizar-").tempfile_in(folder).map_err(plain)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| plain(error.error))
+}
+
+/// `/dev/stdout` may lead to a file, but its name is no place for one.
+fn cannot_be_replaced(path: &Path) -> bool {
+    let is_of_the_system = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    is_of_the_system || fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir())
+}
+
+/// The cause without the name beside it, which says nothing to anybody.
+fn plain(error: io::Error) -> io::Error {
+    error.raw_os_error().map_or(error, io::Error::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    fn mode(path: &Path) -> u32 {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_could_read_is_readable_for_its_owner_alone_afterwards() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("facts.json");
+        fs::write(&path, "old and much longer").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!((mode(&path), fs::read_to_string(&path).unwrap().as_str()), (0o600, "new"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_replaced_and_what_it_leads_to_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let [theirs, link] = ["theirs", "link"].map(|name| folder.path().join(name));
+        fs::write(&theirs, "theirs").unwrap();
+        std::os::unix::fs::symlink(&theirs, &link).unwrap();
+        write(&link, b"ours").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_file());
+        assert_eq!((mode(&link), fs::read_to_string(&theirs).unwrap().as_str()), (0o600, "theirs"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_takes_what_it_is_given_and_stays_one() {
+        write(Path::new("/dev/null"), b"gone").unwrap();
+        assert!(!fs::symlink_metadata("/dev/null").unwrap().is_file());
+    }
+
+    #[test]
+    fn what_fails_leaves_nothing_and_is_told_without_the_name_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write(&folder.path().join("none/facts.json"), b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(!error.to_string().contains(".kubectl-mizar-"), "{error}");
+        let error = write(folder.path(), b"x").unwrap_err();
+        assert!(!error.to_string().contains(".kubectl-mizar-"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

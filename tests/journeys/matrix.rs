@@ -1,0 +1,231 @@
+//! The matrix of faults: a command is killed, its server falls ill, its requests get lost, at every request that it makes;
+//! then the same command is run again. It must always end well, with nothing doubled and nothing left over; or the run that
+//! something befell has stopped and said what is wrong.
+//!
+//! By default a sample is tried, by `MIZAR_SEED` if that is set. `cargo xtask test --exhaustive` tries everything and writes
+//! down what came of each case.
+
+mod case;
+mod fault;
+mod gate;
+mod oracle;
+mod report;
+mod request;
+mod results;
+mod scenario;
+mod worker;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures::FutureExt as _;
+use futures::future::join_all;
+
+use case::{Case, Point, cases};
+use fault::Fault;
+use results::{Line, Outcome, Results};
+use scenario::Scenario;
+use worker::{Clean, Tried, Worker};
+
+/// How many cases of a sample, besides one of each fault, are about writes that are cut off.
+const CUT_OFF: usize = 8;
+/// A case that was wrong or not met is tried so often: a busy machine may come late.
+const ATTEMPTS: u64 = 2;
+
+/// What is to be tried.
+enum Wanted {
+    /// A few, by a seed.
+    Sample(u64),
+    /// All that is not done yet.
+    All,
+    /// Cases by name, or the part of a name that several have in common.
+    Named(String),
+}
+
+impl Wanted {
+    fn from_environment() -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        match variable("MIZAR_FAULTS") {
+            None => {
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+                Self::Sample(variable("MIZAR_SEED").map_or(now, |seed| seed.parse().unwrap()))
+            }
+            Some(all) if all == "all" => Self::All,
+            Some(name) => Self::Named(name),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
+    let wanted = Wanted::from_environment();
+    let fresh = std::env::var_os("MIZAR_FAULTS_FRESH").is_some();
+    let mut workers = vec![Worker::new().await, Worker::new().await];
+    let clean = record(&mut workers).await;
+    let all: Vec<Case> = clean.iter().flat_map(|(scenario, clean)| cases(*scenario, &clean.requests)).collect();
+    let results = Results::open(fresh && matches!(wanted, Wanted::All));
+    let chosen = choose(&wanted, &all, &results);
+    println!("{} of {} cases", chosen.len(), all.len());
+    let queue = Queue::new(chosen);
+    join_all(workers.into_iter().map(|worker| work(worker, &queue, &clean, &results))).await;
+    if matches!(wanted, Wanted::All) {
+        report::write(&all, &results);
+    }
+    let wrong = queue.wrong.lock().unwrap();
+    assert!(wrong.is_empty(), "{} cases went wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Runs every command once without faults: one worker installs, the other one repairs.
+async fn record(workers: &mut [Worker]) -> BTreeMap<Scenario, Clean> {
+    let [one, other] = workers else { panic!("two workers") };
+    let installs = async { vec![(Scenario::Install, one.record(Scenario::Install).await)] };
+    let repairs = async {
+        let mut recorded = Vec::new();
+        for scenario in [Scenario::Restart, Scenario::Deadlock] {
+            // The second one finds what all later ones will find.
+            other.record(scenario).await;
+            recorded.push((scenario, other.record(scenario).await));
+        }
+        recorded
+    };
+    let (installs, repairs) = futures::join!(installs, repairs);
+    installs.into_iter().chain(repairs).collect()
+}
+
+fn choose(wanted: &Wanted, all: &[Case], results: &Results) -> Vec<Case> {
+    match wanted {
+        Wanted::All => {
+            let mut left: Vec<Case> = all.iter().filter(|case| !results.has(case)).cloned().collect();
+            // The faults in the order of their harm, for all commands alike.
+            left.sort_by_key(|case| (Fault::ALL.iter().position(|fault| *fault == case.fault), reads(case)));
+            left
+        }
+        Wanted::Named(name) => {
+            let matching: Vec<Case> = all.iter().filter(|case| case.to_string().contains(name)).cloned().collect();
+            if matching.is_empty() { vec![name.parse().unwrap()] } else { matching }
+        }
+        Wanted::Sample(seed) => {
+            println!("MIZAR_SEED={seed}");
+            sample(*seed, all)
+        }
+    }
+}
+
+/// Whether a case is about a kind of read.
+fn reads(case: &Case) -> bool {
+    matches!(case.point, Point::FirstOf(_))
+}
+
+/// One case of every fault, and some more of those that are cut off in the middle of a write.
+fn sample(seed: u64, all: &[Case]) -> Vec<Case> {
+    // xorshift: the same cases on every machine.
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut one_of = |cases: Vec<&Case>| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let at = usize::try_from(state % cases.len().max(1) as u64).unwrap();
+        cases.get(at).map(|case| (*case).clone())
+    };
+    let mut chosen: Vec<Case> = Vec::new();
+    for fault in Fault::ALL {
+        chosen.extend(one_of(all.iter().filter(|case| case.fault == fault).collect()));
+    }
+    for _ in 0..CUT_OFF {
+        let is_cut_off = |case: &&Case| !reads(case) && (case.fault.kills() || case.fault == Fault::Lost);
+        let left = all.iter().filter(is_cut_off).filter(|case| !chosen.contains(case)).collect();
+        chosen.extend(one_of(left));
+    }
+    chosen
+}
+
+/// What is still to be tried, and what went wrong.
+struct Queue {
+    left: Mutex<VecDeque<Case>>,
+    total: usize,
+    wrong: Mutex<Vec<String>>,
+    begun: Instant,
+    pause: PathBuf,
+}
+
+impl Queue {
+    fn new(chosen: Vec<Case>) -> Self {
+        let pause = mizar_bed::cache::folder("faults").unwrap().join("pause");
+        Self {
+            total: chosen.len(),
+            left: Mutex::new(chosen.into()),
+            wrong: Mutex::default(),
+            begun: Instant::now(),
+            pause,
+        }
+    }
+
+    /// The next case; one that begins where the last one ended, if there is one among the next few.
+    fn next(&self, last: Option<Scenario>) -> Option<Case> {
+        let mut left = self.left.lock().unwrap();
+        let begins_there = |case: &Case| last.is_some_and(|last| case.scenario == last);
+        let at = left.iter().position(begins_there).unwrap_or_default();
+        left.remove(at)
+    }
+
+    fn done(&self) -> usize {
+        self.total - self.left.lock().unwrap().len()
+    }
+
+    /// Waits while the file `pause` is there.
+    async fn may_go_on(&self) {
+        while self.pause.exists() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+async fn work(mut worker: Worker, queue: &Queue, clean: &BTreeMap<Scenario, Clean>, results: &Results) {
+    let build = build_of(Path::new(env!("CARGO_BIN_EXE_kubectl-mizar")));
+    let mut last = None;
+    while let Some(case) = queue.next(last) {
+        queue.may_go_on().await;
+        last = Some(case.scenario);
+        let begun = Instant::now();
+        let mut attempts = 0;
+        let tried = loop {
+            attempts += 1;
+            let tried = try_once(&mut worker, &case, &clean[&case.scenario]).await;
+            if attempts >= ATTEMPTS || !matches!(tried.outcome, Outcome::Wrong(_) | Outcome::NotMet) {
+                break tried;
+            }
+            println!("again: {case}: {}", tried.outcome.word());
+        };
+        let millis = u64::try_from(begun.elapsed().as_millis()).unwrap();
+        let word = tried.outcome.word();
+        println!("[{}/{} {:.0?}] {case}: {word} ({millis} ms)", queue.done(), queue.total, queue.begun.elapsed());
+        if let Outcome::Wrong(why) = &tried.outcome {
+            println!("--- {case}\n{why}\n---");
+            queue.wrong.lock().unwrap().push(format!("cargo xtask test --exhaustive --case '{case}'"));
+        }
+        let line = Line { outcome: tried.outcome, reason: tried.reason, millis, build: build.clone(), attempts };
+        results.add(&case, &line);
+    }
+}
+
+/// Tries a case; what must be true and is not, is what came of it.
+async fn try_once(worker: &mut Worker, case: &Case, clean: &Clean) -> Tried {
+    let tried = AssertUnwindSafe(worker.try_case(case, clean)).catch_unwind().await;
+    tried.unwrap_or_else(|panic| {
+        worker.distrust();
+        let why = panic.downcast_ref::<String>().cloned();
+        let why = why.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default();
+        Tried { outcome: Outcome::Wrong(why), reason: String::new() }
+    })
+}
+
+/// Tells one build of the program from another.
+fn build_of(program: &Path) -> String {
+    use std::hash::{DefaultHasher, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&std::fs::read(program).unwrap());
+    format!("{:012x}", hasher.finish() & 0xffff_ffff_ffff)
+}

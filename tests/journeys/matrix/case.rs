@@ -1,0 +1,186 @@
+//! A case of the matrix: which command, what befalls it, and at which request. The requests are those of a run without faults.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use super::fault::{Fault, Place};
+use super::request::Request;
+use super::scenario::Scenario;
+
+/// One request of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Point {
+    /// The n-th request that says so: `apply:daemonsets/mizar-daemon#1`.
+    Nth(String, usize),
+    /// The first of its kind: `list:pods`.
+    FirstOf(String),
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nth(key, nth) => write!(out, "{key}#{nth}"),
+            Self::FirstOf(kind) => out.write_str(kind),
+        }
+    }
+}
+
+impl FromStr for Point {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.rsplit_once('#') {
+            Some((key, nth)) => {
+                nth.parse().map(|nth| Self::Nth(key.to_owned(), nth)).map_err(|error| error.to_string())
+            }
+            None => Ok(Self::FirstOf(text.to_owned())),
+        }
+    }
+}
+
+/// One case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Case {
+    /// Which command, on what.
+    pub(crate) scenario: Scenario,
+    /// What befalls it.
+    pub(crate) fault: Fault,
+    /// Where.
+    pub(crate) point: Point,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}/{}", self.scenario, self.fault, self.point)
+    }
+}
+
+impl FromStr for Case {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(3, '/');
+        let mut next = || parts.next().ok_or_else(|| format!("{text} is no case: say COMMAND/FAULT/POINT"));
+        Ok(Self { scenario: next()?.parse()?, fault: next()?.parse()?, point: next()?.parse()? })
+    }
+}
+
+/// Every case of a command, by what it asked for when nothing went wrong. What comes first is tried first.
+pub(crate) fn cases(scenario: Scenario, run: &[Request]) -> Vec<Case> {
+    let mut all = Vec::new();
+    for fault in Fault::ALL {
+        let points = fault.places().iter().flat_map(|place| points(*place, run));
+        all.extend(points.map(|point| Case { scenario, fault, point }));
+    }
+    all
+}
+
+fn points(place: Place, run: &[Request]) -> Vec<Point> {
+    let kinds = |is_meant: fn(&Request) -> bool| {
+        let mut seen = BTreeSet::new();
+        let kinds = run.iter().filter(|request| is_meant(request)).map(Request::kind);
+        kinds.filter(|kind| seen.insert(kind.clone())).map(Point::FirstOf).collect()
+    };
+    match place {
+        Place::Read => kinds(|request| !request.is_write()),
+        Place::Watch => kinds(|request| request.verb == "watch"),
+        // How often a lease is renewed depends on how long a run takes.
+        Place::Write => numbered(run)
+            .filter(|(request, nth)| request.is_write() && (request.verb != "renew" || *nth == 1))
+            .map(|(request, nth)| Point::Nth(request.key(), nth))
+            .collect(),
+        Place::Stage => stages(run),
+    }
+}
+
+/// Each request with how often it has been asked for by then.
+fn numbered(run: &[Request]) -> impl Iterator<Item = (&Request, usize)> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    run.iter().map(move |request| {
+        let nth = counts.entry(request.key()).or_default();
+        *nth += 1;
+        (request, *nth)
+    })
+}
+
+/// Where something new begins: the first request of each phase of the program, each step in the record, the first watch after it.
+fn stages(run: &[Request]) -> Vec<Point> {
+    let mut points = Vec::new();
+    let mut phases = BTreeSet::new();
+    let mut in_wait = false;
+    for (request, nth) in numbered(run).filter(|(request, _)| request.verb != "renew") {
+        let is_step = request.key() == "update:secrets/mizar-operation";
+        let is_wait = request.verb == "watch" && !in_wait;
+        if phases.insert(request.phase.clone()) || is_step || is_wait {
+            points.push(Point::Nth(request.key(), nth));
+        }
+        in_wait = (in_wait || is_wait) && !is_step;
+    }
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(verb: &str, resource: &str, name: &str, phase: &str) -> Request {
+        let [verb, resource, name, phase] = [verb, resource, name, phase].map(str::to_owned);
+        Request { verb, resource, name, phase }
+    }
+
+    fn a_run() -> Vec<Request> {
+        vec![
+            request("list", "pods", "", "look"),
+            request("list", "pods", "", "look"),
+            request("create", "secrets", "mizar-operation", "apply"),
+            request("update", "secrets", "mizar-operation", "apply"),
+            request("apply", "daemonsets", "mizar-daemon", "apply"),
+            request("watch", "pods", "", "wait"),
+            request("watch", "daemonsets", "", "wait"),
+            request("renew", "secrets", "mizar-operation", "lease"),
+            request("renew", "secrets", "mizar-operation", "lease"),
+            request("update", "secrets", "mizar-operation", "apply"),
+        ]
+    }
+
+    fn told(place: Place) -> Vec<String> {
+        points(place, &a_run()).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_write_each_kind_of_read_and_every_stage_is_a_point() {
+        let operation = "secrets/mizar-operation";
+        assert_eq!(told(Place::Read), ["list:pods", "watch:pods", "watch:daemonsets"]);
+        assert_eq!(told(Place::Watch), ["watch:pods", "watch:daemonsets"]);
+        assert_eq!(
+            told(Place::Write),
+            [
+                format!("create:{operation}#1"),
+                format!("update:{operation}#1"),
+                "apply:daemonsets/mizar-daemon#1".to_owned(),
+                format!("renew:{operation}#1"),
+                format!("update:{operation}#2"),
+            ]
+        );
+        assert_eq!(
+            told(Place::Stage),
+            [
+                "list:pods#1".to_owned(),
+                format!("create:{operation}#1"),
+                format!("update:{operation}#1"),
+                "watch:pods#1".to_owned(),
+                format!("update:{operation}#2"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_case_is_found_again_by_what_it_is_called() {
+        for case in cases(Scenario::Install, &a_run()) {
+            assert_eq!(case.to_string().parse::<Case>(), Ok(case));
+        }
+        assert!("install/kill-before".parse::<Case>().is_err());
+        assert!("install/hiccup/list:pods".parse::<Case>().unwrap_err().contains("kill-after"));
+    }
+}

@@ -1,0 +1,89 @@
+//! The report of a whole run: a table in docs/faults.md, and every case in docs/faults-matrix.tsv.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use super::case::Case;
+use super::fault::Fault;
+use super::results::{Line, Outcome, Results};
+use super::scenario::Scenario;
+use crate::cli::root;
+
+/// The table of the page is between these lines.
+const BEGIN: &str = "<!-- the table: written by `cargo xtask test --exhaustive` -->";
+const END: &str = "<!-- end of the table -->";
+
+/// Writes what came of the cases.
+pub(crate) fn write(all: &[Case], results: &Results) {
+    let known: Vec<(&Case, Line)> = all.iter().filter_map(|case| Some((case, results.of(case)?))).collect();
+    fs::write(root().join("docs/faults-matrix.tsv"), every_case(&known)).unwrap();
+    let path = root().join("docs/faults.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).expect("the page says where the table begins");
+    let (_, after) = rest.split_once(END).expect("the page says where the table ends");
+    fs::write(path, format!("{before}{BEGIN}\n\n{}\n{END}{after}", table(all.len(), &known))).unwrap();
+}
+
+fn every_case(known: &[(&Case, Line)]) -> String {
+    let mut text = "command\tfault\tpoint\tresult\tattempts\tthe first run said\n".to_owned();
+    for (case, line) in known {
+        let (word, attempts) = (line.outcome.word(), line.attempts);
+        let reason = line.reason.replace('\t', " ");
+        writeln!(text, "{}\t{}\t{}\t{word}\t{attempts}\t{reason}", case.scenario, case.fault, case.point).unwrap();
+    }
+    text
+}
+
+#[derive(Default)]
+struct Row {
+    points: usize,
+    overcome: usize,
+    rerun: usize,
+    not_met: usize,
+    wrong: usize,
+    codes: BTreeSet<String>,
+}
+
+fn table(total: usize, known: &[(&Case, Line)]) -> String {
+    let mut rows: BTreeMap<(Scenario, usize), Row> = BTreeMap::new();
+    let mut sums = Row::default();
+    for (case, line) in known {
+        let at = Fault::ALL.iter().position(|fault| *fault == case.fault).unwrap_or_default();
+        for row in [rows.entry((case.scenario, at)).or_default(), &mut sums] {
+            row.points += 1;
+            match &line.outcome {
+                Outcome::Overcome => row.overcome += 1,
+                Outcome::NotMet => row.not_met += 1,
+                Outcome::Wrong(_) => row.wrong += 1,
+                Outcome::Rerun(code) => {
+                    row.rerun += 1;
+                    row.codes.insert(code.map_or_else(|| "killed".to_owned(), |code| code.to_string()));
+                }
+            }
+        }
+    }
+    let builds: BTreeSet<&String> = known.iter().map(|(_, line)| &line.build).collect();
+    let again = known.iter().filter(|(_, line)| line.attempts > 1).count();
+    let mut text = format!(
+        "{} of {total} cases were run, by {} build(s) of the program; {again} of them were tried twice, since the first try \
+         went wrong or did not meet its point. The run got over the fault in {} cases; in {} it was killed or stopped with a \
+         reason, and the same command then finished the work; {} did not meet their point; {} went wrong.\n\n",
+        sums.points,
+        builds.len(),
+        sums.overcome,
+        sums.rerun,
+        sums.not_met,
+        sums.wrong
+    );
+    text.push_str("| command | fault | points | got over it | a rerun finished it | first exit | not met | wrong |\n");
+    text.push_str("|---|---|--:|--:|--:|---|--:|--:|\n");
+    for ((scenario, at), row) in &rows {
+        let Row { points, overcome, rerun, not_met, wrong, codes } = row;
+        let codes = codes.iter().cloned().collect::<Vec<_>>().join(", ");
+        let fault = Fault::ALL[*at];
+        writeln!(text, "| {scenario} | {fault} | {points} | {overcome} | {rerun} | {codes} | {not_met} | {wrong} |")
+            .unwrap();
+    }
+    text
+}

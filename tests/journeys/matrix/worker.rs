@@ -1,0 +1,293 @@
+//! Runs cases on one bed: prepare, let the fault befall a run, run the same command again until it ends well, judge.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mizar_bed::Bed;
+use mizar_core::timing::Timing;
+use nix::sys::signal::Signal;
+use tokio::sync::mpsc;
+
+use super::case::Case;
+use super::fault::Fault;
+use super::gate::{Gate, Outage, Passed};
+use super::oracle;
+use super::request::Request;
+use super::results::Outcome;
+use super::scenario::{SCALE, Scenario};
+use crate::cli::{Ended, Mizar, Running};
+use crate::cluster::{changes, operation, send};
+use crate::proxy::Proxy;
+use crate::restart::until;
+
+/// Nothing of the matrix takes longer; what does hangs.
+const DEADLINE: Duration = Duration::from_secs(75);
+/// How often the same command may be run again until it ends well.
+const RERUNS: usize = 2;
+/// How long the program may take to leave after the second Ctrl-C on a busy machine.
+const LEAVES_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a command asks for when nothing goes wrong, and what it leaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Clean {
+    /// The requests in their order.
+    pub(crate) requests: Vec<Request>,
+    /// What there is afterwards.
+    pub(crate) census: Vec<String>,
+}
+
+/// What came of a case, and why its first run stopped.
+pub(crate) struct Tried {
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: String,
+}
+
+/// A bed, the proxy before it, and how far it is prepared.
+pub(crate) struct Worker {
+    bed: Bed,
+    gate: Gate,
+    proxy: Proxy,
+    outages: mpsc::UnboundedReceiver<Outage>,
+    timing: Timing,
+    /// The scenario for which the bed is founded.
+    founded: Option<Scenario>,
+}
+
+impl Worker {
+    pub(crate) async fn new() -> Self {
+        let bed = crate::cluster::bed().await;
+        let timing = Timing::default().scaled(SCALE);
+        // Just longer than the program waits for an answer.
+        let (gate, outages) = Gate::new(timing.request + timing.request / 10);
+        let proxy = Proxy::before(&bed, gate.clone()).await;
+        Self { bed, gate, proxy, outages, timing, founded: None }
+    }
+
+    /// What is to be known of a command before anything goes wrong.
+    pub(crate) async fn record(&mut self, scenario: Scenario) -> Clean {
+        self.ground(scenario).await;
+        self.gate.set(None);
+        self.through_the_gate(scenario).run().await.exits(0);
+        let requests = self.gate.open().requests;
+        let census = oracle::census(&self.bed).await;
+        scenario.judge(&self.bed, &census).await;
+        self.founded = self.founded.filter(|_| !scenario.needs_an_empty_cluster());
+        Clean { requests, census }
+    }
+
+    /// Forgets what is on the bed: a case has gone wrong.
+    pub(crate) fn distrust(&mut self) {
+        self.founded = None;
+    }
+
+    /// Tries a case; panics if anything is not as it must be.
+    pub(crate) async fn try_case(&mut self, case: &Case, clean: &Clean) -> Tried {
+        self.ground(case.scenario).await;
+        // Until it has gone well, nobody knows what it leaves.
+        let founded = self.founded.take();
+        let tried = self.carry_out(case, clean).await;
+        self.founded = founded.filter(|_| !case.scenario.needs_an_empty_cluster());
+        tried
+    }
+
+    /// Brings the bed to where a case begins.
+    async fn ground(&mut self, scenario: Scenario) {
+        let is_shared = |founded: Scenario| !founded.needs_an_empty_cluster() && !scenario.needs_an_empty_cluster();
+        if !self.founded.is_some_and(is_shared) {
+            self.bed.reset().await.unwrap();
+            scenario.found(&self.bed).await;
+            self.founded = Some(scenario);
+        }
+        scenario.prepare(&self.bed).await;
+    }
+
+    fn through_the_gate(&self, scenario: Scenario) -> Mizar {
+        scenario.command(&self.bed).env("KUBECONFIG", self.proxy.kubeconfig()).within(DEADLINE)
+    }
+
+    async fn carry_out(&mut self, case: &Case, clean: &Clean) -> Tried {
+        let scenario = case.scenario;
+        let runs_before = oracle::operator_runs(&self.bed).await;
+        self.gate.set(Some((case.fault, case.point.clone())));
+        let first = self.through_the_gate(scenario).env("USER", "ann").start();
+        self.gate.program(first.id());
+        let first = self.accompany(first, case).await;
+        let passed = self.gate.open();
+        self.until_it_is_over(case.fault, &passed).await;
+        if passed.hit.is_none() {
+            first.exits(0);
+            scenario.judge(&self.bed, &clean.census).await;
+            return Tried { outcome: Outcome::NotMet, reason: String::new() };
+        }
+        let ended_well = is_as_it_must_be(case, &first, &passed);
+        let half_done = !ended_well && scenario.is_half_done(&self.bed).await;
+        let (pods, runs_between) = (oracle::pods(&self.bed).await, oracle::operator_runs(&self.bed).await);
+        // Who has relieved a stale holder has ended the work.
+        let is_done = case.fault == Fault::Stale || ended_well && !scenario.is_repeatable();
+        if !is_done {
+            let last = self.run_again(scenario).await;
+            if ended_well {
+                last.tells(&[scenario.says_when_done()]);
+            }
+        }
+        scenario.judge(&self.bed, &clean.census).await;
+        self.assert_restarted_no_more_than_planned(scenario, &pods).await;
+        let runs = oracle::operator_runs(&self.bed).await - runs_before;
+        // A restart that had come to its end is asked for again by a rerun.
+        let asked_twice = runs_between > runs_before && !half_done && !ended_well || case.fault == Fault::Stale;
+        let allowed = if asked_twice { 2 } else { 1 };
+        assert!(
+            scenario != Scenario::Restart || (1..=allowed).contains(&runs),
+            "the operator was restarted {runs} times"
+        );
+        let reason = first.stderr.lines().find(|line| line.starts_with("error:")).unwrap_or_default().to_owned();
+        let outcome = if ended_well { Outcome::Overcome } else { Outcome::Rerun(first.code) };
+        Tried { outcome, reason }
+    }
+
+    /// Waits for the end of a run, and meanwhile brings about the outages that it meets.
+    async fn accompany(&mut self, running: Running, case: &Case) -> Ended {
+        let id = running.id();
+        let end = running.end();
+        tokio::pin!(end);
+        loop {
+            let outage = tokio::select! {
+                ended = &mut end => return ended,
+                Some(outage) = self.outages.recv() => outage,
+            };
+            match outage.fault {
+                Fault::ServerRestart => {
+                    let restarted = self.bed.restart_api_server();
+                    tokio::pin!(restarted);
+                    // The request comes while the server is gone.
+                    let is_up = tokio::select! {
+                        () = until_nobody_listens(self.bed.api_server()) => false,
+                        restarted = &mut restarted => { restarted.unwrap(); true }
+                    };
+                    let _gone = outage.begun.send(());
+                    if !is_up {
+                        restarted.await.unwrap();
+                    }
+                }
+                Fault::StoreStopped => {
+                    self.bed.pause_etcd(self.timing.request).await.unwrap();
+                    let _gone = outage.begun.send(());
+                }
+                _ => {
+                    self.relieve(id, case).await;
+                    let _gone = outage.begun.send(());
+                }
+            }
+        }
+    }
+
+    /// Somebody else takes over from a program that stands still, and ends the work; then it goes on.
+    async fn relieve(&self, id: Option<u32>, case: &Case) {
+        let stored = self.held_by(id).await;
+        tokio::time::sleep(self.timing.lease_ttl + self.timing.lease_renew / 3).await;
+        let second = case.scenario.command(&self.bed).env("USER", "bob").within(DEADLINE).run().await;
+        second.exits(0);
+        let mark = self.bed.mark().await.unwrap();
+        signal(id, Signal::SIGCONT);
+        if stored {
+            // Whatever it is about to do, it must find out first that it has lost the claim.
+            tokio::time::sleep(self.timing.lease_renew).await;
+            let written = changes(&self.bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
+            let written = written.filter(|entry| (200..300).contains(&entry.code));
+            assert!(written.is_empty(), "who was relieved has written: {}", written.summary());
+        }
+    }
+
+    /// Whether the record says that this process holds a change.
+    async fn held_by(&self, id: Option<u32>) -> bool {
+        let path = "/api/v1/namespaces/mizar-system/secrets/mizar-operation";
+        if send(&self.bed, "GET", path, None).await.is_err() {
+            return false;
+        }
+        let operation = operation(&self.bed).await;
+        operation.is_running() && Some(operation.holder.pid) == id
+    }
+
+    /// What stood still arrives late: that counts too.
+    async fn until_it_is_over(&self, fault: Fault, passed: &Passed) {
+        let Some((_, since)) = passed.hit else { return };
+        let lasts = match fault {
+            Fault::Stall => self.timing.request + self.timing.request / 5,
+            Fault::StoreStopped => self.timing.request,
+            _ => return,
+        };
+        tokio::time::sleep(lasts.saturating_sub(since.elapsed())).await;
+        if fault == Fault::StoreStopped {
+            let path = "/api/v1/nodes";
+            until("the store answers", async || send(&self.bed, "GET", path, None).await.is_ok()).await;
+        }
+    }
+
+    /// Runs the same command until it ends well.
+    async fn run_again(&self, scenario: Scenario) -> Ended {
+        let mut last = None;
+        for _ in 0..=RERUNS {
+            let ended = scenario.command(&self.bed).env("USER", "ann").within(DEADLINE).run().await;
+            if ended.code == Some(0) {
+                return ended;
+            }
+            last = Some(ended);
+        }
+        panic!("the same command does not end well however often it is run\n{}", last.unwrap());
+    }
+
+    /// What ran when the fault was over runs still, but for what the command is to restart.
+    async fn assert_restarted_no_more_than_planned(&self, scenario: Scenario, before: &BTreeMap<String, u64>) {
+        let now = oracle::pods(&self.bed).await;
+        for (pod, restarts) in before {
+            let is_to_be_restarted = scenario == Scenario::Restart && pod.starts_with("\"mizar-operator-");
+            assert!(is_to_be_restarted || now.get(pod) == Some(restarts), "{pod} was restarted; there are {now:?}");
+        }
+    }
+}
+
+async fn until_nobody_listens(api_server: &str) {
+    let address = api_server.trim_start_matches("https://");
+    while tokio::net::TcpStream::connect(address).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn signal(id: Option<u32>, signal: Signal) {
+    if let Some(id) = id.and_then(|id| i32::try_from(id).ok()) {
+        // It may have ended by then.
+        let _gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), signal);
+    }
+}
+
+/// Asserts that a run which something befell ended as it must: killed, well, or with a name for what is wrong and what to
+/// do about it. Returns whether it ended well.
+fn is_as_it_must_be(case: &Case, first: &Ended, passed: &Passed) -> bool {
+    let (before, since) = passed.hit.expect("it was met");
+    let has_written =
+        passed.requests[..before].iter().any(|request| request.is_write() && !request.verb.starts_with("try-"));
+    match (case.fault, first.code) {
+        (fault, None) => {
+            // Before anything is changed Ctrl-C may end the process at once.
+            let by_ctrl_c = matches!(fault, Fault::Interrupt | Fault::InterruptTwice) && !has_written;
+            assert!(fault.kills() || by_ctrl_c, "it was ended by a signal that nobody sent\n{first}");
+            false
+        }
+        (fault, Some(code)) if fault.kills() => panic!("it ended with {code} instead of being killed\n{first}"),
+        (Fault::InterruptTwice, code) => {
+            assert_eq!(code, Some(130), "{first}");
+            assert!(since.elapsed() < LEAVES_WITHIN, "it did not leave at once\n{first}");
+            false
+        }
+        (Fault::Interrupt, Some(130)) => {
+            first.tells(&["interrupted", "hint:"]);
+            false
+        }
+        (_, Some(0)) => true,
+        (_, Some(code)) => {
+            assert!([1, 3, 4, 5, 6].contains(&code), "exit {code} says nothing\n{first}");
+            first.tells(&["error:", "hint:"]);
+            false
+        }
+    }
+}

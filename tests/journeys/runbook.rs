@@ -1,0 +1,70 @@
+//! The runbook, symptom by symptom: what goes wrong on purpose is found by the checks that its section names, and what the
+//! section says heals it does.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use mizar_bed::{Bed, Fault, FaultOrder};
+
+use crate::cli::{Mizar, root};
+use crate::cluster::{NAMESPACE, address_of_new_pod, installed, patch};
+use crate::repair::restart_operator;
+
+/// The program is as impatient as the bed's operator, whose rounds take a second instead of fifteen.
+const SCALE: f64 = 0.1;
+
+/// The section of the runbook with this heading.
+fn section(heading: &str) -> String {
+    let page = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap();
+    let mark = format!("\n## {heading}\n");
+    let rest = page.split(&mark).nth(1).unwrap_or_else(|| panic!("docs/runbook.md has no section {heading:?}"));
+    rest.split("\n## ").next().unwrap_or_default().to_owned()
+}
+
+/// The checks that a section shows as failed, `[unfinished-handlers]` at the end of a line.
+fn shown(section: &str) -> BTreeSet<String> {
+    let of_line = |line: &str| line.trim_end().strip_suffix(']')?.rsplit_once(" [").map(|(_, id)| id.to_owned());
+    section.lines().filter(|line| line.trim_start().starts_with('✗')).filter_map(of_line).collect()
+}
+
+/// Asserts that `check` finds what the section shows, that the section says `heal`, and that this heals it.
+async fn assert_as_told(bed: &Bed, heading: &str, heal: &str) {
+    let section = section(heading);
+    let wanted = shown(&section);
+    assert!(!wanted.is_empty(), "section {heading:?} shows no finding");
+    assert!(section.contains(&format!("kubectl mizar {heal}")), "section {heading:?} does not say {heal}");
+    let found = Mizar::on(bed).args("check -o name").impatient(SCALE).run().await;
+    let found: BTreeSet<String> = found.stdout.lines().map(|line| line.replace("check/", "")).collect();
+    assert!(wanted.is_subset(&found), "section {heading:?} shows {wanted:?}, and there is {found:?}");
+    Mizar::on(bed).args(heal).args("-y").impatient(SCALE).run().await.exits(0);
+    Mizar::on(bed).args("check").impatient(SCALE).run().await.exits(0);
+}
+
+async fn fault(bed: &Bed, fault: Fault, node: Option<&str>) {
+    bed.fault(FaultOrder { fault, node: node.map(str::to_owned) }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_hang_after_a_restart_of_the_operator() {
+    let bed = installed().await;
+    address_of_new_pod(&bed, "a").await;
+    restart_operator(&bed).await;
+    assert_as_told(&bed, "New pods stay in ContainerCreating", "repair").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_has_no_network_after_its_daemon_was_restarted() {
+    let bed = installed().await;
+    fault(&bed, Fault::DaemonRestart, Some("node-2")).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_as_told(&bed, "A node has no connectivity after a restart", "repair").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_is_scaled_down() {
+    let bed = installed().await;
+    let operator = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mizar-operator");
+    patch(&bed, &operator, &serde_json::json!({"spec": {"replicas": 0}})).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_as_told(&bed, "The operator is down", "repair --restart-operator").await;
+}
