@@ -10,7 +10,7 @@ mod writer;
 
 pub use number::{format_float, with_float_numbers, with_plain_numbers};
 pub use position::{Locations, Position};
-pub use reader::{DuplicateKeys, YamlError, read, read_all, read_located, read_values};
+pub use reader::{DuplicateKeys, YamlError, Room, read, read_all, read_located, read_values, read_within};
 pub use writer::write;
 
 #[cfg(test)]

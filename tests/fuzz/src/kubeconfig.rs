@@ -1,6 +1,6 @@
 //! kubectl's configuration.
 
-/// A file.
+/// The text of a file.
 pub fn kubeconfig(data: &[u8]) {
     let _ = data;
 }

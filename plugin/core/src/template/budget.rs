@@ -11,7 +11,7 @@ const STEPS: u64 = 200_000_000;
 /// Steps that a call takes whatever it does.
 const CALL: usize = 200;
 /// Bytes of text and lists that a chart may make in all its calls.
-const BYTES: u64 = 64 * 1024 * 1024;
+const BYTES: u64 = 48 * 1024 * 1024;
 /// What an item of a list that is looped over takes.
 const ITEM: usize = 96;
 

@@ -58,7 +58,13 @@ impl Templates {
     /// Parses and translates all templates; every error is found here, before anything is rendered.
     pub fn load(sources: &[TemplateSource<'_>]) -> Result<Self, TemplateError> {
         let mut parsed = Vec::new();
+        let mut actions = 0;
         for source in sources {
+            actions += count_actions(source.text);
+            if actions > MOST_ACTIONS {
+                let message = format!("the templates have more than {MOST_ACTIONS} actions");
+                return Err(TemplateError::load(source.path, 1, message));
+            }
             parsed.push(Parsed { path: source.path, nodes: parse(source.path, source.text)? });
         }
         parsed.sort_by(|left, right| parse_order(left.path).cmp(&parse_order(right.path)));
@@ -90,7 +96,10 @@ impl Templates {
             let started = thread.spawn_scoped(scope, || {
                 budget::begin(before);
                 let rendered = self.engine.render(path, &context);
-                (rendered, budget::left())
+                // The text is made twice: for this template, and for the documents in it.
+                let paid = rendered
+                    .and_then(|text| budget::make(text.len()).map(|()| text).map_err(tera::Error::message));
+                (paid, budget::left())
             });
             match started {
                 Ok(thread) => {
@@ -102,8 +111,17 @@ impl Templates {
             }
         });
         let rendered = rendered.map_err(|error| execution_error(path, &error))?;
-        Ok(rendered.replace(NO_VALUE, ""))
+        Ok(if rendered.contains(NO_VALUE) { rendered.replace(NO_VALUE, "") } else { rendered })
     }
+}
+
+/// How many actions the templates of a chart may have together; those of the largest charts are half of that.
+const MOST_ACTIONS: usize = 50_000;
+/// How many a text given to `tpl` may have, since such texts can be given inside of each other.
+const MOST_ACTIONS_IN_TPL: usize = 5000;
+
+fn count_actions(text: &str) -> usize {
+    text.matches("{{").count()
 }
 
 /// Helm parses deep paths first and among equals from the end; of two equal defines the later one wins.
@@ -261,6 +279,9 @@ fn tpl(engine: &Weak<Tera>, defines: &Defines, arguments: &[Value]) -> Outcome {
         format!("in line {line} of the text given to tpl: {message}")
     };
     budget::parse(text.len() + 10 * defines.len())?;
+    if count_actions(text) > MOST_ACTIONS_IN_TPL {
+        return Err(format!("the text given to tpl has more than {MOST_ACTIONS_IN_TPL} actions"));
+    }
     let nodes = parse(PATH, text).map_err(in_text)?;
     let mut known = defines.clone();
     for define in defines_of(&nodes) {
@@ -269,6 +290,7 @@ fn tpl(engine: &Weak<Tera>, defines: &Defines, arguments: &[Value]) -> Outcome {
         }
     }
     let source = translate(PATH, &nodes, &known, &|_| true).map_err(in_text)?;
+    drop((nodes, known));
     let mut context = Context::new();
     context.insert_value("dot", arguments[1].clone());
     nested(engine, |engine| {

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 /// Texts nested deeper than this are refused; no chart or manifest comes near it.
 const MAX_DEPTH: usize = 100;
 /// Bytes that the values of one text take, aliases counted as what they stand for.
-const MAX_WEIGHT: usize = 80 * 1024 * 1024;
+const MAX_WEIGHT: usize = 64 * 1024 * 1024;
 /// The same for values, which are copied from layer to layer.
 const MAX_WEIGHT_OF_VALUES: usize = 24 * 1024 * 1024;
 /// What a value takes besides its text.
@@ -51,6 +51,24 @@ impl YamlError {
 /// Reads the first document of a text; an empty text is null.
 pub fn read(text: &str, duplicates: DuplicateKeys) -> Result<Value, YamlError> {
     read_located(text, duplicates).map(|(value, _)| value)
+}
+
+/// What several texts may take together.
+#[derive(Debug)]
+pub struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(MAX_WEIGHT)
+    }
+}
+
+/// Reads the first document of a text, one of several that together may take no more than one alone.
+pub fn read_within(text: &str, duplicates: DuplicateKeys, room: &mut Room) -> Result<Value, YamlError> {
+    let mut reader = Reader::new(text, duplicates, room.0)?;
+    let document = reader.next_document()?;
+    room.0 -= reader.weight;
+    Ok(document.unwrap_or_default().0)
 }
 
 /// Reads the first document of a text and where each of its keys stands.
@@ -191,8 +209,7 @@ impl<'text> Reader<'text> {
     fn weigh(&mut self, weight: usize, at: Position) -> Result<usize, YamlError> {
         self.weight = self.weight.saturating_add(weight);
         if self.weight > self.max_weight {
-            let most = self.max_weight >> 20;
-            let message = format!("the values take more than {most} MiB, aliases counted as what they repeat");
+            let message = "the values take too much memory, aliases counted as what they repeat";
             return Err(YamlError::new(at, message));
         }
         Ok(weight)

@@ -73,13 +73,13 @@ fn what_is_repeated_weighs_as_often_as_it_stands_there() {
     let text = "x".repeat(100_000);
     let repeated = format!("a: &a {text}\nb: [{}]", vec!["*a"; 1000].join(", "));
     let message = read(&repeated, DuplicateKeys::TakeLast).unwrap_err().message;
-    assert_eq!(message, "the values take more than 80 MiB, aliases counted as what they repeat");
+    assert_eq!(message, "the values take too much memory, aliases counted as what they repeat");
     let anchors: String = (0..90).map(|at| format!("&a{at} [")).collect();
     let anchored = format!("{anchors}{}{}", vec!["x"; 50_000].join(","), "]".repeat(90));
-    assert!(read(&anchored, DuplicateKeys::TakeLast).unwrap_err().message.contains("more than 80 MiB"));
+    assert!(read(&anchored, DuplicateKeys::TakeLast).unwrap_err().message.contains("too much memory"));
     let small = format!("[{}]", vec!["{a}"; 60_000].join(","));
     assert!(read(&small, DuplicateKeys::Refuse).is_ok());
-    assert!(read_values(&small).unwrap_err().message.contains("more than 24 MiB"));
+    assert!(read_values(&small).unwrap_err().message.contains("too much memory"));
 }
 
 #[test]

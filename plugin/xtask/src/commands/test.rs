@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use mizar_bed::{Program, cargo, lifecycle, programs};
 
-use super::fuzz;
+use super::{deny, fuzz};
 use crate::failure::Failure;
 use crate::report;
 
@@ -28,6 +28,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         for (name, command) in LINTS {
             step(&mut done, name, || cargo_runs(command, &[]))?;
         }
+    }
+    if arguments.filter.is_none() {
+        step(&mut done, "licences and bans", deny::run)?;
     }
     step(&mut done, "programs of the test bed", || {
         programs::ensure(&Program::ALL)?;
