@@ -4,6 +4,8 @@
 //! deadline. Everything that goes over the wire passes [`guard`], which counts, attributes and, for commands that
 //! only look, refuses writes.
 
+pub(crate) mod admission;
+mod clock;
 pub(crate) mod connect;
 pub(crate) mod failure;
 pub(crate) mod feed;
@@ -19,10 +21,12 @@ use std::time::Duration;
 
 use http::{Method, Request, header};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
 use kube::client::Body;
 use mizar_core::timing::Timing;
 use serde_json::Value;
 
+use crate::machine;
 pub(crate) use failure::{ApiFailure, Cause};
 pub(crate) use guard::{Access, Ledger};
 
@@ -108,6 +112,16 @@ impl Cluster {
     /// What was sent so far, and under which name.
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// The time by the server's clock; ours until it has answered.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.server_time().unwrap_or_else(machine::now)
+    }
+
+    /// The time by the server's clock, if it ever told.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.ledger.server_time()
     }
 
     /// Every duration of the product.

@@ -1,13 +1,16 @@
 //! The commands, one file each: what may be typed, and what then happens, by way of flows.
 
 pub(crate) mod check;
+pub(crate) mod completion;
 pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod install;
+pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod repair;
 pub(crate) mod status;
 pub(crate) mod values;
+pub(crate) mod version;
 
 use crate::cli::Command;
 use crate::report::Output;
@@ -20,7 +23,12 @@ impl Command {
             Self::Check(args) => args.output(),
             Self::Status(args) => args.output(),
             Self::Env(args) => args.output(),
-            Self::Explain(_) | Self::Render(_) | Self::Values(_) => Output::Text,
+            Self::Explain(_)
+            | Self::Render(_)
+            | Self::Values(_)
+            | Self::Version(_)
+            | Self::Completion(_)
+            | Self::Man(_) => Output::Text,
             Self::Repair(args) => args.output(),
         }
     }

@@ -181,6 +181,7 @@ impl From<ApiFailure> for Failure {
                 }
                 failure.hint("undo that change, or have its owner release the field, then run this command again")
             }
+            Cause::NotAdmitted { rule, .. } => Self::new(Kind::Refused, error.to_string()).hint(rule.hint()),
             Cause::Refused(_) | Cause::Broken(_) => Self::new(Kind::Bug, error.to_string()),
             _ => Self::new(Kind::Failed, error.to_string()),
         }
@@ -202,10 +203,16 @@ impl From<RenderError> for Failure {
 impl From<ValuesError> for Failure {
     fn from(error: ValuesError) -> Self {
         let failure = Self::new(Kind::Failed, error.to_string());
-        if !matches!(error, ValuesError::Schema { .. }) {
-            return failure;
+        match error {
+            ValuesError::Schema { .. } => {
+                failure.hint("see all values and where they come from: kubectl mizar values --show-origin")
+            }
+            ValuesError::Set(error) => failure.hint(format!("write it like this: {}", error.flag.example())),
+            ValuesError::File(_) => failure.hint("see how a values file is written: kubectl mizar values"),
+            ValuesError::UnknownProfile { profile, .. } => {
+                failure.hint(format!("a profile is a file of the chart: values-{profile}.yaml"))
+            }
         }
-        failure.hint("see all values and where they come from: kubectl mizar values --show-origin")
     }
 }
 

@@ -17,8 +17,8 @@ mod window;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
+use clap::{ColorChoice, FromArgMatches as _};
 
 use cli::{Cli, Command};
 use context::Context;
@@ -36,10 +36,16 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.collect();
+    if let Some(answer) = completion(&arguments) {
+        return answer.unwrap_or_else(|failure| report::failure(&failure, Output::Text));
+    }
+    // Known before anything else: help and errors of usage have colours, too.
+    let cli = match parse(&arguments, cli::color::asked_for(&arguments).of_help()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    report::style::decide(cli.color.decided());
     settings::start_logging(cli.verbosity);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -58,6 +64,22 @@ fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
+fn parse(arguments: &[OsString], color: ColorChoice) -> Result<Cli, clap::Error> {
+    let called = arguments.first().map(OsString::as_os_str).unwrap_or_default();
+    let mut command = cli::command(called).color(color);
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Answers a shell or kubectl that asks what may be typed next.
+fn completion(arguments: &[OsString]) -> Option<Result<ExitCode, Failure>> {
+    if let Some(shell) = std::env::var_os(settings::COMPLETE).filter(|shell| !shell.is_empty()) {
+        return Some(commands::completion::answer_shell(&shell, arguments));
+    }
+    let [_, asked, words @ ..] = arguments else { return None };
+    (asked == commands::completion::ASKED_BY_KUBECTL).then(|| commands::completion::answer_kubectl(words.to_vec()))
+}
+
 async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let verbosity = if cli.quiet { Verbosity::Quiet } else { Verbosity::Normal };
     let flags = &cli.target;
@@ -71,6 +93,9 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Repair(args) => commands::repair::run(&context, args).await,
         Command::Render(args) => commands::render::run(&context, &args),
         Command::Values(args) => commands::values::run(&context, &args),
+        Command::Version(args) => until_interrupted(commands::version::run(&context, args)).await,
+        Command::Completion(args) => commands::completion::run(&args),
+        Command::Man(args) => commands::man::run(&args),
     }
 }
 

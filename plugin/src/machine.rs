@@ -1,6 +1,29 @@
 //! What is known of this machine and this process: who holds a change, and whether another holder still lives.
 
+use jiff::Timestamp;
 use mizar_core::operation::{Holder, HolderState};
+
+use crate::settings;
+
+/// The time by this machine's clock. Only to be compared with what this machine wrote: for all else there is the server's.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.checked_add(settings::clock_ahead()).unwrap_or(now)
+}
+
+/// What this program runs on, in Go's words, as kubectl prints it: `linux/amd64`.
+pub(crate) fn platform() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("{system}/{architecture}")
+}
 
 /// This process as a holder.
 pub(crate) fn me() -> Holder {

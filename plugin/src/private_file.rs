@@ -30,7 +30,11 @@ fn cannot_be_replaced(path: &Path) -> bool {
 
 /// The cause without the name beside it, which says nothing to anybody.
 fn plain(error: io::Error) -> io::Error {
-    error.raw_os_error().map_or(error, io::Error::from_raw_os_error)
+    let wrapped = error.get_ref().and_then(|named| named.source()).and_then(|cause| cause.downcast_ref::<io::Error>());
+    match wrapped.unwrap_or(&error).raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error,
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod env;
+pub(crate) mod format;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod live;
@@ -24,7 +25,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use mizar_core::event::Event;
-use serde_json::json;
 
 use crate::failure::{Failure, Kind};
 
@@ -104,10 +104,13 @@ pub(crate) fn note(line: &str) {
 /// Shows a failure in the one form that all failures have, and returns its exit code.
 pub(crate) fn failure(failure: &Failure, output: Output) -> ExitCode {
     if output == Output::Json {
-        let line = json!({"schema": mizar_core::event::SCHEMA, "type": "failed", "exitCode": failure.kind.code(),
-            "error": failure.message, "details": failure.details, "hints": failure.hints});
-        // Nothing can be said of a stdout that takes nothing; stderr says what failed.
-        let _written = data(&format!("{line}\n"));
+        let failed = Event::Failed {
+            exit_code: failure.kind.code(),
+            error: failure.message.clone(),
+            details: failure.details.clone(),
+            hints: failure.hints.clone(),
+        };
+        json::JsonLines.event(&failed);
     }
     let (error, hint) = (style::ERROR, style::HINT);
     note(&format!("{error}error:{error:#} {}", failure.message));

@@ -1,11 +1,17 @@
 //! The one list of environment variables that the program reads (kubectl's own apart: KUBECONFIG, NO_COLOR, TERM).
 
+use jiff::SignedDuration;
 use mizar_core::check::Thresholds;
 use mizar_core::timing::Timing;
 use tracing_subscriber::EnvFilter;
 
 /// Scales every duration of the product; for tests. `0.1` makes everything ten times as impatient.
 const TIME_SCALE: &str = "MIZAR_TIME_SCALE";
+
+/// Makes this machine's clock go wrong by so many seconds; for tests.
+const CLOCK_AHEAD: &str = "MIZAR_CLOCK_AHEAD";
+/// In which a shell that has loaded our script says its name, and asks for what may be typed next.
+pub(crate) const COMPLETE: &str = "MIZAR_COMPLETE";
 
 /// Where kubectl tells a plugin its own path.
 pub(crate) const KUBECTL_PATH: &str = "KUBECTL_PATH";
@@ -23,6 +29,12 @@ pub(crate) fn thresholds() -> Thresholds {
 fn time_scale() -> Option<f64> {
     let factor = std::env::var(TIME_SCALE).ok()?.parse::<f64>().ok()?;
     (factor.is_finite() && factor > 0.0).then_some(factor)
+}
+
+/// How far the clock is made to be ahead.
+pub(crate) fn clock_ahead() -> SignedDuration {
+    let seconds = std::env::var(CLOCK_AHEAD).ok().and_then(|seconds| seconds.parse().ok());
+    SignedDuration::from_secs(seconds.unwrap_or_default())
 }
 
 /// Starts the log on stderr: silent at level 0; requests from 6 on, as kubectl's levels go. No level shows headers or bodies, so no

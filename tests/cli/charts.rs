@@ -19,10 +19,131 @@ fn a_missing_folder_is_named() {
 }
 
 #[test]
-fn a_folder_without_chart_yaml_is_no_chart() {
-    Place::with("folder/values.yaml", "").run(&["render", "--chart", "folder"]).fails(
+fn what_is_no_folder_of_a_chart_is_named_with_the_way_to_one() {
+    let place = Place::with("folder/values.yaml", "").and("mizar-0.1.0.tgz", b"\x1f\x8b".as_slice());
+    for (name, problem, hint) in [
+        ("folder", "folder is no chart: it has no Chart.yaml", "name the folder that holds Chart.yaml: --chart DIR"),
+        (
+            "/dev/null",
+            "/dev/null is no chart: it has no Chart.yaml",
+            "name the folder that holds Chart.yaml: --chart DIR",
+        ),
+        (
+            "mizar-0.1.0.tgz",
+            "mizar-0.1.0.tgz is a file, and --chart takes a folder",
+            "if it is a packed chart, unpack it first: tar -xzf mizar-0.1.0.tgz",
+        ),
+        (
+            "oci://registry.example/mizar",
+            "oci://registry.example/mizar is an address, and --chart takes a folder",
+            "fetch it first: helm pull --untar oci://registry.example/mizar",
+        ),
+    ] {
+        place.run(&["render", "--chart", name]).fails(1, &format!("error: {problem}\nhint: {hint}\n"));
+    }
+}
+
+/// One file of the chart mizar replaced, and what is told of it.
+const BROKEN: &[(&str, &str, &str)] = &[
+    ("Chart.yaml", "", "Chart.yaml:1: must hold a mapping, `key: value`, and holds nothing"),
+    ("Chart.yaml", "- a\n", "Chart.yaml:1: must hold a mapping, `key: value`, and holds a list"),
+    ("Chart.yaml", "name: [\n", "Chart.yaml:1:7: unclosed bracket '['"),
+    (
+        "Chart.yaml",
+        "name: a\nname: b\n",
+        "Chart.yaml:2:1: the key `name` is set twice in this mapping, first in line 1",
+    ),
+    ("Chart.yaml", "version: 1.0.0\n", "Chart.yaml: `name` is missing"),
+    ("Chart.yaml", "name: [a]\n", "Chart.yaml: `name` must be a text"),
+    ("Chart.yaml", "name: ../a\nversion: 1.0.0\n", "Chart.yaml: `../a` is no name for a chart"),
+    ("Chart.yaml", "name: mizar\n", "Chart.yaml: `version` is missing"),
+    ("Chart.yaml", "name: mizar\nversion: new\n", "Chart.yaml: `version` is new, must be a version such as 1.2.3"),
+    ("Chart.yaml", "name: mizar\nversion: 1.0.0\ntype: plugin\n", "Chart.yaml: `type` is plugin, must be application"),
+    (
+        "Chart.yaml",
+        "apiVersion: v3\nname: mizar\nversion: 1.0.0\n",
+        "Chart.yaml: `apiVersion` is v3, and this version of kubectl-mizar reads v1 and v2",
+    ),
+    ("values.yaml", "vni: [\n", "values.yaml:1:6: unclosed bracket '['"),
+    ("values.yaml", "- a\n", "values.yaml:1: must hold a mapping, `key: value`, and holds a list"),
+    ("values.schema.json", "{", "values.schema.json: not JSON: EOF while parsing an object at line 1 column 1"),
+    ("values.schema.json", "{\"pattern\": \"(\"}", "values.schema.json: \"(\" is not a \"regex\""),
+];
+
+#[test]
+fn a_broken_file_of_a_chart_is_named_with_its_folder() {
+    for (file, content, problem) in BROKEN {
+        let place = Place::with_chart().and(&format!("chart/{file}"), content);
+        let outcome = place.run(&["render", "--chart", "chart", "--profile", "dev"]);
+        outcome.fails(1, &format!("error: chart/{problem}\n"));
+    }
+}
+
+#[test]
+fn a_schema_is_not_fetched_from_elsewhere() {
+    let place = Place::with_chart().and("chart/values.schema.json", "{\"$ref\": \"file:///etc/hostname\"}");
+    let outcome = place.run(&["render", "--chart", "chart", "--profile", "dev"]);
+    assert!(outcome.stderr.starts_with("error: chart/values.schema.json: "), "{}", outcome.stderr);
+    assert_eq!(outcome.code, 1);
+}
+
+#[test]
+fn what_cannot_be_installed_is_told_with_the_chart() {
+    let metadata = "apiVersion: v2\nname: mizar\nversion: 1.0.0\n";
+    let library = Place::with_chart().and("chart/Chart.yaml", format!("{metadata}type: library\n"));
+    library
+        .run(&["render", "--chart", "chart"])
+        .fails(1, "error: chart mizar is a library, which cannot be installed\n");
+    let needy = format!("{metadata}dependencies: [{{name: base, version: 1.0.0, repository: \"\"}}]\n");
+    let needy = Place::with_chart().and("chart/Chart.yaml", needy).run(&["render", "--chart", "chart"]);
+    assert!(
+        needy.stderr.starts_with("error: chart mizar has dependencies (base), which are not supported"),
+        "{}",
+        needy.stderr
+    );
+    assert!(needy.stderr.ends_with("hint: render it with Helm: helm template NAME chart\n"), "{}", needy.stderr);
+    let other =
+        Place::with_chart().and("chart/Chart.yaml", metadata).run(&["render", "--chart", "chart", "--profile", "dev"]);
+    assert_eq!(other.code, 0, "{}", other.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_as_helm_does_and_what_is_no_file_is_refused() {
+    use std::os::unix::fs::symlink;
+    let render = |place: &Place| place.run(&["render", "--chart", "chart", "--profile", "dev"]);
+    let refused = |place: &Place, problem: &str| {
+        let outcome = render(place);
+        assert!(outcome.stderr.starts_with(&format!("error: cannot read the chart: {problem}")), "{}", outcome.stderr);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
+    };
+    let place = Place::with_chart().and("shared.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shared}\n");
+    symlink(place.path("shared.yaml"), place.path("chart/templates/access/shared.yaml")).unwrap();
+    assert!(render(&place).data().contains("name: shared"));
+
+    let place = Place::with_chart();
+    symlink("/nowhere", place.path("chart/templates/lost.yaml")).unwrap();
+    refused(&place, "chart/templates/lost.yaml: No such file or directory");
+    let place = Place::with_chart();
+    symlink("..", place.path("chart/templates/up")).unwrap();
+    refused(&place, "chart/templates/up is a link to a folder that it lies in");
+    let place = Place::with_chart();
+    symlink("/dev/zero", place.path("chart/templates/zero.yaml")).unwrap();
+    refused(&place, "chart/templates/zero.yaml is a device, a pipe or a socket, not a file");
+    let place = Place::with_chart();
+    place.pipe("chart/pipe");
+    refused(&place, "chart/pipe is a device, a pipe or a socket, not a file");
+}
+
+#[test]
+fn a_folder_named_by_mistake_is_not_read_to_its_end() {
+    let place = Place::with_chart();
+    std::fs::File::create(place.path("chart/large")).unwrap().set_len(1 << 40).unwrap();
+    let outcome = place.run(&["render", "--chart", "chart", "--profile", "dev"]);
+    outcome.fails(
         1,
-        "error: folder is no chart: it has no Chart.yaml\nhint: name the folder that holds Chart.yaml: --chart DIR\n",
+        "error: chart is too large for a chart (5000 files and 32 MiB); too much was chart/large\n\
+         hint: name the folder that holds Chart.yaml: --chart DIR\n",
     );
 }
 
@@ -101,7 +222,7 @@ fn the_alias_and_the_dry_run_print_what_render_prints() {
     assert_eq!(place.run(&["template", "--profile", "dev"]).data(), rendered.data());
     let dry = place.run(&["install", "--profile", "dev", "--dry-run=client"]);
     assert_eq!(dry.stdout, rendered.stdout);
-    assert_eq!((dry.code, dry.stderr.as_str()), (0, "(dry run) nothing was sent to a cluster\n"));
+    assert_eq!((dry.code, dry.stderr.as_str()), (0, "nothing was sent to a cluster (dry run)\n"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::help::commands;
 use crate::program::{Place, repository};
 
 const HEAD: &str = "# Commands
@@ -19,20 +20,12 @@ fn page(place: &Place) -> String {
     let top = place.run(&["--help"]);
     let mut text = HEAD.to_owned();
     write!(text, "\n## kubectl mizar\n\n```text\n{}```\n", top.data()).unwrap();
-    for name in commands(top.data()) {
-        let help = place.run(&[&name, "--help"]);
+    for path in commands(place).into_iter().skip(1) {
+        let arguments: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let (name, help) = (path.join(" "), place.run(&arguments));
         write!(text, "\n## kubectl mizar {name}\n\n```text\n{}```\n", without_shared(help.data())).unwrap();
     }
     text
-}
-
-/// The names in the section `Commands:`.
-fn commands(help: &str) -> Vec<String> {
-    let section = help.split("Commands:\n").nth(1).expect("the help lists commands");
-    let lines = section.lines().take_while(|line| !line.is_empty());
-    // A name is indented by two; further lines of its description are indented deeper.
-    let names = lines.filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
-    names.map(|line| line.split_whitespace().next().expect("a line holds a name").to_owned()).collect()
 }
 
 /// A help text without the options that every command has, but for those that only this command gives a meaning.
@@ -69,7 +62,9 @@ fn the_page_of_the_commands_is_what_help_says() {
 #[test]
 fn every_command_is_on_the_page_and_options_of_all_commands_stand_there_once() {
     let page = page(&Place::empty());
-    for command in ["install", "check", "status", "env", "explain", "render", "values"] {
+    for command in
+        ["install", "check", "status", "env", "explain", "repair", "render", "values", "version", "completion bash"]
+    {
         assert!(page.contains(&format!("\n## kubectl mizar {command}\n")), "{command}");
     }
     assert_eq!(page.matches("--kubeconfig <FILE>").count(), 1);

@@ -5,7 +5,7 @@ use crate::program::Place;
 const HINT: &str = "hint: write one with this version: kubectl mizar check --save-facts FILE\n";
 
 /// Facts of a cluster with one node and nothing else.
-const FACTS: &str = r#"{"apiVersion": "mizar.dev/v1", "kind": "Facts", "facts": {
+pub(crate) const FACTS: &str = r#"{"apiVersion": "mizar.dev/v1", "kind": "Facts", "facts": {
     "gatheredAt": "2026-03-01T12:00:00Z",
     "version": {"known": {"gitVersion": "v1.36.2", "major": "1", "minor": "36"}},
     "coreApi": {"known": {"resources": ["pods"]}}, "apiGroups": {"known": {"versions": ["apps/v1"]}},

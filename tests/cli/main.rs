@@ -9,15 +9,24 @@ mod checks;
 mod checks_page;
 mod commands_page;
 mod connection;
+mod conventions_page;
 #[path = "../docs/mod.rs"]
+#[expect(dead_code, reason = "the journeys need the rest")]
 mod docs;
+mod events_page;
 mod exit_codes;
 mod facts;
+mod flags;
+mod formats;
+mod help;
 mod pages;
 mod plain_output;
+mod plugin;
 mod private_files;
 mod program;
 mod reader_role;
+mod runbook;
+mod startup;
 mod typed;
 mod usage;
 mod values;

@@ -23,6 +23,15 @@ fn anchors(page: &str) -> Vec<String> {
 }
 
 #[test]
+fn every_page_is_in_the_index() {
+    let index = std::fs::read_to_string(repository().join("docs/README.md")).unwrap();
+    for path in pages(repository()).iter().filter(|path| path.starts_with(repository().join("docs"))) {
+        let name = path.file_name().unwrap().to_string_lossy();
+        assert!(name == "README.md" || index.contains(&format!("({name}")), "docs/README.md does not name {name}");
+    }
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     for path in pages(repository()) {
         let page = std::fs::read_to_string(&path).unwrap();

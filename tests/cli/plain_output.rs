@@ -32,9 +32,42 @@ fn no_color_wins_over_a_wish_for_colours() {
 }
 
 #[test]
+fn no_color_counts_by_being_there_and_the_flag_counts_more() {
+    let coloured = |place: &Place, arguments: &[&str]| {
+        let outcome = place.run(arguments);
+        assert_eq!(outcome.code, 4);
+        outcome.stderr.contains('\x1b')
+    };
+    let wished = Place::empty().variable("CLICOLOR_FORCE", "1");
+    assert!(coloured(&wished, &["check"]) && !coloured(&wished, &["check", "--color", "never"]));
+    let refused = wished.variable("NO_COLOR", "");
+    assert!(!coloured(&refused, &["check"]) && coloured(&refused, &["--color=always", "check"]));
+}
+
+#[test]
+fn help_and_errors_of_usage_have_the_colours_that_were_asked_for() {
+    let place = Place::empty();
+    assert!(place.run(&["--help", "--color=always"]).stdout.contains("\x1b[1m"));
+    assert!(place.run(&["--color", "always", "nonsense"]).stderr.contains("\x1b["));
+    let wished = Place::empty().variable("CLICOLOR_FORCE", "1");
+    assert!(!wished.run(&["--help", "--color=never"]).stdout.contains('\x1b'));
+    assert_eq!(place.run(&["--color=purple", "check"]).code, 2);
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_failure() {
     let place = Place::empty();
-    for arguments in [&["render", "--profile", "dev"][..], &["values"], &["values", "--show-origin"], &["--help"]] {
+    for arguments in [
+        &["render", "--profile", "dev"][..],
+        &["render", "-o", "json"],
+        &["values"],
+        &["values", "--show-origin"],
+        &["explain", "-o", "yaml"],
+        &["version", "--client"],
+        &["completion", "zsh"],
+        &["man"],
+        &["--help"],
+    ] {
         let mut child = place.command(arguments).spawn().unwrap();
         let mut first = String::new();
         BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut first).unwrap();

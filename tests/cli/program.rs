@@ -54,6 +54,13 @@ impl Place {
         self.folder.path().join(name)
     }
 
+    /// Makes a named pipe here and returns where it lies.
+    pub(crate) fn pipe(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    }
+
     /// The program with these arguments, not yet run.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-mizar"));

@@ -6,14 +6,9 @@ const SEE_ALL: &str = "hint: see all values and where they come from: kubectl mi
 
 #[track_caller]
 fn refused(flags: &[&str], problem: &str) {
-    unreadable(flags, &format!("{problem}\n{}", SEE_ALL.trim_end()));
-}
-
-/// As [`refused`], where the flag itself cannot be read: no list of values would help.
-fn unreadable(arguments: &[&str], problem: &str) {
     let mut line = vec!["render", "--profile", "dev"];
-    line.extend(arguments);
-    Place::empty().run(&line).fails(1, &format!("error: {problem}\n"));
+    line.extend(flags);
+    Place::empty().run(&line).fails(1, &format!("error: {problem}\n{SEE_ALL}"));
 }
 
 #[test]
@@ -57,21 +52,87 @@ fn an_unknown_key_on_the_command_line_is_refused() {
     );
 }
 
+/// Flags that cannot be read: the character and the reason. What Helm takes in silence and means nothing is refused, too.
+const UNREADABLE: &[(&str, &str, usize, &str)] = &[
+    ("--set", "vni", 3, "key \"vni\" has no value"),
+    ("--set", "vni:3", 5, "key \"vni:3\" has no value"),
+    ("--set", "a,b", 2, "key \"a\" has no value (cannot end with ,)"),
+    ("--set", ",vni=3", 1, "key \"\" has no value (cannot end with ,)"),
+    ("--set", "vni=3,,", 7, "key \"\" has no value (cannot end with ,)"),
+    ("--set", "vni.=3", 6, "key map \"vni\" has no value"),
+    ("--set", "vni..x=3", 8, "key map \"vni\" has no value"),
+    ("--set", "l[0=1", 5, "an index is not closed with ]"),
+    ("--set", "l[]=1", 3, "\"\" is no index"),
+    ("--set", "l[x]=1", 4, "\"x\" is no index"),
+    ("--set", "l[-1]=1", 5, "the index -1 is negative"),
+    ("--set", "l[65537]=1", 8, "the index 65537 is greater than 65536"),
+    ("--set", "l[99999999999999999999]=1", 23, "the index 99999999999999999999 is greater than 65536"),
+    ("--set", "l[0]x=1", 6, "unexpected text \"x\" after an index"),
+    ("--set", "l[0]", 4, "item 0 has no value"),
+    ("--set", "l={a,b", 6, "list must terminate with '}'"),
+    ("--set", "l={a,b}x", 8, "key \"x\" has no value"),
+    ("--set", "a=1,a.b=2", 6, "\"a\" is a number, not a map"),
+    ("--set", "a=x,a[0]=2", 8, "\"a\" is a text, not a list"),
+    ("--set", "l[0]=x,l[0][1]=2", 14, "item 0 is a text, not a list"),
+    ("--set-string", "vni", 3, "key \"vni\" has no value"),
+    ("--set-json", "vni={", 5, "not JSON: EOF while parsing an object"),
+    ("--set-json", "vni=tru", 7, "not JSON: EOF while parsing a value"),
+    ("--set-json", "vni=3 4", 7, "key \"4\" has no value"),
+    ("--set-json", "l=[1,]", 6, "not JSON: trailing comma"),
+    ("--set-json", " {\"vni\": x}", 10, "not JSON: expected value"),
+    ("--set-json", "{\"vni\":\nx}", 9, "not JSON: expected value"),
+    ("--set-json", "{\"vni\":3} x", 11, "not JSON: trailing characters"),
+    ("--set-json", "3", 1, "key \"3\" has no value"),
+    ("--set-file", "vni", 3, "key \"vni\" has no value"),
+    ("--set-file", "vni=nowhere", 11, "cannot read nowhere: No such file or directory (os error 2)"),
+    ("--set-file", "vni=folder", 10, "cannot read folder: Is a directory (os error 21)"),
+    ("--set-file", "vni=noise", 9, "cannot read noise: byte 2 of it is not UTF-8 text"),
+];
+
 #[test]
-fn a_set_flag_that_cannot_be_read_says_where() {
-    unreadable(&["--set", "vni"], "--set \"vni\": at character 3: key \"vni\" has no value");
-    unreadable(
-        &["--set", "vni[99999999]=1"],
-        "--set \"vni[99999999]=1\": at character 13: the index 99999999 is greater than 65536",
-    );
-    unreadable(
-        &["--set-json", "vni={"],
-        "--set-json \"vni={\": at character 5: not JSON: EOF while parsing an object at line 1 column 1",
-    );
-    unreadable(
-        &["--set-file", "vni=nowhere"],
-        "--set-file \"vni=nowhere\": at character 11: cannot read nowhere: No such file or directory (os error 2)",
-    );
+fn a_set_flag_that_cannot_be_read_says_where_and_shows_the_right_form() {
+    let place = Place::with("folder/file", "").and("noise", b"a\xff".as_slice());
+    for (flag, text, position, reason) in UNREADABLE {
+        let outcome = place.run(&["values", flag, text]);
+        let error =
+            format!("error: {flag} {text:?}: at character {position}: {reason}\nhint: write it like this: {flag} ");
+        assert!(outcome.stderr.starts_with(&error), "{flag} {text}\n{}\nwanted:\n{error}", outcome.stderr);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""), "{flag} {text}");
+    }
+    let long = format!("{}=1", vec!["a"; 40].join("."));
+    let outcome = place.run(&["values", "--set", &long]);
+    assert!(outcome.stderr.contains("names are nested deeper than 30 levels"), "{}", outcome.stderr);
+}
+
+/// The forms that the hints show.
+#[test]
+fn the_right_forms_of_the_hints_are_right() {
+    let place = Place::with("FILE", "eth0");
+    for (flag, text) in [
+        ("--set", "vni=2,images.registry=registry.example"),
+        ("--set-string", "images.daemon.tag=1"),
+        ("--set-json", "daemon.tolerations=[{\"operator\":\"Exists\"}]"),
+        ("--set-file", "networkInterface=FILE"),
+    ] {
+        assert_eq!(place.run(&["render", "--profile", "dev", flag, text]).code, 0, "{flag} {text}");
+        let refused = place.run(&["values", flag, "x"]);
+        assert!(refused.stderr.replace('\'', "").ends_with(&format!("{flag} {text}\n")), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_value_of_another_kind_than_the_chart_has_is_refused_by_the_flag() {
+    for (text, problem) in [
+        ("vni.x=3", "vni: must be an integer, is {\"x\":3}"),
+        ("vni[0]=3", "vni: must be an integer, is [3]"),
+        ("daemon=3", "daemon: must be a map, is 3"),
+        ("vni=3.5", "vni: must be an integer, is \"3.5\""),
+        ("vni=03", "vni: must be an integer, is \"03\""),
+        ("vni =3", "vni : unknown value; did you mean \"vni\"?"),
+        ("vni\\.x=3", "vni.x: unknown value"),
+    ] {
+        refused(&["--set", text], &format!("1 value of the chart mizar is wrong:\n  --set {text}: {problem}"));
+    }
 }
 
 #[test]

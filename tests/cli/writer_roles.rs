@@ -133,8 +133,7 @@ fn the_role_of_who_repairs_is_what_repairs_ask_for() {
 
 #[test]
 fn neither_may_grant_more_than_he_has() {
-    for (file, name) in
-        [("docs/rbac/installer.yaml", "mizar:installer"), ("docs/rbac/repairer.yaml", "mizar:repairer")]
+    for (file, name) in [("docs/rbac/installer.yaml", "mizar:installer"), ("docs/rbac/repairer.yaml", "mizar:repairer")]
     {
         for right in Published::read(file, name).rights() {
             assert!(!["escalate", "bind", "impersonate", "*"].contains(&right.verb.as_str()), "{file}: {right}");

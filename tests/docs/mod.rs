@@ -26,6 +26,8 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("aws ", "changes an account at Amazon"),
     ("crane ", "asks the registry for what it holds"),
     ("sudo ", "changes the machine"),
+    ("source <(", "for the shell of a person"),
+    ("kubectl mizar completion ", "tested with the real kubectl, without a cluster"),
     ("kubectl krew ", "tested with the real krew by the tests of releases"),
 ];
 
@@ -33,7 +35,7 @@ impl Typed {
     /// The arguments of a `kubectl mizar …` line, up to where its output goes; nothing for another program.
     pub(crate) fn arguments(&self) -> Option<Vec<&str>> {
         let line = self.text.strip_prefix("kubectl mizar ")?;
-        let line = [" | ", " > "].iter().fold(line, |line, end| line.split(end).next().unwrap_or(line));
+        let line = [" | ", " >> ", " > "].iter().fold(line, |line, end| line.split(end).next().unwrap_or(line));
         Some(line.split_whitespace().map(|word| word.trim_matches('\'')).collect())
     }
 
@@ -104,6 +106,20 @@ pub(crate) fn named(name: &str, page: &str) -> Vec<Typed> {
     ours.map(|text| Typed { page: name.to_owned(), block: 0, text }).collect()
 }
 
+/// The section of the runbook with this heading.
+pub(crate) fn section(root: &Path, heading: &str) -> String {
+    let page = std::fs::read_to_string(root.join("docs/runbook.md")).unwrap();
+    let rest = page.split(&format!("\n## {heading}\n")).nth(1);
+    let rest = rest.unwrap_or_else(|| panic!("docs/runbook.md has no section {heading:?}"));
+    rest.split("\n## ").next().unwrap_or_default().to_owned()
+}
+
+/// The checks that a section shows with one of these marks, `✗ … [unfinished-handlers]`.
+pub(crate) fn shown(section: &str, marks: &[char]) -> Vec<String> {
+    let found = section.lines().map(str::trim).filter(|line| line.starts_with(marks));
+    found.filter_map(|line| line.strip_suffix(']')?.rsplit_once(" [").map(|(_, id)| id.to_owned())).collect()
+}
+
 fn of_page(name: &str, page: &str) -> Vec<Typed> {
     let mut lines = page.lines();
     let mut all = Vec::new();
@@ -120,7 +136,8 @@ fn of_page(name: &str, page: &str) -> Vec<Typed> {
             }
             // The help of a command.
             "text" => {
-                let examples = content.iter().skip_while(|line| **line != "Examples:");
+                let examples = content.iter().skip_while(|line| **line != "Examples:").skip(1);
+                let examples = examples.take_while(|line| line.is_empty() || line.starts_with("  "));
                 let typed: Vec<&str> = examples.filter_map(|line| line.strip_prefix("  ")).collect();
                 all.extend(of_block(name, block, &typed));
             }

@@ -1,7 +1,7 @@
 //! The program as people run it: the real binary, an environment of nothing but what a test names, and a deadline.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(crate) struct Mizar {
 impl Mizar {
     /// With no kubeconfig and no environment at all.
     pub(crate) fn nowhere() -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-mizar"));
+        let mut command = Command::new(program());
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // The folder from which the README tells people to type, so that charts/… is found.
         command.current_dir(root());
@@ -109,6 +109,11 @@ impl Mizar {
     pub(crate) async fn run(self) -> Ended {
         self.start().end().await
     }
+}
+
+/// The program under test: the one that was built with the tests, or another build of it that `MIZAR_PROGRAM` names.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("MIZAR_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_kubectl-mizar").into(), PathBuf::from)
 }
 
 /// The root of the repository.

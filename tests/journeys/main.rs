@@ -3,12 +3,16 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says how long it took")]
 
+mod bad_cluster;
+mod bad_records;
 mod budget;
 mod check_output;
 mod checks;
 mod cli;
+mod clock;
 mod cluster;
 #[path = "../docs/mod.rs"]
+#[expect(dead_code, reason = "tests/cli needs the rest")]
 mod docs;
 mod facts;
 mod faults;
@@ -17,6 +21,7 @@ mod install;
 mod killed;
 mod matrix;
 mod old_server;
+mod plugin;
 mod proxy;
 mod reader_role;
 mod readonly;

@@ -30,6 +30,8 @@ use results::{Line, Outcome, Results};
 use scenario::Scenario;
 use worker::{Clean, Tried, Worker};
 
+use crate::cli::program;
+
 /// How many cases of a sample, besides one of each fault, are about writes that are cut off.
 const CUT_OFF: usize = 8;
 /// A case that was wrong or not met is tried so often: a busy machine may come late.
@@ -64,11 +66,17 @@ async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
     let wanted = Wanted::from_environment();
     let fresh = std::env::var_os("MIZAR_FAULTS_FRESH").is_some();
     let mut workers = vec![Worker::new().await, Worker::new().await];
-    let clean = record(&mut workers).await;
-    let all: Vec<Case> = clean.iter().flat_map(|(scenario, clean)| cases(*scenario, &clean.requests)).collect();
+    let clean = record(&mut workers, &wanted).await;
+    let all: Vec<Case> = cases(clean.iter().map(|(scenario, clean)| (*scenario, clean.requests.as_slice())));
     let results = Results::open(fresh && matches!(wanted, Wanted::All));
     let chosen = choose(&wanted, &all, &results);
     println!("{} of {} cases", chosen.len(), all.len());
+    for (scenario, clean) in &clean {
+        let requests: Vec<String> =
+            clean.requests.iter().map(|request| format!("{} {}", request.phase, request.key())).collect();
+        let path = mizar_bed::cache::folder("faults").unwrap().join(format!("{scenario}.txt"));
+        std::fs::write(path, requests.join("\n")).unwrap();
+    }
     let queue = Queue::new(chosen);
     join_all(workers.into_iter().map(|worker| work(worker, &queue, &clean, &results))).await;
     if matches!(wanted, Wanted::All) {
@@ -78,13 +86,26 @@ async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
     assert!(wrong.is_empty(), "{} cases went wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Runs every command once without faults: one worker installs, the other one repairs.
-async fn record(workers: &mut [Worker]) -> BTreeMap<Scenario, Clean> {
+/// Runs every command that is wanted without faults: one worker installs, the other one repairs.
+async fn record(workers: &mut [Worker], wanted: &Wanted) -> BTreeMap<Scenario, Clean> {
+    let is_wanted = |scenario: &Scenario| match wanted {
+        // A part of a name may be that of any.
+        Wanted::Named(name) => {
+            Scenario::ALL.iter().all(|it| !name.starts_with(it.id())) || name.starts_with(scenario.id())
+        }
+        _ => true,
+    };
     let [one, other] = workers else { panic!("two workers") };
-    let installs = async { vec![(Scenario::Install, one.record(Scenario::Install).await)] };
+    let installs = async {
+        let mut recorded = Vec::new();
+        if is_wanted(&Scenario::Install) {
+            recorded.push((Scenario::Install, one.record(Scenario::Install).await));
+        }
+        recorded
+    };
     let repairs = async {
         let mut recorded = Vec::new();
-        for scenario in [Scenario::Restart, Scenario::Deadlock] {
+        for scenario in [Scenario::Restart, Scenario::Deadlock].into_iter().filter(is_wanted) {
             // The second one finds what all later ones will find.
             other.record(scenario).await;
             recorded.push((scenario, other.record(scenario).await));
@@ -99,8 +120,8 @@ fn choose(wanted: &Wanted, all: &[Case], results: &Results) -> Vec<Case> {
     match wanted {
         Wanted::All => {
             let mut left: Vec<Case> = all.iter().filter(|case| !results.has(case)).cloned().collect();
-            // The faults in the order of their harm, for all commands alike.
-            left.sort_by_key(|case| (Fault::ALL.iter().position(|fault| *fault == case.fault), reads(case)));
+            // In the order of their harm, for all commands alike.
+            left.sort_by_key(order);
             left
         }
         Wanted::Named(name) => {
@@ -112,6 +133,11 @@ fn choose(wanted: &Wanted, all: &[Case], results: &Results) -> Vec<Case> {
             sample(*seed, all)
         }
     }
+}
+
+/// When it is a case's turn: writes before reads, and what harms most before the rest.
+fn order(case: &Case) -> (bool, Option<usize>) {
+    (reads(case), Fault::ALL.iter().position(|fault| *fault == case.fault))
 }
 
 /// Whether a case is about a kind of read.
@@ -163,10 +189,11 @@ impl Queue {
         }
     }
 
-    /// The next case; one that begins where the last one ended, if there is one among the next few.
+    /// The next case; one that begins where the last one ended, if there is one whose turn it is.
     fn next(&self, last: Option<Scenario>) -> Option<Case> {
         let mut left = self.left.lock().unwrap();
-        let begins_there = |case: &Case| last.is_some_and(|last| case.scenario == last);
+        let turn = left.front().map(order);
+        let begins_there = |case: &Case| turn == Some(order(case)) && last.is_some_and(|last| case.scenario == last);
         let at = left.iter().position(begins_there).unwrap_or_default();
         left.remove(at)
     }
@@ -184,7 +211,7 @@ impl Queue {
 }
 
 async fn work(mut worker: Worker, queue: &Queue, clean: &BTreeMap<Scenario, Clean>, results: &Results) {
-    let build = build_of(Path::new(env!("CARGO_BIN_EXE_kubectl-mizar")));
+    let build = build_of(&program());
     let mut last = None;
     while let Some(case) = queue.next(last) {
         queue.may_go_on().await;

@@ -8,29 +8,16 @@ use mizar_bed::{Bed, Fault, FaultOrder};
 
 use crate::cli::{Mizar, root};
 use crate::cluster::{NAMESPACE, address_of_new_pod, installed, patch};
+use crate::docs::{section, shown};
 use crate::repair::restart_operator;
 
 /// The program is as impatient as the bed's operator, whose rounds take a second instead of fifteen.
 const SCALE: f64 = 0.1;
 
-/// The section of the runbook with this heading.
-fn section(heading: &str) -> String {
-    let page = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap();
-    let mark = format!("\n## {heading}\n");
-    let rest = page.split(&mark).nth(1).unwrap_or_else(|| panic!("docs/runbook.md has no section {heading:?}"));
-    rest.split("\n## ").next().unwrap_or_default().to_owned()
-}
-
-/// The checks that a section shows as failed, `[unfinished-handlers]` at the end of a line.
-fn shown(section: &str) -> BTreeSet<String> {
-    let of_line = |line: &str| line.trim_end().strip_suffix(']')?.rsplit_once(" [").map(|(_, id)| id.to_owned());
-    section.lines().filter(|line| line.trim_start().starts_with('✗')).filter_map(of_line).collect()
-}
-
 /// Asserts that `check` finds what the section shows, that the section says `heal`, and that this heals it.
 async fn assert_as_told(bed: &Bed, heading: &str, heal: &str) {
-    let section = section(heading);
-    let wanted = shown(&section);
+    let section = section(root(), heading);
+    let wanted: BTreeSet<String> = shown(&section, &['✗']).into_iter().collect();
     assert!(!wanted.is_empty(), "section {heading:?} shows no finding");
     assert!(section.contains(&format!("kubectl mizar {heal}")), "section {heading:?} does not say {heal}");
     let found = Mizar::on(bed).args("check -o name").impatient(SCALE).run().await;

@@ -6,6 +6,7 @@ mod ignore;
 mod merged;
 mod metadata;
 mod nearest;
+mod package;
 pub mod render;
 mod schema;
 pub mod set;
@@ -16,6 +17,7 @@ pub use capabilities::Capabilities;
 pub use merged::{Merged, Origin, Source};
 pub use metadata::Metadata;
 pub(crate) use nearest::nearest;
+pub use package::{Package, digest_of, package};
 pub use render::{Document, Hook, HookEvent, ReleaseInfo, RenderError, Rendered, render, render_with};
 pub use schema::SchemaFailure;
 pub use values::{ValueLayers, ValuesError};
@@ -60,7 +62,7 @@ pub enum ChartError {
     #[error("Chart.yaml is missing: this is no chart")]
     NoMetadata,
     /// A file of the chart is not valid YAML.
-    #[error("{path}:{}: {message}", .position.line)]
+    #[error("{path}:{}:{}: {message}", .position.line, .position.column)]
     Yaml {
         /// The file.
         path: String,
@@ -76,10 +78,14 @@ pub enum ChartError {
         message: String,
     },
     /// A file that must hold a mapping holds something else.
-    #[error("{path} must hold a mapping")]
+    #[error("{path}:{line}: must hold a mapping, `key: value`, and holds {found}")]
     NotAMapping {
         /// The file.
         path: String,
+        /// The line in which something else begins.
+        line: usize,
+        /// What that is.
+        found: String,
     },
     /// A file that must be text is not UTF-8.
     #[error("{path} is not UTF-8 text")]
@@ -107,6 +113,12 @@ pub enum ChartError {
         /// The chart.
         chart: String,
     },
+    /// A file cannot be put into an archive.
+    #[error("the chart cannot be packed: {message}")]
+    Package {
+        /// What is wrong.
+        message: String,
+    },
     /// A pattern in .helmignore is malformed.
     #[error(".helmignore:{line}: {message}")]
     Ignore {
@@ -121,18 +133,21 @@ impl ChartError {
     fn yaml(path: &str, error: YamlError) -> Self {
         Self::Yaml { path: path.into(), position: error.position, message: error.message }
     }
+
+    fn not_a_mapping(path: &str, found: &Value, places: &Locations) -> Self {
+        let found = match found {
+            Value::Null => "nothing".to_owned(),
+            Value::String(text) => described_text(text),
+            other => set::type_of(other).to_owned(),
+        };
+        Self::NotAMapping { path: path.into(), line: places.start().map_or(1, |start| start.line), found }
+    }
 }
 
 impl Chart {
     /// Loads a chart from its files; the paths are relative to the folder that holds Chart.yaml.
     pub fn load(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Self, ChartError> {
-        let mut files: BTreeMap<String, Vec<u8>> =
-            files.into_iter().map(|(path, data)| (path, without_byte_order_mark(data))).collect();
-        let rules = match files.get(".helmignore") {
-            Some(data) => ignore::Rules::parse(&text(".helmignore", data)?)?,
-            None => ignore::Rules::default(),
-        };
-        files.retain(|path, _| !rules.ignores(path));
+        let mut files = kept(files)?;
         let metadata_text = files.remove("Chart.yaml").ok_or(ChartError::NoMetadata)?;
         let metadata = Metadata::parse(&text("Chart.yaml", &metadata_text)?)?;
         refuse_dependencies(&metadata, files.keys())?;
@@ -164,6 +179,27 @@ impl Chart {
     }
 }
 
+/// A text where a mapping should be; the most frequent reason is a colon without a blank.
+fn described_text(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let start: String = text.chars().take(LONGEST).collect();
+    let more = if start.len() < text.len() { "…" } else { "" };
+    let blank = if text.contains(':') { "; a colon needs a blank after it" } else { "" };
+    format!("the text {start:?}{more}{blank}")
+}
+
+/// The files of a chart that .helmignore leaves in it, by path and without byte order marks.
+fn kept(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<BTreeMap<String, Vec<u8>>, ChartError> {
+    let mut files: BTreeMap<String, Vec<u8>> =
+        files.into_iter().map(|(path, data)| (path, without_byte_order_mark(data))).collect();
+    let rules = match files.get(".helmignore") {
+        Some(data) => ignore::Rules::parse(&text(".helmignore", data)?)?,
+        None => ignore::Rules::default(),
+    };
+    files.retain(|path, _| !rules.ignores(path));
+    Ok(files)
+}
+
 /// Reads a values file: all its documents merged, numbers as floats.
 fn read_values(path: &str, source: &str) -> Result<(Value, Locations), ChartError> {
     let documents = yaml::read_values(source).map_err(|error| ChartError::yaml(path, error))?;
@@ -173,7 +209,7 @@ fn read_values(path: &str, source: &str) -> Result<(Value, Locations), ChartErro
         match value {
             Value::Object(fields) => tree::merge_maps(&mut merged, fields),
             Value::Null => {}
-            _ => return Err(ChartError::NotAMapping { path: path.into() }),
+            other => return Err(ChartError::not_a_mapping(path, &other, &places)),
         }
         locations.extend(places);
     }

@@ -181,6 +181,17 @@ pub enum Event {
         /// In a sentence.
         message: String,
     },
+    /// The program has failed: always the last line, of commands that only look, too.
+    Failed {
+        /// The exit code.
+        exit_code: u8,
+        /// What failed, one line.
+        error: String,
+        /// Causes, or each of many problems.
+        details: Vec<String>,
+        /// Commands to type or places to look.
+        hints: Vec<String>,
+    },
     /// The command has ended.
     Finished {
         /// Requests that were sent, those of watches included.
@@ -303,14 +314,24 @@ impl Event {
     /// Returns the event as one line of JSON, without the line's end.
     #[must_use]
     pub fn to_json_line(&self, now: Timestamp) -> String {
-        let mut line = Map::new();
-        line.insert("schema".to_owned(), Value::from(SCHEMA));
-        line.insert("time".to_owned(), Value::from(now.to_string()));
+        self.fields(Some(now)).to_string()
+    }
+
+    /// Returns the event as a document that stands alone and so has no time.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        self.fields(None)
+    }
+
+    fn fields(&self, time: Option<Timestamp>) -> Value {
+        let mut fields = Map::new();
+        fields.insert("schema".to_owned(), Value::from(SCHEMA));
+        fields.extend(time.map(|time| ("time".to_owned(), Value::from(time.to_string()))));
         let event = serde_json::to_value(self).expect("events are plain data, which JSON can always hold");
-        if let Value::Object(fields) = event {
-            line.extend(fields);
+        if let Value::Object(event) = event {
+            fields.extend(event);
         }
-        Value::Object(line).to_string()
+        Value::Object(fields)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything kubectl-mizar decides. One line a module; the values flow facts → plan → events.
 pub mod address;
 pub mod answer;
+pub mod archive;
 pub mod chart;
 pub mod check;
 pub mod diagnosis;
@@ -12,6 +13,8 @@ pub mod health;
 pub mod image;
 pub mod installed;
 mod json;
+mod json_field;
+pub mod jsonpath;
 pub mod kind;
 pub mod network;
 pub mod object;
@@ -24,5 +27,6 @@ pub mod site;
 pub mod status;
 pub mod template;
 pub mod timing;
+pub mod version;
 pub mod words;
 pub mod yaml;

@@ -188,6 +188,16 @@ impl ObjectRef {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
+    /// Returns the name as `kubectl -o name` prints it: `daemonset.apps/mizar-daemon`.
+    #[must_use]
+    pub fn resource_name(&self) -> String {
+        let kind = self.kind.to_lowercase();
+        match self.group() {
+            "" => format!("{kind}/{}", self.name),
+            group => format!("{kind}.{group}/{}", self.name),
+        }
+    }
+
     /// Whether both mean the same object, whatever version of its API they were written for.
     #[must_use]
     pub fn same_object(&self, other: &Self) -> bool {

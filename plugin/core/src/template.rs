@@ -9,7 +9,7 @@
 mod budget;
 mod engine;
 mod expression;
-mod format;
+pub(crate) mod format;
 mod functions;
 mod lexer;
 mod ownership;
@@ -19,6 +19,7 @@ mod translate;
 mod value;
 
 pub use engine::{TemplateSource, Templates};
+pub(crate) use functions::is_version;
 pub(crate) use value::from_json;
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ pub struct Timing {
     pub connect: Duration,
     /// For one request to be answered, watches apart.
     pub request: Duration,
+    /// For a watch before it is begun anew: a connection on which nothing comes any more is noticed soon after.
+    pub watch: Duration,
     /// For the first answer of a server; after it the server is called unreachable.
     pub first_answer: Duration,
     /// For how long a request is tried again after a passing failure (429, 5xx, a broken connection).
@@ -47,6 +49,8 @@ pub struct Timing {
     pub lease_ttl: Duration,
     /// Between two renewals of that claim.
     pub lease_renew: Duration,
+    /// For a cluster to tell names that complete what is typed: a person waits between two keys.
+    pub completion: Duration,
     /// How many looks in a row must show a fatal state before it ends a wait early.
     pub confirm_failure_looks: u32,
 }
@@ -68,6 +72,7 @@ impl Default for Timing {
         Self {
             connect: Duration::from_secs(5),
             request: Duration::from_secs(30),
+            watch: Duration::from_secs(60),
             first_answer: Duration::from_secs(9),
             retry_for: Duration::from_secs(30),
             retry_pause: Duration::from_millis(500),
@@ -86,6 +91,7 @@ impl Default for Timing {
             settle: Duration::from_secs(5),
             lease_ttl: Duration::from_secs(15),
             lease_renew: Duration::from_secs(5),
+            completion: Duration::from_millis(100),
             confirm_failure_looks: 2,
         }
     }
@@ -107,6 +113,7 @@ impl Timing {
         Self {
             connect: answer(self.connect),
             request: answer(self.request),
+            watch: answer(self.watch),
             first_answer: answer(self.first_answer),
             retry_for: answer(self.retry_for),
             retry_pause: scale(self.retry_pause),
@@ -125,6 +132,7 @@ impl Timing {
             settle: scale(self.settle),
             lease_ttl: answer(self.lease_ttl),
             lease_renew: answer(self.lease_renew),
+            completion: scale(self.completion),
             confirm_failure_looks: self.confirm_failure_looks,
         }
     }
@@ -157,6 +165,13 @@ mod tests {
     fn a_claim_survives_two_missed_renewals() {
         let timing = Timing::default();
         assert!(timing.lease_renew * 2 < timing.lease_ttl);
+    }
+
+    #[test]
+    fn a_wait_outlasts_a_watch_that_went_silent() {
+        for timing in [Timing::default(), Timing::default().scaled(0.1)] {
+            assert!(timing.watch < timing.part_timeout, "{timing:?}");
+        }
     }
 
     #[test]

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mizar_core::environment::Environment;
 
+use super::format::OF_VIEWS;
 use crate::report::Output;
+use crate::report::format::Format;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ViewArgs {
     /// Output format
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = OF_VIEWS)]
     pub(crate) output: Format,
 
     /// Take the cluster for this environment, whatever the signs tell
@@ -22,15 +24,6 @@ pub(crate) struct ViewArgs {
     pub(crate) facts: Option<PathBuf>,
 }
 
-/// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Table,
-    Json,
-    Yaml,
-}
-
 impl ViewArgs {
     /// The environment that a person named; clap let only known names pass.
     pub(crate) fn environment(&self) -> Option<Environment> {
@@ -39,7 +32,7 @@ impl ViewArgs {
 
     /// What stdout is for.
     pub(crate) fn output(&self) -> Output {
-        if self.output == Format::Json { Output::Json } else { Output::Text }
+        self.output.output()
     }
 }
 

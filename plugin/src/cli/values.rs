@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mizar_core::chart::set::SetFlag;
 
-use crate::flow::prepare::ValueFlags;
+use crate::flow::value_sources::ValueFlags;
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Values options")]

@@ -6,6 +6,8 @@ use mizar_core::answer::{Refusal, beginning, one_line};
 
 pub(crate) use mizar_core::answer::FieldConflict;
 
+use super::admission::Rule;
+
 /// One request that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot {what}: {cause}")]
@@ -45,6 +47,14 @@ pub(crate) enum Cause {
     /// 403.
     #[error("{0}")]
     Forbidden(String),
+    /// A rule of the cluster does not admit the object: a quota, a policy, a webhook.
+    #[error("{message}")]
+    NotAdmitted {
+        /// The rule.
+        rule: Rule,
+        /// The server's words.
+        message: String,
+    },
     /// 404.
     #[error("not found")]
     NotFound,
@@ -198,6 +208,9 @@ impl Cause {
 
     fn from_status(status: u16, retry_after: Option<Duration>, message: &str, reason: &str) -> Self {
         let message = one_line(message);
+        if let Some(rule) = Rule::of(&message).filter(|_| status != 409 && status != 429) {
+            return Self::NotAdmitted { rule, message };
+        }
         match (status, reason) {
             (401, _) => Self::Unauthorized,
             (403, _) => Self::Forbidden(message),

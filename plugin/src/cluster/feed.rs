@@ -63,8 +63,9 @@ impl Cluster {
             label_selector: scope.labels.map(ToOwned::to_owned),
             ..watcher::Config::default()
         };
-        // A silent connection is noticed when the watch's own time is over: keep that short.
-        let config = config.timeout(60).page_size(match source.map(Source::request) {
+        // A silent connection is noticed a little after the watch's own time is over.
+        let seconds = u32::try_from(self.timing().watch.as_secs()).unwrap_or(u32::MAX).max(1);
+        let config = config.timeout(seconds).page_size(match source.map(Source::request) {
             Some(Request::List { page_limit, .. }) => page_limit,
             _ => PAGE,
         });

@@ -9,10 +9,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, header};
+use jiff::Timestamp;
 use kube::client::Body;
 use tower::{BoxError, Layer, Service};
 
+use super::clock::ServerClock;
 use super::failure::{ApiFailure, ReadOnlyRefusal};
+use crate::machine;
 
 /// What a command may do to a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(crate) struct Ledger {
     answered: AtomicBool,
     warnings: Mutex<BTreeSet<String>>,
     unseen: Mutex<Vec<String>>,
+    clock: ServerClock,
+    clock_differs: AtomicBool,
 }
 
 impl Ledger {
@@ -46,6 +51,8 @@ impl Ledger {
             answered: AtomicBool::new(false),
             warnings: Mutex::default(),
             unseen: Mutex::default(),
+            clock: ServerClock::default(),
+            clock_differs: AtomicBool::new(false),
         }
     }
 
@@ -67,7 +74,7 @@ impl Ledger {
     }
 
     /// Whether the server has answered anything.
-    pub(super) fn was_answered(&self) -> bool {
+    pub(crate) fn was_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
     }
 
@@ -106,6 +113,19 @@ impl Ledger {
                 self.say(text);
             }
         }
+    }
+
+    /// Compares the clocks; a person is told once that they differ.
+    fn note_date<B>(&self, response: &Response<B>) {
+        let told = self.clock.note(response.headers(), machine::now());
+        if let Some(difference) = told.filter(|_| !self.clock_differs.swap(true, Ordering::Relaxed)) {
+            self.say(difference);
+        }
+    }
+
+    /// The time by the server's clock, if it ever told.
+    pub(super) fn server_time(&self) -> Option<Timestamp> {
+        self.clock.at(machine::now())
     }
 
     fn refuses(&self, method: &Method, path: &str) -> bool {
@@ -179,6 +199,7 @@ where
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = answer.await.map_err(Into::into)?;
+            ledger.note_date(&response);
             ledger.note_warnings(&path, &response);
             Ok(response)
         })

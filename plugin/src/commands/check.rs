@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use mizar_core::check::{Baseline, BaselineError, Comparison, Filters, Heading, Phase, Report, Selection, Severity};
 use mizar_core::facts::Facts;
 
+use crate::cli::format::OF_CHECKS;
 use crate::cli::wait::parse_duration;
 use crate::cluster::{Access, Cluster};
 use crate::context::Context;
@@ -19,6 +20,7 @@ use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::private_file;
 use crate::report::checks::table::{Detail, table};
 use crate::report::checks::{self, View, junit::junit, short::short};
+use crate::report::format::Format;
 use crate::report::{self, Output};
 
 /// Check whether Mizar is healthy, or with --pre whether it may be installed
@@ -80,7 +82,7 @@ pub(crate) struct CheckArgs {
     severity: Option<LeastSeverity>,
 
     /// Only what concerns this node; what is about the whole cluster does
-    #[arg(long, value_name = "NAME", help_heading = "Which checks")]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new(), help_heading = "Which checks")]
     node: Option<String>,
 
     /// Write what was read to this file, for somebody else to look at; it holds no secret
@@ -92,7 +94,7 @@ pub(crate) struct CheckArgs {
     facts: Option<PathBuf>,
 
     /// Output format
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = OF_CHECKS)]
     output: Format,
 
     /// Show all evidence, and what each check looks at
@@ -109,24 +111,6 @@ pub(crate) struct CheckArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// By category, with evidence and hints where something is to be done
-    Table,
-    /// The same with what was seen where all is well, since when, and where to read on
-    Wide,
-    /// The whole report
-    Json,
-    /// The whole report
-    Yaml,
-    /// JUnit XML: a suite for each category
-    Junit,
-    /// What is not fine, one line each
-    Short,
-    /// The names of the checks that are not fine
-    Name,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LeastSeverity {
     Blocker,
     Warning,
@@ -135,7 +119,7 @@ enum LeastSeverity {
 
 impl CheckArgs {
     pub(crate) fn output(&self) -> Output {
-        if self.output == Format::Json { Output::Json } else { Output::Text }
+        self.output.output()
     }
 
     fn phase(&self) -> Phase {
@@ -245,17 +229,18 @@ fn show(
     let Examined { report, at, namespace } = examined;
     let heading = Heading { phase: args.phase(), at: *at, namespace, node: args.node.as_deref() };
     let view = View { report, selection: &question.selection, heading, comparison };
-    let text = match args.output {
-        Format::Table => table(&view, Detail { wide: false, verbose: args.verbose }),
-        Format::Wide => table(&view, Detail { wide: true, verbose: args.verbose }),
-        Format::Json => checks::json(&view),
-        Format::Yaml => checks::yaml(&view),
-        Format::Junit => junit(&view),
-        Format::Short => short(&view),
-        Format::Name => checks::names(&view),
-    };
+    let text = args.output.write_or(
+        || checks::document(&view),
+        || match args.output {
+            Format::Junit => junit(&view),
+            Format::Short => short(&view),
+            Format::Name => checks::names(&view),
+            Format::Wide => table(&view, Detail { wide: true, verbose: args.verbose }),
+            _ => table(&view, Detail { wide: false, verbose: args.verbose }),
+        },
+    )?;
     if let Some(file) = &args.save {
-        save(file, &checks::json(&view))?;
+        save(file, &format!("{:#}\n", checks::document(&view)))?;
     }
     report::data(&text)
 }

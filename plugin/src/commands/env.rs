@@ -3,18 +3,18 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use jiff::Timestamp;
 use mizar_core::check::{Phase, sources_of};
 use mizar_core::environment::overview::{SOURCES, overview};
 use mizar_core::facts::{Facts, Source};
-use mizar_core::{facts_file as format, yaml};
+use mizar_core::facts_file as form;
 
-use crate::cli::environment::{Format, ViewArgs};
+use crate::cli::environment::ViewArgs;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::flow::facts_file;
 use crate::flow::gather::{Wanted, gather};
+use crate::report::format::{self, Format};
 use crate::report::{self, Output};
 
 /// Show what kind of cluster this is, what tells so, and what there is of Mizar in it
@@ -43,31 +43,33 @@ impl EnvArgs {
 pub(crate) async fn run(context: &Context, args: EnvArgs) -> Result<ExitCode, Failure> {
     let (facts, server) = match &args.view.facts {
         Some(path) => (facts_file::read(path)?, None),
-        None => read(context, args.view.output).await?,
+        None => read(context, &args.view.output).await?,
     };
     let overview = overview(&facts, args.view.environment());
-    let whole = || format::to_json(&facts, serde_json::to_value(&overview).ok());
-    report::data(&match args.view.output {
-        Format::Table => report::env::table(&overview, server.as_deref()),
-        Format::Json => format!("{:#}\n", whole()),
-        Format::Yaml => yaml::write(&whole()),
-    })?;
+    let output = &args.view.output;
+    report::data(&output.write_or(
+        || form::to_json(&facts, serde_json::to_value(&overview).ok()),
+        || match output {
+            Format::Name => format::names([format!("environment/{}", overview.detection.environment)]),
+            _ => report::env::table(&overview, server.as_deref()),
+        },
+    )?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// A person is shown little, and waits for no more than that; a file is for everything that can be judged later.
-async fn read(context: &Context, format: Format) -> Result<(Facts, Option<String>), Failure> {
+async fn read(context: &Context, format: &Format) -> Result<(Facts, Option<String>), Failure> {
     let cluster = context.connect("env", Access::ReadOnly).await?;
     cluster.ledger().enter("facts");
     let mut sources = SOURCES.to_vec();
-    if format != Format::Table {
+    if !matches!(format, Format::Text | Format::Name) {
         sources.extend(sources_of(Phase::Health));
         sources.extend(sources_of(Phase::Preflight).into_iter().filter(|source| *source != Source::Permissions));
         sources.sort_unstable();
         sources.dedup();
     }
     let wanted = Wanted { sources: &sources, release_namespace: context.namespace.as_deref(), ..Wanted::default() };
-    let facts = gather(&cluster, wanted, Timestamp::now()).await?.facts;
+    let facts = gather(&cluster, wanted).await?.facts;
     report::warnings(cluster.ledger().take_messages());
     Ok((facts, Some(cluster.server().to_owned())))
 }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mizar_core::check::{CHECKS, Check, lookup};
-use mizar_core::yaml;
 
+use crate::cli::format::OF_EXPLANATIONS;
 use crate::failure::{Failure, Kind};
 use crate::report;
+use crate::report::format::{self, Format};
 
 /// Explain a check: what it means, what it reads, what to do when it fails
 ///
@@ -28,26 +29,19 @@ pub(crate) struct ExplainArgs {
     id: Option<String>,
 
     /// Output format
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = OF_EXPLANATIONS)]
     output: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-    Yaml,
 }
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
     let one = args.id.as_deref().map(lookup).transpose();
     let one = one.map_err(|error| Failure::new(Kind::Usage, error.to_string()).hint(error.hint()))?;
     let document = || one.map_or_else(|| CHECKS.iter().map(Check::document).collect(), Check::document);
-    let text = match args.output {
-        Format::Text => one.map_or_else(|| report::checks::explain::list(CHECKS.iter()), report::checks::explain::one),
-        Format::Json => format!("{:#}\n", document()),
-        Format::Yaml => yaml::write(&document()),
-    };
+    let explained = || one.map_or(CHECKS, std::slice::from_ref);
+    let text = args.output.write_or(document, || match args.output {
+        Format::Name => format::names(explained().iter().map(|check| format!("check/{}", check.id))),
+        _ => one.map_or_else(|| report::checks::explain::list(CHECKS.iter()), report::checks::explain::one),
+    })?;
     report::data(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,16 +3,20 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 
+use crate::cli::format::OF_CHANGES;
+use crate::cli::plan::{self, DryRun};
 use crate::cli::values::ValuesArgs;
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::flow::install::{Extent, Request, install};
-use crate::flow::prepare::{self, Consent, ValueSources};
+use crate::flow::prepare::{self, Consent};
 use crate::flow::records::DEFAULT_NAMESPACE;
+use crate::flow::value_sources::ValueSources;
+use crate::report::format::Format;
 use crate::report::{self, Output, style};
 
 /// Install Mizar, or go on with an install that was interrupted
@@ -43,7 +47,7 @@ pub(crate) struct InstallArgs {
     plan: bool,
 
     /// Try without changing anything: client renders only, server has the API server check every object
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = DryRun::None, default_missing_value = "client", num_args = 0..=1, require_equals = true)]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = DryRun::None, default_missing_value = plan::BARE_DRY_RUN, num_args = 0..=1, require_equals = true)]
     dry_run: DryRun,
 
     /// Do not ask
@@ -67,39 +71,28 @@ pub(crate) struct InstallArgs {
     timeout: Option<Duration>,
 
     /// Output format; json writes one event per line to stdout
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = OF_CHANGES)]
     output: Format,
 
     #[command(flatten)]
     values: ValuesArgs,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DryRun {
-    None,
-    Client,
-    Server,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-}
-
 impl InstallArgs {
     pub(crate) fn output(&self) -> Output {
-        if self.output == Format::Json { Output::Json } else { Output::Text }
+        self.output.output()
     }
 }
 
 pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode, Failure> {
     let output = args.output();
+    plan::shown_alone(&args.output, args.plan)?;
+    args.dry_run.warn_if_bare();
     let values = ValueSources::read(args.values.to_flags())?;
-    if args.dry_run == DryRun::Client {
+    if args.dry_run.is_client() {
         let namespace = context.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
         report::data(&prepare::offline(&values, namespace)?)?;
-        report::note("(dry run) nothing was sent to a cluster");
+        report::note("nothing was sent to a cluster (dry run)");
         return Ok(ExitCode::SUCCESS);
     }
     let extent = match (args.plan, args.dry_run) {
@@ -133,7 +126,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         consent,
         wait: args.wait,
         timeout: args.timeout,
-        output,
+        output: args.output.clone(),
     };
     // On the heap: the whole of an install is too large for a stack.
     Box::pin(install(cluster, report::reporter(output, context.verbosity), request)).await?;

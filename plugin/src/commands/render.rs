@@ -7,15 +7,19 @@ use clap::Args;
 use mizar_core::chart::Chart;
 use mizar_core::chart::ValueLayers;
 use mizar_core::chart::render::{ReleaseInfo, Rendered, render};
+use mizar_core::object::Object;
 use mizar_core::plan::StageName;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::cli::format::OF_MANIFESTS;
 use crate::cli::values::ValuesArgs;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::flow::prepare::{ValueSources, charts, merge};
+use crate::flow::prepare::{charts, merge};
 use crate::flow::records::DEFAULT_NAMESPACE;
+use crate::flow::value_sources::ValueSources;
 use crate::report;
+use crate::report::format::{self, Format};
 
 /// Print the manifests that would be installed
 ///
@@ -42,6 +46,10 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
 
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "yaml", value_parser = OF_MANIFESTS, conflicts_with = "output_dir")]
+    output: Format,
+
     #[command(flatten)]
     values: ValuesArgs,
 }
@@ -60,13 +68,35 @@ pub(crate) fn run(context: &Context, args: &RenderArgs) -> Result<ExitCode, Fail
     };
     match &args.output_dir {
         Some(folder) => write_files(folder, &rendered)?,
-        None => {
-            for rendered in &rendered {
-                report::data(&rendered.template_output())?;
+        None => match &args.output {
+            Format::Yaml => {
+                for rendered in &rendered {
+                    report::data(&rendered.template_output())?;
+                }
             }
-        }
+            Format::Name => report::data(&format::names(names(&rendered)))?,
+            output => report::data(&output.write_or(|| list(&rendered), String::new)?)?,
+        },
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The objects of all charts, hooks last, as manifests show them.
+fn objects(rendered: &[Rendered]) -> impl Iterator<Item = &Value> {
+    let documents = rendered.iter().flat_map(|rendered| {
+        let hooks = rendered.hooks.iter().map(|hook| &hook.document);
+        rendered.documents.iter().chain(hooks)
+    });
+    documents.filter_map(|document| document.value.as_ref())
+}
+
+fn list(rendered: &[Rendered]) -> Value {
+    json!({"apiVersion": "v1", "kind": "List", "items": objects(rendered).collect::<Vec<_>>()})
+}
+
+fn names(rendered: &[Rendered]) -> impl Iterator<Item = String> {
+    let objects = objects(rendered).filter_map(|value| Object::new(value.clone()).ok());
+    objects.map(|object| object.reference().resource_name())
 }
 
 fn one(chart: &Chart, sources: &ValueSources, namespace: &str, name: &str) -> Result<Rendered, Failure> {
@@ -92,7 +122,10 @@ fn write_files(folder: &Path, rendered: &[Rendered]) -> Result<(), Failure> {
             let parent = path.parent().unwrap_or(folder);
             std::fs::create_dir_all(parent)
                 .and_then(|()| std::fs::write(&path, format!("{}\n", document.text.trim_end())))
-                .map_err(|error| Failure::new(Kind::Failed, format!("cannot write {}: {error}", path.display())))?;
+                .map_err(|error| {
+                    Failure::new(Kind::Failed, format!("cannot write {}: {error}", path.display()))
+                        .hint("name a folder that you may write to: --output-dir DIR")
+                })?;
             written += 1;
         }
     }

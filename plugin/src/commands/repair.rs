@@ -3,15 +3,18 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use mizar_core::repair::Remedy;
 
+use crate::cli::format::OF_CHANGES;
+use crate::cli::plan::{self, DryRun};
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::flow::prepare::Consent;
 use crate::flow::repair::{Request, repair};
+use crate::report::format::Format;
 use crate::report::{self, Output, style};
 
 /// Repair a running Mizar: what `check` finds and a remedy heals
@@ -33,8 +36,12 @@ use crate::report::{self, Output, style};
   kubectl mizar repair --restart-operator")]
 pub(crate) struct RepairArgs {
     /// Only show the plan
-    #[arg(long)]
+    #[arg(long, conflicts_with = "dry_run")]
     plan: bool,
+
+    /// client is --plan; what a repair does the API server cannot try, so there is no server
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = DryRun::None, default_missing_value = plan::BARE_DRY_RUN, num_args = 0..=1, require_equals = true)]
+    dry_run: DryRun,
 
     /// Do not ask
     #[arg(short, long, alias = "assume-yes")]
@@ -53,14 +60,8 @@ pub(crate) struct RepairArgs {
     timeout: Option<Duration>,
 
     /// Output format; json writes one event per line to stdout
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = OF_CHANGES)]
     output: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 fn remedy() -> impl clap::builder::TypedValueParser<Value = Remedy> {
@@ -71,7 +72,7 @@ fn remedy() -> impl clap::builder::TypedValueParser<Value = Remedy> {
 
 impl RepairArgs {
     pub(crate) fn output(&self) -> Output {
-        if self.output == Format::Json { Output::Json } else { Output::Text }
+        self.output.output()
     }
 }
 
@@ -85,17 +86,27 @@ pub(crate) async fn run(context: &Context, args: RepairArgs) -> Result<ExitCode,
     if args.timeout.is_some_and(|limit| limit.is_zero()) {
         return Err(Failure::new(Kind::Usage, "--timeout must be longer than nothing"));
     }
-    let access = if args.plan { Access::ReadOnly } else { Access::ReadWrite };
+    let plan_only = args.plan || args.dry_run.is_client();
+    plan::shown_alone(&args.output, plan_only)?;
+    args.dry_run.warn_if_bare();
+    if args.dry_run == DryRun::Server {
+        let message = "a repair deletes and restarts, each step as the one before has left things: the API server cannot try that";
+        return Err(Failure::new(Kind::Usage, message).hint("see what would be done: kubectl mizar repair --plan"));
+    }
+    let access = if plan_only { Access::ReadOnly } else { Access::ReadWrite };
     let cluster = context.connect("repair", access).await?;
     let request = Request {
         namespace: context.namespace.clone(),
         only: args.only.into_iter().collect(),
         restart_operator: args.restart_operator,
-        plan_only: args.plan,
+        plan_only,
         consent,
         timeout: args.timeout,
-        output,
+        output: args.output.clone(),
     };
     repair(cluster, report::reporter(output, context.verbosity), request).await?;
+    if args.dry_run.is_client() {
+        report::note("nothing was changed (dry run)");
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,15 +8,16 @@ use mizar_core::status::Status;
 use mizar_core::yaml;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::environment::{Format, ViewArgs};
+use crate::cli::environment::ViewArgs;
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::flow::facts_file;
 use crate::flow::status::{Question, Watching, once, replayed};
+use crate::report::format::Format;
 use crate::report::screen::OtherScreen;
-use crate::report::status::screen;
+use crate::report::status::{names, screen};
 use crate::report::{self, Output, style};
 use crate::window::Window;
 
@@ -61,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Result<ExitCode,
     let question = Question { namespace: context.namespace.clone(), environment: args.view.environment() };
     if let Some(path) = &args.view.facts {
         let facts = facts_file::read(path)?;
-        report::data(&written(&replayed(&facts, &question), args.view.output))?;
+        report::data(&written(&replayed(&facts, &question), &args.view.output)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let cluster = context.connect("status", Access::ReadOnly).await?;
@@ -69,7 +70,7 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Result<ExitCode,
     if !args.watch {
         let status = once(&cluster, &question).await?;
         report::warnings(cluster.ledger().take_messages());
-        report::data(&written(&status, args.view.output))?;
+        report::data(&written(&status, &args.view.output)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let deadline = args.timeout.map(|limit| Instant::now() + limit);
@@ -81,15 +82,15 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Result<ExitCode,
     };
     tokio::select! {
         () = time_is_up => Ok(ExitCode::SUCCESS),
-        failure = follow(cluster, question, args.view.output) => failure.map(|()| ExitCode::SUCCESS),
+        failure = follow(cluster, question, &args.view.output) => failure.map(|()| ExitCode::SUCCESS),
     }
 }
 
 /// Shows every change; ends only when that cannot go on, or nobody reads it any more.
-async fn follow(cluster: crate::cluster::Cluster, question: Question, format: Format) -> Result<(), Failure> {
+async fn follow(cluster: crate::cluster::Cluster, question: Question, format: &Format) -> Result<(), Failure> {
     cluster.ledger().enter("watch");
     let mut watching = Watching::start(&cluster, question).await?;
-    let live = format == Format::Table && style::stdout_is_terminal();
+    let live = *format == Format::Text && style::stdout_is_terminal();
     let mut other_screen = if live { Some(OtherScreen::open()?) } else { None };
     let mut window = Window::of_terminal();
     let mut shown: Option<Moment> = None;
@@ -118,7 +119,7 @@ type Moment = (Status, Option<String>);
 fn show(
     now: &Moment,
     before: Option<&Moment>,
-    format: Format,
+    format: &Format,
     live: Option<&mut OtherScreen>,
 ) -> Result<bool, Failure> {
     let (status, trouble) = now;
@@ -137,15 +138,12 @@ fn show(
         // One line a change, for programs that read lines; documents of YAML and blocks of text are set apart.
         Format::Json => format!("{}\n", status.to_json()),
         Format::Yaml => format!("---\n{}", yaml::write(&status.to_json())),
-        Format::Table if before.is_some() => format!("\n{}", screen(status)),
-        Format::Table => screen(status),
+        Format::JsonPath(_) => format!("{}\n", written(status, format)?),
+        _ if before.is_some() => format!("\n{}", written(status, format)?),
+        _ => written(status, format)?,
     })
 }
 
-fn written(status: &Status, format: Format) -> String {
-    match format {
-        Format::Table => screen(status),
-        Format::Json => format!("{:#}\n", status.to_json()),
-        Format::Yaml => yaml::write(&status.to_json()),
-    }
+fn written(status: &Status, format: &Format) -> Result<String, Failure> {
+    format.write_or(|| status.to_json(), || if *format == Format::Name { names(status) } else { screen(status) })
 }

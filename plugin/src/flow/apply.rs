@@ -18,27 +18,9 @@ use crate::failure::{Failure, Kind};
 /// Writes every change of a stage. All are tried; the failures are told together.
 pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {
     let name = stage.name.as_str();
-    let results: Vec<Result<(), Failure>> = stream::iter(&stage.changes)
-        .map(|change| async move {
-            if change.writes() || change.fold.is_some() {
-                run.go_on()?;
-            }
-            let result = write(run.cluster(), run.write_mode(), change, Commit::Store).await;
-            if result.is_ok() {
-                let result = match change.action {
-                    Action::Create => ApplyResult::Created,
-                    Action::Update { .. } => ApplyResult::Changed,
-                    Action::Delete => ApplyResult::Deleted,
-                    Action::Unchanged => ApplyResult::Unchanged,
-                    Action::Keep { .. } => ApplyResult::Kept,
-                };
-                run.tell(Event::ObjectApplied { object: change.object.clone(), site: stage.site, result });
-            }
-            result.map_err(Failure::from)
-        })
-        .buffer_unordered(CONCURRENCY)
-        .collect()
-        .await;
+    let (bindings, others): (Vec<&Change>, Vec<&Change>) = stage.changes.iter().partition(|change| binds(change));
+    let mut results = write_all(run, stage, others).await;
+    results.extend(write_all(run, stage, bindings).await);
     let mut failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
     if let Some(stopped) = failures.iter().position(|failure| failure.kind == Kind::Interrupted) {
         return Err(failures.swap_remove(stopped));
@@ -58,6 +40,36 @@ pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure>
     }
 }
 
+/// Whether it is a binding, for which its role must be there: where somebody may not bind any role, the server looks at what
+/// this one grants.
+fn binds(change: &Change) -> bool {
+    matches!(change.object.kind.as_str(), "RoleBinding" | "ClusterRoleBinding")
+}
+
+async fn write_all(run: &Run, stage: &Stage, changes: Vec<&Change>) -> Vec<Result<(), Failure>> {
+    stream::iter(changes)
+        .map(|change| async move {
+            if change.writes() || change.fold.is_some() {
+                run.go_on()?;
+            }
+            let result = write(run.cluster(), run.write_mode(), change, Commit::Store).await;
+            if result.is_ok() {
+                let result = match change.action {
+                    Action::Create => ApplyResult::Created,
+                    Action::Update { .. } => ApplyResult::Changed,
+                    Action::Delete => ApplyResult::Deleted,
+                    Action::Unchanged => ApplyResult::Unchanged,
+                    Action::Keep { .. } => ApplyResult::Kept,
+                };
+                run.tell(Event::ObjectApplied { object: change.object.clone(), site: stage.site, result });
+            }
+            result.map_err(Failure::from)
+        })
+        .buffer_unordered(CONCURRENCY)
+        .collect()
+        .await
+}
+
 /// Has the server check a stage without storing anything.
 pub(crate) async fn dry_run_stage(cluster: &Cluster, stage: &Stage) -> Vec<ApiFailure> {
     let mode = &WriteMode::default();
@@ -72,7 +84,7 @@ pub(crate) async fn dry_run_stage(cluster: &Cluster, stage: &Stage) -> Vec<ApiFa
         .await
 }
 
-/// Tries the changes of existing objects; tells of fields that somebody else owns. Servers without server-side apply do
+/// Tries the changes of existing objects; tells of fields that somebody else owns, and of rules that forbid them. Servers without server-side apply do
 /// not know who owns what.
 pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure> {
     let mode = &WriteMode::default();
@@ -82,7 +94,7 @@ pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure>
             let desired = change.desired.as_ref()?;
             let failure = mode.apply(cluster, desired, change.manager, Commit::DryRun).await.err()?;
             let failure = not_of_an_older_helm(change, failure)?;
-            matches!(&failure.cause, Cause::Conflict { fields, .. } if !fields.is_empty()).then_some(failure)
+            stands_in_the_way(&failure.cause).then_some(failure)
         })
         .buffer_unordered(CONCURRENCY)
         .filter_map(std::future::ready)
@@ -95,6 +107,15 @@ pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure>
         both.details.extend(next.details);
         both
     }))
+}
+
+/// Whether a trial that failed tells that the change itself will. A webhook that cannot be tried tells nothing.
+fn stands_in_the_way(cause: &Cause) -> bool {
+    match cause {
+        Cause::Conflict { fields, .. } => !fields.is_empty(),
+        Cause::NotAdmitted { message, .. } => !message.contains("does not support dry run"),
+        _ => false,
+    }
 }
 
 /// What remains of a refused trial without the fields of an older Helm: they become ours before the change is made.

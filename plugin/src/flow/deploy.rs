@@ -13,7 +13,7 @@ use super::ground::Ground;
 use super::operation::Held;
 use super::run::Run;
 use super::{apply, network, records, workloads};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 
 /// How long to wait for what is applied.
 #[derive(Debug, Clone, Copy)]
@@ -29,10 +29,12 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> 
     run.stop_gently();
     run.enter("apply");
     // The one change that comes before the intent: it has to lie somewhere.
+    let mut wrote_namespace = false;
     for stage in ground.plan.stages.iter().filter(|stage| stage.name == StageName::Namespace) {
         let begun = Instant::now();
         run.tell(started(stage));
-        apply::apply_stage(run, stage).await?;
+        apply::apply_stage(run, stage).await.map_err(|failure| before_the_intent(failure, None))?;
+        wrote_namespace |= stage.changes.iter().any(Change::writes);
         run.tell(finished(stage, workloads::applied(stage), begun));
     }
     if let (Claim::Resume | Claim::TakeOver { .. }, Some(stored)) = (&ground.claim, &ground.stored) {
@@ -44,7 +46,9 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> 
     }
     let new = new_operation(run, ground);
     // Fails if anybody wrote the record since it was read: the plan is only as good as what it was made from.
-    let held = Held::begin(run.cluster(), new, ground.stored.clone(), &ground.claim).await?;
+    let held = Held::begin(run.cluster(), new, ground.stored.clone(), &ground.claim).await;
+    let namespace = Some(run.namespace()).filter(|_| wrote_namespace);
+    let held = held.map_err(|failure| before_the_intent(failure, namespace))?;
     held.end_stage(StageName::Namespace.as_str()).await;
     run.held = Some(held);
     let done = Deployment { run, ground, waiting }.releases().await.map_err(apply::while_applying);
@@ -58,6 +62,15 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> 
         Some(held) => done.and(held.end(outcome, &message).await),
         None => done,
     }
+}
+
+/// What the server refuses before the intent is recorded leaves everything as it was, a namespace apart.
+fn before_the_intent(failure: Failure, namespace: Option<&str>) -> Failure {
+    if failure.kind != Kind::Refused || failure.message.contains("nothing was changed") {
+        return failure;
+    }
+    let apart = namespace.map(|name| format!(" but namespace {name}")).unwrap_or_default();
+    failure.detail(format!("nothing was changed{apart}")).hint("then run the same command again")
 }
 
 fn new_operation(run: &Run, ground: &Ground) -> NewOperation {

@@ -80,7 +80,7 @@ pub(crate) async fn once(
         reporter: Some(reporter),
         ..Wanted::default()
     };
-    let mut facts = gather(cluster, wanted, Timestamp::now()).await?.facts;
+    let mut facts = gather(cluster, wanted).await?.facts;
     facts.change = change(cluster, question, &facts).await?;
     // As of then, so that the facts come to the same when they are judged again.
     Ok((examine(question, &facts, facts.gathered_at)?, facts))
@@ -118,7 +118,7 @@ pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_
         followed.note_change(&change);
         recorded = Some(change);
         let judging = Instant::now();
-        let examined = examine(question, followed.facts(), Timestamp::now())?;
+        let examined = examine(question, followed.facts(), cluster.now())?;
         let pause = timing.pause_between_judgements(judging.elapsed());
         let stale = followed.unwatched_age() >= timing.progress;
         let enough = (wait.enough)(&examined.report);

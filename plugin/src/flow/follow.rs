@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use futures::FutureExt as _;
 use futures::future::select_all;
-use jiff::Timestamp;
 use mizar_core::facts::{ChangeFact, Changes, ClientFact, Facts, Fetched, Gap, Key, Plan, Request, Roll, Source};
 use mizar_core::kind;
 use tokio::time::{Duration, Instant, timeout_at};
@@ -65,7 +64,7 @@ impl Followed {
     /// Starts to follow lists, and reads nothing else.
     pub(crate) fn lists(cluster: &Cluster, sources: &[Source], scope: &WatchScope<'_>) -> Self {
         let lists = lists(cluster, sources, scope);
-        Self { facts: Facts::new(Timestamp::now()), fixed: Fixed::default(), fixed_read: Instant::now(), lists }
+        Self { facts: Facts::new(cluster.now()), fixed: Fixed::default(), fixed_read: Instant::now(), lists }
     }
 
     /// Notes what the record of the last change says, which is no source.
@@ -255,7 +254,7 @@ async fn read(cluster: &Cluster, fixed: &Fixed) -> Result<Facts, ApiFailure> {
         client: fixed.client.clone(),
         ..Wanted::default()
     };
-    Ok(gather(cluster, wanted, Timestamp::now()).await?.facts)
+    Ok(gather(cluster, wanted).await?.facts)
 }
 
 fn lists(cluster: &Cluster, sources: &[Source], scope: &WatchScope<'_>) -> Vec<List> {

@@ -1,4 +1,4 @@
-//! Reads what is to be judged: each kind once, page by page, eight lists at a time.
+//! Reads what is to be judged: each kind once, page by page, eight lists at a time, and our rights beside them.
 //!
 //! One pass serves two readers: every object becomes a trimmed fact, and those that a plan is about are kept whole. No page
 //! is in memory longer than it takes to read it.
@@ -11,7 +11,6 @@ mod reading;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
 use mizar_core::facts::{CLUSTER_RULES_NAMESPACE, ClientFact, Facts, Fetched, Gap, Plan, Request, Source};
 use mizar_core::object::{Object, ObjectRef};
 
@@ -27,6 +26,9 @@ const ARKTOS: &str = "arktos";
 
 /// Requests in flight at once: enough to hide round trips, few enough for an old server without fairness.
 pub(crate) const CONCURRENCY: usize = 8;
+
+/// Questions about our rights in flight at once, beside the lists: there are few, and the lists take longer.
+const QUESTIONS: usize = 2;
 
 /// What to read.
 #[derive(Default)]
@@ -60,36 +62,70 @@ pub(crate) struct Gathered {
 
 /// Reads everything wanted. A source that is refused or fails becomes a gap in the facts; only a cluster that cannot be
 /// reached at all, or a wanted object that cannot be read, is an error.
-pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>, now: Timestamp) -> Result<Gathered, ApiFailure> {
-    let mut facts = Facts::new(now);
+pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>) -> Result<Gathered, ApiFailure> {
+    let mut facts = Facts::new(cluster.now());
+    let mut beside = Facts::new(cluster.now());
+    beside.plan.clone_from(&wanted.plan);
     facts.plan = wanted.plan;
     if wanted.sources.contains(&Source::Client) {
         facts.client = Fetched::Known(wanted.client);
     }
-    // First and alone: it tells an unreachable cluster from one that refuses some lists.
+    let mut sources = wanted.sources.to_vec();
+    sources.retain(|source| *source != Source::Version);
+    if cluster.ledger().was_answered() {
+        sources.insert(0, Source::Version);
+    } else {
+        read_version_alone(cluster, &mut facts).await?;
+        // The answer told what time it is there.
+        facts.gathered_at = cluster.now();
+        beside.gathered_at = facts.gathered_at;
+    }
+    let counts = Counts::default();
+    let reading = Reading { facts, wanted: wanted.objects, live: Vec::new(), unread: None };
+    let read = Box::pin(async {
+        let lists = read(cluster, &sources, reading, &counts);
+        let questions = ask_beside(cluster, &sources, &wanted.namespaces, wanted.release_namespace, &mut beside);
+        tokio::try_join!(lists, questions)
+    });
+    let (mut reading, ()) = match wanted.reporter {
+        Some(reporter) => progress::told(read, &counts, reporter, cluster.timing().show_reading).await?,
+        None => read.await?,
+    };
+    reading.facts.releases = beside.releases;
+    reading.facts.permissions = beside.permissions;
+    Ok(Gathered { facts: reading.facts, live: reading.live, unread: reading.unread })
+}
+
+/// Reads the version before all else, where nothing is known of the server yet: that tells an unreachable cluster from
+/// one that refuses some lists.
+async fn read_version_alone(cluster: &Cluster, facts: &mut Facts) -> Result<(), ApiFailure> {
     match cluster.get_path("/version", "read the server version").await {
         Ok(Some(version)) => facts.absorb_page(Source::Version, &version),
         Ok(None) => facts.mark(Source::Version, Gap::Absent),
         Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => facts.mark(Source::Version, Gap::Denied),
         Err(failure) => return Err(failure),
     }
-    let counts = Counts::default();
-    let reading = Reading { facts, wanted: wanted.objects, live: Vec::new(), unread: None };
-    let read = Box::pin(read(cluster, wanted.sources, reading, &counts));
-    let mut reading = match wanted.reporter {
-        Some(reporter) => progress::told(read, &counts, reporter, cluster.timing().show_reading).await?,
-        None => read.await?,
-    };
-    if wanted.sources.contains(&Source::Releases) {
-        releases::read(cluster, wanted.release_namespace, &mut reading.facts).await?;
-    }
-    if wanted.sources.contains(&Source::Permissions) {
-        review(cluster, &wanted.namespaces, &mut reading.facts).await?;
-    }
-    Ok(Gathered { facts: reading.facts, live: reading.live, unread: reading.unread })
+    Ok(())
 }
 
-/// Reads all but the server's version and our rights. What only Arktos has is asked for only if this is Arktos.
+/// What needs several questions one after the other, asked while the lists travel: the releases, and our rights.
+async fn ask_beside(
+    cluster: &Cluster,
+    sources: &[Source],
+    namespaces: &[String],
+    release_namespace: Option<&str>,
+    facts: &mut Facts,
+) -> Result<(), ApiFailure> {
+    if sources.contains(&Source::Releases) {
+        releases::read(cluster, release_namespace, facts).await?;
+    }
+    if sources.contains(&Source::Permissions) {
+        review(cluster, namespaces, facts).await?;
+    }
+    Ok(())
+}
+
+/// Reads all but the releases and our rights. What only Arktos has is asked for only if this is Arktos.
 async fn read(cluster: &Cluster, sources: &[Source], reading: Reading, counts: &Counts) -> Result<Reading, ApiFailure> {
     let (arktos, everywhere): (Vec<Source>, Vec<Source>) = sources.iter().partition(|source| source.is_arktos());
     let lists = errands(&everywhere, &reading.wanted);
@@ -164,11 +200,7 @@ async fn list(cluster: &Cluster, errand: Errand, desk: &Desk) -> Result<(), ApiF
 }
 
 async fn get_single(cluster: &Cluster, source: Source, desk: &Desk) -> Result<(), ApiFailure> {
-    // The version was read already.
     let Request::Get { path } = source.request() else { return Ok(()) };
-    if source == Source::Version {
-        return Ok(());
-    }
     match cluster.get_path(path, format!("read {}", source.noun())).await {
         Ok(Some(object)) => desk.object(source, object).await,
         Ok(None) => desk.gap(source, Gap::Absent).await,
@@ -185,7 +217,7 @@ async fn review(cluster: &Cluster, namespaces: &[String], facts: &mut Facts) -> 
             let answer = cluster.review_rules(namespace.unwrap_or(CLUSTER_RULES_NAMESPACE)).await;
             (namespace, answer)
         })
-        .buffer_unordered(CONCURRENCY)
+        .buffer_unordered(QUESTIONS)
         .collect::<Vec<_>>()
         .await;
     for (namespace, answer) in reviews {
@@ -202,7 +234,7 @@ async fn review(cluster: &Cluster, namespaces: &[String], facts: &mut Facts) -> 
     let open = facts.permissions.known().map(|known| known.open_questions(&needs)).unwrap_or_default();
     let answers = stream::iter(open)
         .map(|right| async move { cluster.review_access(&right.access_review()).await })
-        .buffer_unordered(CONCURRENCY)
+        .buffer_unordered(QUESTIONS)
         .collect::<Vec<_>>()
         .await;
     for review in answers.into_iter().flatten() {

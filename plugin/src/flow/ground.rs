@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use mizar_core::check::{self, Options, Phase, Report, access};
-use mizar_core::facts::{self, Facts, NodeFact, Right, Source};
+use mizar_core::facts::{self, Facts, Fetched, NodeFact, Right, Source};
 use mizar_core::network::{anything_provisioned, eligible_nodes};
 use mizar_core::object::Object;
 use mizar_core::operation::{Claim, Operation, StoredOperation};
@@ -15,9 +14,10 @@ use mizar_core::site::Site;
 use serde_json::{Value, json};
 
 use super::gather::{Gathered, Wanted, gather};
-use super::prepare::{self, Consent, Prepared, ValueSources};
+use super::prepare::{self, Consent, Prepared};
 use super::records::{self, DEFAULT_NAMESPACE, Records};
 use super::run::Run;
+use super::value_sources::ValueSources;
 use super::{judge, operation};
 use crate::failure::{Failure, Kind};
 
@@ -58,9 +58,14 @@ pub(crate) async fn wish(
     means_it: bool,
 ) -> Result<Wish, Failure> {
     run.enter("records");
-    let mut records = records::read(run.cluster(), asked.unwrap_or(DEFAULT_NAMESPACE)).await?;
+    let probable = asked.unwrap_or(DEFAULT_NAMESPACE);
+    // Both at once: our own record is nearly always where nothing else is said.
+    let (read_records, read_stored) =
+        tokio::join!(records::read(run.cluster(), probable), operation::read(run.cluster(), probable));
+    let mut records = read_records?;
     run.namespace = namespace(asked, &records)?;
-    let mut stored = operation::read(run.cluster(), run.namespace()).await?;
+    let mut stored =
+        if run.namespace == probable { read_stored? } else { operation::read(run.cluster(), run.namespace()).await? };
     let mut claim = Claim::Fresh;
     if means_it {
         let settled = operation::settle(run.cluster(), run.namespace(), stored, |event| run.tell(event)).await?;
@@ -71,7 +76,8 @@ pub(crate) async fn wish(
         }
         records::refuse_pending(&records, |name| our_revision(stored.as_ref(), name))?;
     }
-    let stored = stored.map(|stored| stored.for_install(Timestamp::now()));
+    let now = run.cluster().now();
+    let stored = stored.map(|stored| stored.for_install(now));
     let history = &records.histories[1];
     let recorded = stored.as_ref().filter(|stored| speaks_for(stored, history)).map(|stored| &stored.operation.intent);
     let helm_values = history.base().map(|stored| Value::Object(stored.release.config.clone()));
@@ -124,7 +130,6 @@ pub(crate) struct Agreed {
 pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Ground, Report), Failure> {
     run.enter("preflight");
     let Wish { records, stored, claim, prepared } = wish;
-    let now = Timestamp::now();
     let input = plan_input(run.namespace(), &records, &prepared)?;
     let bring = bring(run.namespace(), &prepared, agreed);
     let sources = sources();
@@ -133,14 +138,19 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
         namespaces: access::namespaces_of(&bring.needs),
         plan: Some(bring),
         objects: prepare::interest(&input),
-        client: judge::client(Phase::Preflight).await,
         release_namespace: Some(run.namespace()),
         reporter: Some(run.reporter()),
+        ..Wanted::default()
     };
-    let Gathered { mut facts, live, unread } = gather(run.cluster(), wanted, now).await?;
+    let (gathered, client) = tokio::join!(gather(run.cluster(), wanted), judge::client(Phase::Preflight));
+    let Gathered { mut facts, live, unread } = gathered?;
+    facts.client = Fetched::Known(client);
     facts.absorb_page(Source::Releases, &json!({"items": records.secrets}));
-    let options =
-        Options { namespace: run.namespace().to_owned(), take_over_cni: agreed.take_over_cni, ..Options::at(now) };
+    let options = Options {
+        namespace: run.namespace().to_owned(),
+        take_over_cni: agreed.take_over_cni,
+        ..Options::at(facts.gathered_at)
+    };
     let report = check::evaluate(Phase::Preflight, &facts, &options);
     // The preflight names the missing right with all others; if it found none, this one failure still forbids to plan.
     if let Some(failure) = unread.filter(|_| report.is_clear()) {

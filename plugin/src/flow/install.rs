@@ -16,13 +16,15 @@ use tokio::time::Instant;
 
 use super::deploy::{Waiting, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
-use super::prepare::{Consent, ValueSources};
+use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
+use super::value_sources::ValueSources;
 use super::{apply, judge, recreate, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
-use crate::report::{self, Output, Reporter};
+use crate::report::format::Format;
+use crate::report::{self, Reporter};
 
 /// What the person asked for.
 #[derive(Debug, Clone)]
@@ -44,7 +46,7 @@ pub(crate) struct Request {
     /// Replaces the limits of all waits.
     pub timeout: Option<Duration>,
     /// What stdout is for.
-    pub output: Output,
+    pub output: Format,
 }
 
 /// How far to go.
@@ -163,14 +165,18 @@ impl Installation {
 
     fn show(&self, ground: &Ground) -> Result<(), Failure> {
         let impact = ground.impact();
-        if self.request.output == Output::Text && self.request.extent != Extent::Everything {
-            self.run.reporter().pause();
-            report::data(&report::plan::text(&ground.plan, &impact))?;
-        } else if self.request.output == Output::Text && !ground.plan.is_empty() {
-            self.run.reporter().pause();
+        let made = Event::plan_made(ground.plan.clone(), impact.clone());
+        if self.request.output == Format::Json {
+            self.run.tell(made);
+            return Ok(());
+        }
+        self.run.reporter().pause();
+        if self.request.extent != Extent::Everything {
+            report::data(&report::plan::alone(&self.request.output, &made, &ground.plan, &impact)?)?;
+        } else if !ground.plan.is_empty() {
             report::note(report::plan::text(&ground.plan, &impact).trim_end());
         }
-        self.run.tell(Event::plan_made(ground.plan.clone(), impact));
+        self.run.tell(made);
         Ok(())
     }
 
@@ -237,7 +243,7 @@ impl Installation {
             0 => String::new(),
             _ => format!(" that it can try; {skipped} need what only the install makes"),
         };
-        report::note(&format!("(server dry run) the server accepts every object{untried}; nothing was changed"));
+        report::note(&format!("the server accepts every object{untried}; nothing was changed (server dry run)"));
         Ok(Outcome::Planned)
     }
 

@@ -33,9 +33,8 @@ pub(crate) async fn judge(
         reporter: Some(reporter),
         ..Wanted::default()
     };
-    let now = Timestamp::now();
-    let Gathered { facts, .. } = gather(cluster, wanted, now).await?;
-    let options = Options { take_over_cni, ..options(namespace, now) };
+    let Gathered { facts, .. } = gather(cluster, wanted).await?;
+    let options = Options { take_over_cni, ..options(namespace, facts.gathered_at) };
     let report = check::evaluate(phase, &facts, &options);
     Ok((facts, report))
 }

@@ -11,8 +11,8 @@ use mizar_core::event::Event;
 use mizar_core::object::ObjectRef;
 use mizar_core::operation::storage::{from_secret, to_secret};
 use mizar_core::operation::{
-    Claim, HolderState, NewOperation, Observation, Operation, Outcome, Owed, REPAIR, RestartRecord, SECRET_NAME,
-    StoredOperation, claim,
+    Claim, HolderState, NewOperation, Observation, Operation, OperationError, Outcome, Owed, REPAIR, RestartRecord,
+    SECRET_NAME, StoredOperation, claim,
 };
 use mizar_core::timing::Timing;
 use tokio::sync::{Mutex, watch};
@@ -37,8 +37,14 @@ pub(crate) async fn read(cluster: &Cluster, namespace: &str) -> Result<Option<St
     };
     let Some(secret) = cluster.get(&reference).await? else { return Ok(None) };
     from_secret(&secret).map(Some).map_err(|error| {
-        Failure::new(Kind::Refused, error.to_string())
-            .hint(format!("look at it: kubectl -n {namespace} get secret {SECRET_NAME} -o yaml"))
+        let failure = Failure::new(Kind::Refused, format!("{error}; nothing was changed"))
+            .hint(format!("look at it: kubectl -n {namespace} get secret {SECRET_NAME} -o yaml"));
+        match error {
+            OperationError::Newer { .. } => failure,
+            OperationError::Damaged { .. } => failure.hint(format!(
+                "if nobody is at work on Mizar, delete it, and run this command again: kubectl -n {namespace} delete secret {SECRET_NAME}"
+            )),
+        }
     })
 }
 
@@ -69,7 +75,7 @@ pub(crate) async fn settle(
     loop {
         let record = stored.as_ref().map(|stored| &stored.operation);
         let holder = record.map_or(HolderState::OtherHost, |record| machine::state_of(&record.holder));
-        let seen = Observation { now: Timestamp::now(), unchanged_for: watching_since.elapsed(), holder };
+        let seen = Observation { now: cluster.server_time(), unchanged_for: watching_since.elapsed(), holder };
         let Claim::Busy { holder: who, since, expires_in } = claim(record, &machine::me(), seen, timing.lease_ttl)
         else {
             let claim = claim(record, &machine::me(), seen, timing.lease_ttl);
@@ -145,7 +151,7 @@ impl Held {
         stored: Option<StoredOperation>,
         claim: &Claim,
     ) -> Result<Self, Failure> {
-        let now = Timestamp::now();
+        let now = cluster.now();
         let namespace = new.namespace.clone();
         let resource_version = stored.as_ref().map(|stored| stored.resource_version.clone());
         let repairs = new.command == REPAIR;
@@ -207,7 +213,8 @@ impl Held {
     /// Records that a stage begins.
     pub(crate) async fn begin_stage(&self, name: &str) -> Result<(), Failure> {
         let mut state = self.state.lock().await;
-        state.operation.stage_started(name, Timestamp::now());
+        let now = state.cluster.now();
+        state.operation.stage_started(name, now);
         state.save(None).await.map_err(Into::into)
     }
 
@@ -215,7 +222,8 @@ impl Held {
     pub(crate) async fn begin_stage_owing(&self, name: &str, owed: Owed) -> Result<(), Failure> {
         let mut state = self.state.lock().await;
         state.operation.owed = state.operation.owed.and(owed);
-        state.operation.stage_started(name, Timestamp::now());
+        let now = state.cluster.now();
+        state.operation.stage_started(name, now);
         state.save(None).await.map_err(Into::into)
     }
 
@@ -232,7 +240,9 @@ impl Held {
 
     /// Notes that a stage is done; stored with the next stage or the end.
     pub(crate) async fn end_stage(&self, name: &str) {
-        self.state.lock().await.operation.stage_finished(name, Timestamp::now());
+        let mut state = self.state.lock().await;
+        let now = state.cluster.now();
+        state.operation.stage_finished(name, now);
     }
 
     /// What the change is called; also the mark of what it did for a while only.
@@ -257,7 +267,7 @@ impl Held {
         // A renewal under way holds the lock: ending it half-way would leave us with an old resourceVersion.
         let mut state = self.state.lock().await;
         self.renewal.abort();
-        state.operation = state.operation.clone().ended(outcome, message, Timestamp::now());
+        state.operation = state.operation.clone().ended(outcome, message, state.cluster.now());
         state.save(None).await.map_err(Into::into)
     }
 }
@@ -281,7 +291,7 @@ impl Drop for Held {
 impl State {
     async fn save(&mut self, phase: Option<&'static str>) -> Result<(), ApiFailure> {
         if self.operation.is_running() {
-            self.operation.renew(Timestamp::now());
+            self.operation.renew(self.cluster.now());
         }
         let sent = (Instant::now(), SystemTime::now());
         let secret = to_secret(&self.operation, Some(&self.resource_version));

@@ -1,12 +1,8 @@
 //! From charts and values to what should be: the objects of each release, its record's content, the images.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
 
 use mizar_core::chart::render::{ReleaseInfo, Rendered, render};
-use mizar_core::chart::set::SetFlag;
 use mizar_core::chart::{Chart, RenderError};
 use mizar_core::chart::{Merged, ValueLayers};
 use mizar_core::check::access;
@@ -24,12 +20,10 @@ use mizar_core::yaml::{self, DuplicateKeys, with_plain_numbers};
 use serde_json::{Map, Value, json};
 
 use super::records::NAMES;
+use super::value_sources::ValueSources;
 use crate::assets;
 use crate::failure::{Failure, Kind};
 use crate::report::prompt;
-
-/// No values file is larger; a file of another kind named by mistake may be.
-const VALUES_FILE_LIMIT: u64 = 4 * 1024 * 1024;
 
 /// Whether a person can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,91 +34,6 @@ pub(crate) enum Consent {
     Ask,
     /// Nobody can be asked.
     CannotAsk,
-}
-
-/// The flags about values and charts, as they were typed.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ValueFlags {
-    /// `--profile`.
-    pub profile: Option<String>,
-    /// `-f`, in order; `-` is stdin.
-    pub files: Vec<PathBuf>,
-    /// `--set-json`, `--set`, `--set-string`, `--set-file`.
-    pub sets: Vec<(SetFlag, String)>,
-    /// `--chart`.
-    pub chart: Option<PathBuf>,
-}
-
-/// The same with every file read, so that nothing on disk can change between the plan and its execution.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ValueSources {
-    /// `--profile`.
-    pub profile: Option<String>,
-    /// Name and text of each values file.
-    files: Vec<(String, String)>,
-    /// Flags, and the contents that `--set-file` names.
-    sets: Vec<(SetFlag, String)>,
-    contents: BTreeMap<String, String>,
-    /// The chart of `--chart`.
-    pub chart: Option<Chart>,
-}
-
-impl ValueSources {
-    /// Reads the files that the flags name.
-    pub(crate) fn read(flags: ValueFlags) -> Result<Self, Failure> {
-        let mut sources = Self { profile: flags.profile, sets: flags.sets, ..Self::default() };
-        for path in &flags.files {
-            sources.files.push((path.display().to_string(), read_values_file(path)?));
-        }
-        let set_files = sources.sets.iter().filter(|(flag, _)| *flag == SetFlag::File);
-        for (_, text) in set_files {
-            // Asked for the paths only; the layers below ask again for the contents.
-            ValueLayers::new().add_set_file(text, &mut |path| {
-                let content =
-                    read_limited(Path::new(path)).map_err(|reason| format!("cannot read {path}: {reason}"))?;
-                sources.contents.insert(path.to_owned(), content.clone());
-                Ok(content)
-            })?;
-        }
-        sources.chart = flags.chart.as_deref().map(assets::from_folder).transpose()?;
-        Ok(sources)
-    }
-
-    /// Whether anything but the profile was said.
-    fn layers(&self, layers: &mut ValueLayers) -> Result<(), Failure> {
-        for (name, text) in &self.files {
-            layers.add_file(name, text)?;
-        }
-        for (flag, text) in &self.sets {
-            if *flag == SetFlag::File {
-                layers.add_set_file(text, &mut |path| {
-                    self.contents.get(path).cloned().ok_or_else(|| format!("{path} was not read"))
-                })?;
-            } else {
-                layers.add_set(*flag, text);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn read_values_file(path: &Path) -> Result<String, Failure> {
-    read_limited(path).map_err(|reason| Failure::new(Kind::Failed, format!("values file {}: {reason}", path.display())))
-}
-
-/// Reads a text of bounded size; `-` is stdin.
-fn read_limited(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(VALUES_FILE_LIMIT + 1).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(VALUES_FILE_LIMIT + 1).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > VALUES_FILE_LIMIT {
-        return Err(format!("it is larger than {} MiB", VALUES_FILE_LIMIT / 1024 / 1024));
-    }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
 }
 
 /// One release as it should be.
@@ -222,7 +131,7 @@ pub(crate) fn offline(sources: &ValueSources, namespace: &str) -> Result<String,
 
 /// What the built-in charts would bring with their default values, for a preflight before anything is chosen.
 pub(crate) fn built_in_plan(namespace: &str) -> Result<facts::Plan, Failure> {
-    let sources = ValueSources { profile: Some("dev".to_owned()), ..ValueSources::default() };
+    let sources = ValueSources::of_profile("dev");
     Ok(prepare(&sources, None, None, namespace, Consent::CannotAsk)?.bring(namespace))
 }
 

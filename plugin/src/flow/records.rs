@@ -65,8 +65,8 @@ fn refuse_damaged(histories: &[History]) -> Result<(), Failure> {
         failure = failure.detail(error.to_string());
     }
     Err(failure
-        .hint("see what is left of it: kubectl get secrets -A -l owner=helm")
-        .hint("restore it from a backup, or delete it if an older revision may count as the last"))
+        .hint("see all records: kubectl get secrets -A -l owner=helm")
+        .hint("restore it from a backup; or, if the revision before it may count as the last, delete that Secret"))
 }
 
 async fn list(cluster: &Cluster, path: &str) -> Result<Vec<Value>, ApiFailure> {
@@ -92,7 +92,7 @@ pub(crate) async fn begin(
     ours: Option<u64>,
     content: NewRelease,
 ) -> Result<Revision, Failure> {
-    let now = Timestamp::now();
+    let now = cluster.now();
     let earlier = complete(history).map(|stored| &stored.release);
     if let Some(stored) = unfinished(history, ours) {
         let fresh = fresh(earlier, content, stored.release.revision, now);
@@ -134,18 +134,35 @@ fn unfinished(history: &History, ours: Option<u64>) -> Option<&StoredRelease> {
     })
 }
 
-/// Refuses to go on where Helm is at work, or died: as Helm does itself.
+/// Refuses to go on where Helm is at work, or died, or left what only it understands: as Helm does itself.
 pub(crate) fn refuse_pending(records: &Records, ours: impl Fn(&str) -> Option<u64>) -> Result<(), Failure> {
     for (name, history) in NAMES.iter().zip(&records.histories) {
-        let Some(pending) = history.pending().filter(|pending| ours(name) != Some(pending.release.revision)) else {
-            continue;
-        };
-        let (revision, status) = (pending.release.revision, pending.release.info.status);
-        let message = format!("revision {revision} of release {name} is {status}: Helm is at work on it, or died");
-        return Err(Failure::new(Kind::Refused, format!("{message}; nothing was changed"))
-            .hint(format!("if no Helm is running: helm -n {} rollback {name}", pending.release.namespace)));
+        let Some(last) = history.last().filter(|last| ours(name) != Some(last.release.revision)) else { continue };
+        let Some((what, hint)) = unsettled(last.release.info.status) else { continue };
+        let (revision, namespace) = (last.release.revision, &last.release.namespace);
+        let message = format!("revision {revision} of release {name} {what}; nothing was changed");
+        let hint = hint.replace("NAMESPACE", namespace).replace("NAME", name);
+        return Err(Failure::new(Kind::Refused, message).hint(hint));
     }
     Ok(())
+}
+
+/// What keeps a release of this status from being changed, and how to end it.
+fn unsettled(status: Status) -> Option<(String, &'static str)> {
+    let at_work = format!("is {status}: Helm is at work on it, or died");
+    match status {
+        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => {
+            Some((at_work, "if no Helm is running: helm -n NAMESPACE rollback NAME"))
+        }
+        Status::Uninstalling => {
+            Some((at_work, "if no Helm is running, have it finish: helm -n NAMESPACE uninstall NAME"))
+        }
+        Status::Unknown => Some((
+            "has a status that this version of kubectl-mizar does not know".to_owned(),
+            "see what Helm makes of it: helm -n NAMESPACE status NAME",
+        )),
+        Status::Deployed | Status::Uninstalled | Status::Superseded | Status::Failed => None,
+    }
 }
 
 /// Whether a revision is deployed with exactly this content.
@@ -173,7 +190,7 @@ impl Revision {
             };
             earlier.save(cluster).await?;
         }
-        let (began, now) = (self.release.info.last_deployed.unwrap_or_default(), Timestamp::now());
+        let (began, now) = (self.release.info.last_deployed.unwrap_or_default(), cluster.now());
         let hooks: Vec<(String, String)> =
             self.release.hooks.iter().map(|hook| (hook.path.clone(), hook.name.clone())).collect();
         for (path, name) in hooks {
@@ -192,7 +209,7 @@ impl Revision {
 
     async fn save(&mut self, cluster: &Cluster) -> Result<(), Failure> {
         let writing = Writing::Again { resource_version: &self.resource_version };
-        let secret = to_secret(&self.release, writing, Timestamp::now())?;
+        let secret = to_secret(&self.release, writing, cluster.now())?;
         let stored = cluster.replace(&secret, RECORD_MANAGER, None).await?;
         self.take_answer(&stored);
         Ok(())

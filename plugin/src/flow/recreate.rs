@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use mizar_core::event::{Event, StepResult};
 use mizar_core::facts::{PodFact, Source, Uid};
 use mizar_core::health;
@@ -169,7 +168,7 @@ fn succession(
 /// Without a subnet every pod would look older than Mizar.
 async fn older(run: &Run, pods: &Watched<Seen>) -> Result<Vec<PodOnNetwork>, Failure> {
     let wanted = Wanted { sources: &[Source::Subnets], ..Wanted::default() };
-    let facts = gather(run.cluster(), wanted, Timestamp::now()).await?.facts;
+    let facts = gather(run.cluster(), wanted).await?.facts;
     if !facts.subnets.items().iter().any(|subnet| subnet.object.is_provisioned()) {
         return Err(Failure::new(Kind::Failed, "no Subnet of Mizar is Provisioned, so no pod can move to it")
             .hint("kubectl mizar check"));

@@ -89,7 +89,7 @@ pub(crate) async fn change(cluster: &Cluster, namespace: &str) -> Result<Change,
         name: SECRET_NAME.into(),
     };
     match cluster.get(&reference).await {
-        Ok(Some(secret)) => Ok(change_of(&secret)),
+        Ok(Some(secret)) => Ok(change_of(&secret, cluster.now())),
         Ok(None) => Ok(Change::None),
         Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => Ok(refused(namespace)),
         Err(failure) if ends_everything(&failure) => Err(failure),
@@ -97,12 +97,12 @@ pub(crate) async fn change(cluster: &Cluster, namespace: &str) -> Result<Change,
     }
 }
 
-/// What a record says.
-pub(crate) fn change_of(secret: &Value) -> Change {
+/// What a record says; `now` is by the server's clock.
+pub(crate) fn change_of(secret: &Value, now: Timestamp) -> Change {
     match from_secret(secret) {
         Ok(stored) => {
             let operation = &stored.operation;
-            Change::of(operation, machine::state_of(&operation.holder), Timestamp::now())
+            Change::of(operation, machine::state_of(&operation.holder), now)
         }
         Err(error) => Change::Unread { why: error.to_string() },
     }

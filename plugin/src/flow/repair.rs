@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use mizar_core::check::{Phase, Report};
 use mizar_core::diagnosis::{OperatorRun, operator_run};
 use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
@@ -33,7 +32,8 @@ use super::treat::{self, Extent};
 use super::{apply, ground, judge, operation, records};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
-use crate::report::{self, Output, Reporter};
+use crate::report::format::Format;
+use crate::report::{self, Reporter};
 
 /// How often a remedy is taken: what it brings about may need it again, and somebody may work against us.
 const TURNS: usize = 4;
@@ -68,7 +68,7 @@ pub(crate) struct Request {
     /// Replaces the limits of all waits.
     pub(crate) timeout: Option<Duration>,
     /// What stdout is for.
-    pub(crate) output: Output,
+    pub(crate) output: Format,
 }
 
 /// Repairs. The events tell everything; what is returned is only how it ended.
@@ -184,11 +184,10 @@ impl Repair {
     /// Reads everything and plans what to do about it.
     async fn plan(&mut self) -> Result<(RepairPlan, Facts), Failure> {
         self.run.enter("look");
-        let now = Timestamp::now();
-        let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }, now).await?.facts;
+        let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }).await?.facts;
         refuse_gaps(&facts)?;
         self.operator = operator_run(&facts);
-        let moment = judge::options(self.run.namespace(), now).moment();
+        let moment = judge::options(self.run.namespace(), facts.gathered_at).moment();
         Ok((repair::plan(&facts, &moment, &self.wish), facts))
     }
 

@@ -8,7 +8,6 @@ mod acts;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use mizar_core::facts::Facts;
 use mizar_core::operation::RestartRecord;
 use mizar_core::restart::{self, Mark, Next, OPERATOR, Obstacle, Step};
@@ -54,7 +53,7 @@ fn half_done(failure: Failure) -> Failure {
 /// Reads what decides; fails if any of it cannot be read.
 pub(crate) async fn read(cluster: &Cluster) -> Result<Facts, Failure> {
     let wanted = Wanted { sources: restart::SOURCES, ..Wanted::default() };
-    Ok(gather(cluster, wanted, Timestamp::now()).await?.facts)
+    Ok(gather(cluster, wanted).await?.facts)
 }
 
 pub(crate) fn refused(obstacle: &Obstacle) -> Failure {

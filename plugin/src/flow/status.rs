@@ -42,11 +42,11 @@ fn sources() -> Vec<Source> {
 pub(crate) async fn once(cluster: &Cluster, question: &Question) -> Result<Status, Failure> {
     let sources = sources();
     let wanted = Wanted { sources: &sources, release_namespace: question.namespace.as_deref(), ..Wanted::default() };
-    let mut facts = gather(cluster, wanted, Timestamp::now()).await?.facts;
+    let mut facts = gather(cluster, wanted).await?.facts;
     let namespace = namespace(&facts, question);
     let change = releases::change(cluster, &namespace).await?;
     facts.change = change.fact();
-    Ok(judge(&facts, Timestamp::now(), question, Some(cluster.server()), change))
+    Ok(judge(&facts, cluster.now(), question, Some(cluster.server()), change))
 }
 
 /// Makes a status of facts from a file, judged at their own time.
@@ -101,9 +101,9 @@ impl Watching {
 
     /// The status as of now.
     pub(crate) fn status(&mut self) -> Status {
-        let change = self.record.change();
+        let change = self.record.change(self.cluster.now());
         self.followed.note_change(&change.fact());
-        judge(self.followed.facts(), Timestamp::now(), &self.question, Some(self.cluster.server()), change)
+        judge(self.followed.facts(), self.cluster.now(), &self.question, Some(self.cluster.server()), change)
     }
 
     /// What keeps it from being the present at the moment.
@@ -139,9 +139,11 @@ impl Watching {
 }
 
 impl Record {
-    fn change(&self) -> Change {
+    fn change(&self, now: Timestamp) -> Change {
         match self {
-            Self::Followed(watched) => watched.objects().next().map_or(Change::None, releases::change_of),
+            Self::Followed(watched) => {
+                watched.objects().next().map_or(Change::None, |secret| releases::change_of(secret, now))
+            }
             Self::Fixed(change) => change.clone(),
         }
     }

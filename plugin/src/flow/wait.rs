@@ -16,9 +16,9 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::follow::Followed;
+use super::look;
 use super::run::Run;
 use super::workloads::DAEMON_PODS;
-use crate::cluster::read::Listing;
 use crate::cluster::watch::Watched;
 use crate::failure::{Failure, Kind};
 
@@ -209,7 +209,7 @@ async fn wait_until<S: Sight>(
             next_word = Instant::now() + run.timing().look;
         }
         if let Some(reason) = &standing.failed {
-            let troubles = look(run, patience).await;
+            let troubles = look::look(run, patience, begun.elapsed()).await;
             return Err(stuck(run, patience, &standing, &troubles, Kind::PartlyApplied, begun.elapsed(), reason).await);
         }
         let limit = (begun + patience.limit).min(moved + patience.stall);
@@ -224,7 +224,7 @@ async fn wait_until<S: Sight>(
             () = sleep_until(settled), if standing.complete => {}
             () = sleep_until(next_word), if next_word < next_look.min(limit) => {}
             () = sleep_until(next_look.min(limit)) => {
-                let troubles = look(run, patience).await;
+                let troubles = look::look(run, patience, begun.elapsed()).await;
                 if !troubles.is_empty() {
                     run.tell(Event::WaitingLooked {
                         stage: patience.stage.to_owned(),
@@ -277,37 +277,6 @@ fn tell(run: &Run, patience: &Patience<'_>, standing: &Standing, elapsed: Durati
     });
 }
 
-/// Lists the pods once and says what keeps each from being ready. A list that fails or takes too long says nothing: the
-/// wait goes on.
-async fn look(run: &Run, patience: &Patience<'_>) -> Vec<PodTrouble> {
-    run.enter("look");
-    let troubles = tokio::time::timeout(run.timing().progress, troubles(run, patience)).await.unwrap_or_default();
-    run.enter("wait");
-    troubles
-}
-
-async fn troubles(run: &Run, patience: &Patience<'_>) -> Vec<PodTrouble> {
-    let path = format!("/api/v1/namespaces/{}/pods", run.namespace());
-    let listing =
-        Listing { path: &path, noun: "pods", labels: patience.pods, fields: "", page_limit: 500, metadata_only: false };
-    let mut troubles = Vec::new();
-    let looked = run
-        .cluster()
-        .items(&listing, |mut item| {
-            item["apiVersion"] = "v1".into();
-            item["kind"] = "Pod".into();
-            if let Ok(pod) = Object::new(item) {
-                troubles.extend(health::pod::trouble(&pod));
-            }
-        })
-        .await;
-    if let Err(failure) = looked {
-        tracing::debug!(%failure, "look");
-    }
-    troubles.sort_by(|a, b| b.ends_early.cmp(&a.ends_early).then_with(|| a.node.cmp(&b.node)));
-    troubles
-}
-
 /// What a person is told of a wait that ended badly: what is missing, which pod is the cause, its last event, what to type.
 async fn stuck(
     run: &Run,
@@ -331,14 +300,16 @@ async fn stuck(
     }
     for trouble in troubles.iter().take(5) {
         failure = failure.detail(trouble.to_string());
-        let event = tokio::time::timeout(run.timing().progress, last_event(run, trouble)).await;
+        let event = tokio::time::timeout(run.timing().progress, look::last_event(run, trouble)).await;
         if let Ok(Some(event)) = event {
             failure = failure.detail(format!("  last event: {event}"));
         }
     }
     if let Some(trouble) = troubles.first() {
+        for hint in look::hints(run.namespace(), trouble) {
+            failure = failure.hint(hint);
+        }
         let name = trouble.pod.rsplit('/').next().unwrap_or(&trouble.pod);
-        failure = failure.hint(format!("kubectl -n {} describe pod {name}", run.namespace()));
         if let Some(container) = trouble.container.as_ref().filter(|_| trouble.restarts > 0) {
             failure = failure.hint(format!("kubectl -n {} logs {name} -c {container} --previous", run.namespace()));
         }
@@ -346,31 +317,6 @@ async fn stuck(
         failure = failure.hint(format!("kubectl -n {} logs deployment/mizar-operator", run.namespace()));
     }
     failure
-}
-
-async fn last_event(run: &Run, trouble: &PodTrouble) -> Option<String> {
-    let name = trouble.pod.rsplit('/').next().unwrap_or(&trouble.pod);
-    let path = format!("/api/v1/namespaces/{}/events", run.namespace());
-    let fields = format!("involvedObject.name={name}");
-    let listing =
-        Listing { path: &path, noun: "events", labels: "", fields: &fields, page_limit: 500, metadata_only: false };
-    let mut last: Option<(String, String)> = None;
-    run.cluster()
-        .items(&listing, |event| {
-            let time = [&event["lastTimestamp"], &event["eventTime"], &event["metadata"]["creationTimestamp"]];
-            let time = time.into_iter().find_map(Value::as_str).unwrap_or_default().to_owned();
-            let text = format!(
-                "{}: {}",
-                event["reason"].as_str().unwrap_or_default(),
-                event["message"].as_str().unwrap_or_default()
-            );
-            if last.as_ref().is_none_or(|(earlier, _)| *earlier <= time) {
-                last = Some((time, text));
-            }
-        })
-        .await
-        .ok()?;
-    last.map(|(_, text)| text)
 }
 
 /// The wait of a single object that its own health describes.

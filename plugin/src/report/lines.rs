@@ -93,7 +93,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
         }
         Event::ObjectApplied { result: ApplyResult::Unchanged | ApplyResult::Kept, .. }
         | Event::PlanMade { .. }
-        | Event::RepairPlanned { .. } => return None,
+        | Event::RepairPlanned { .. }
+        | Event::Failed { .. } => return None,
         Event::ObjectApplied { object, result, .. } => format!("    {FAINT}{result} {object}{FAINT:#}"),
     })
 }

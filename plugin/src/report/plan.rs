@@ -3,16 +3,32 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use mizar_core::event::Event;
 use mizar_core::plan::{Action, Change, Impact, Plan, Stage};
 
+use super::format::{self, Format};
 use super::lines::stage_title;
 use super::style::{ERROR, FAINT, GOOD, STRONG, WARN};
+use crate::failure::Failure;
 
 /// How many nodes and pods are named before the rest is counted.
 const NAMES_SHOWN: usize = 5;
 
 /// How many fields of one object are shown.
 const FIELDS_SHOWN: usize = 8;
+
+/// A plan and nothing else, in any form; `made` is the event that tells it to machines.
+pub(crate) fn alone(format: &Format, made: &Event, plan: &Plan, impact: &Impact) -> Result<String, Failure> {
+    format.write_or(
+        || made.document(),
+        || match format {
+            Format::Name => format::names(
+                plan.changes().filter(|change| change.writes()).map(|change| change.object.resource_name()),
+            ),
+            _ => text(plan, impact),
+        },
+    )
+}
 
 /// Lays out a plan and what it does to the network.
 pub(crate) fn text(plan: &Plan, impact: &Impact) -> String {

@@ -3,13 +3,32 @@
 use std::fmt::Write as _;
 
 use mizar_core::diagnosis::Settling;
+use mizar_core::event::Event;
 use mizar_core::repair::{Act, RepairPlan, Step};
 use mizar_core::restart::RestartPlan;
 
+use super::format::{self, Format};
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN};
+use crate::failure::Failure;
 
 /// How many acts of one remedy are shown before the rest is counted.
 const ACTS_SHOWN: usize = 8;
+
+/// A plan and nothing else, in any form; `planned` is the event that tells it to machines.
+pub(crate) fn alone(
+    format: &Format,
+    planned: &Event,
+    plan: &RepairPlan,
+    restart: Option<&RestartPlan>,
+) -> Result<String, Failure> {
+    format.write_or(
+        || planned.document(),
+        || match format {
+            Format::Name => format::names(plan.steps.iter().map(|step| format!("remedy/{}", step.remedy.id()))),
+            _ => text(plan, restart),
+        },
+    )
+}
 
 /// Lays out a plan; `restart` is what the restart of the operator in it touches.
 pub(crate) fn text(plan: &RepairPlan, restart: Option<&RestartPlan>) -> String {

@@ -8,10 +8,26 @@ use mizar_core::status::networks::{Share, SubnetState, VpcState};
 use mizar_core::status::{NodeCounts, Status};
 use mizar_core::words::counted;
 
+use super::format;
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
 
 /// How many networks a screen shows.
 const NETWORKS_SHOWN: usize = 8;
+
+/// The names of what runs, as kubectl prints names.
+pub(crate) fn names(status: &Status) -> String {
+    let workloads = [
+        ("daemonset.apps/mizar-daemon", &status.mizar.daemon),
+        ("deployment.apps/mizar-operator", &status.mizar.operator),
+    ];
+    let workloads = workloads.into_iter().filter(|(_, found)| found.workload().is_some());
+    let vpcs = status.networks.iter().flatten();
+    let networks = vpcs.flat_map(|vpc| {
+        let subnets = vpc.subnets.iter().flatten().map(|subnet| format!("subnet.mizar.com/{}", subnet.name));
+        std::iter::once(format!("vpc.mizar.com/{}", vpc.name)).chain(subnets)
+    });
+    format::names(workloads.map(|(name, _)| name.to_owned()).chain(networks))
+}
 
 /// Lays out a status.
 pub(crate) fn screen(status: &Status) -> String {

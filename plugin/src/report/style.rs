@@ -12,6 +12,16 @@ pub(crate) const HINT: Style = AnsiColor::Cyan.on_default();
 pub(crate) const STRONG: Style = Style::new().bold();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
+/// From now on, everything that is printed has colours, or none; undecided means by terminal, stream by stream.
+pub(crate) fn decide(colours: Option<bool>) {
+    let choice = match colours {
+        Some(true) => anstream::ColorChoice::Always,
+        Some(false) => anstream::ColorChoice::Never,
+        None => anstream::ColorChoice::Auto,
+    };
+    choice.write_global();
+}
+
 /// Whether stderr is a terminal that can move its cursor.
 pub(crate) fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")

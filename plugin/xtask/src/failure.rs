@@ -99,6 +99,39 @@ pub(crate) enum Failure {
         /// Why.
         source: serde_json::Error,
     },
+    /// A file cannot be read or written.
+    #[error("{}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A chart cannot be packed.
+    #[error("charts/{chart}")]
+    Chart {
+        /// Which.
+        chart: &'static str,
+        /// Why.
+        source: mizar_core::chart::ChartError,
+    },
+    /// A platform that is not released.
+    #[error("{0}")]
+    Platform(String),
+    /// Completion scripts and the man page come from the program, which must run here for that.
+    #[error("none of the programs runs here, so none can be asked for its completion scripts and its man page")]
+    NothingRuns {
+        /// Of this machine.
+        platform: String,
+    },
+    /// A release that differs between machines.
+    #[error("{} holds the path {path}: it would differ from machine to machine", program.display())]
+    TellsPath {
+        /// The program.
+        program: PathBuf,
+        /// What it tells.
+        path: String,
+    },
     /// The demo failed; its cluster is kept to look at.
     #[error("the demo failed; its cluster is kept: {}", folder.display())]
     Demo {
@@ -122,6 +155,7 @@ impl Failure {
             Self::Lifecycle(LifecycleError::NotReady { name, .. } | LifecycleError::DidNotStart { name, .. }) => {
                 Some(format!("cargo xtask cluster down --name {name}, then up again"))
             }
+            Self::NothingRuns { platform } => Some(format!("add --binary {platform}=FILE")),
             Self::Demo { .. } => Some(
                 "look: eval \"$(cargo xtask cluster env --name demo)\"; then: cargo xtask cluster down --name demo"
                     .to_owned(),

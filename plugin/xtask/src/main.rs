@@ -11,7 +11,7 @@ mod commands;
 mod failure;
 mod report;
 
-use commands::{bench, cluster, demo, fuzz, picture, programs, test};
+use commands::{bench, cluster, demo, dist, fuzz, picture, programs, test};
 
 /// Develop kubectl-mizar: a test cluster, the demo, all tests
 #[derive(Parser)]
@@ -38,6 +38,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Search for inputs that break what reads them
     Fuzz(fuzz::Arguments),
+    /// Build everything that a release consists of: archives, charts, checksums, krew's manifest
+    Dist(dist::Arguments),
     /// Draw the picture of the README from a real run
     Picture(picture::Arguments),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Dist(arguments) => dist::run(arguments),
         Command::Picture(arguments) => picture::run(&arguments),
     };
     match result {

@@ -131,7 +131,13 @@ impl Bed {
         }
     }
 
-    fn new(bed: FoundBed, nodes: usize, admin: kube::Client, begin: AuditMark, lock: FileLock) -> Result<Self, BedError> {
+    fn new(
+        bed: FoundBed,
+        nodes: usize,
+        admin: kube::Client,
+        begin: AuditMark,
+        lock: FileLock,
+    ) -> Result<Self, BedError> {
         let not_ready = || LifecycleError::NotReady {
             name: bed.name.clone(),
             reason: "it went away".to_owned(),

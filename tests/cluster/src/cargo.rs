@@ -12,10 +12,10 @@ pub enum CargoError {
     #[error("cannot run cargo")]
     Missing(#[source] std::io::Error),
     /// It does not compile.
-    #[error("`cargo build --workspace --bin {binary}` failed:\n{output}")]
+    #[error("`{command}` failed:\n{output}")]
     Failed {
-        /// What was built.
-        binary: String,
+        /// As it could be typed.
+        command: String,
         /// What cargo said.
         output: String,
     },
@@ -49,16 +49,26 @@ pub fn build(binary: &str) -> Result<PathBuf, CargoError> {
 
 /// As [`build`], by another profile of the workspace.
 pub fn build_as(binary: &str, profile: &str) -> Result<PathBuf, CargoError> {
+    // The whole workspace decides the features, so that nothing is compiled twice in two shapes.
+    build_by(binary, &["--workspace", "--profile", profile], &[])
+}
+
+/// Builds a binary as it is released: by the lock file, with no feature that only a test asks for, and with these variables set.
+pub fn build_release(binary: &str, environment: &[(&str, String)]) -> Result<PathBuf, CargoError> {
+    build_by(binary, &["--package", binary, "--release", "--locked"], environment)
+}
+
+fn build_by(binary: &str, what: &[&str], environment: &[(&str, String)]) -> Result<PathBuf, CargoError> {
     let mut progress = Progress::quiet(format!("building {binary}"));
     progress.update("cargo build");
-    // The whole workspace decides the features, so that nothing is compiled twice in two shapes.
-    let arguments =
-        ["build", "--workspace", "--profile", profile, "--bin", binary, "--message-format=json-render-diagnostics"];
-    let output = command().args(arguments).stdin(Stdio::null()).output().map_err(CargoError::Missing)?;
+    let mut command = command();
+    command.arg("build").args(what).args(["--bin", binary, "--message-format=json-render-diagnostics"]);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    let output = command.stdin(Stdio::null()).output().map_err(CargoError::Missing)?;
     progress.abandon();
     let path = output.status.success().then(|| executable(&output.stdout, binary)).flatten();
     path.ok_or_else(|| CargoError::Failed {
-        binary: binary.to_owned(),
+        command: format!("cargo build {} --bin {binary}", what.join(" ")),
         output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
 }

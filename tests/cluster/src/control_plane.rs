@@ -372,6 +372,8 @@ impl ControlPlane {
             let log = File::create(self.layout.log(program.name()))?;
             let mut command = std::process::Command::new(path);
             command.args(arguments).current_dir(self.layout.folder());
+            // Memory is plenty on whatever runs tests; processors are not.
+            command.env("GOGC", "400");
             // Of its own group, so that a Ctrl-C for whoever started the bed does not reach it.
             command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
             Command::from(command).kill_on_drop(true).spawn()

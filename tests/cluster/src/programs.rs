@@ -66,11 +66,15 @@ pub enum Program {
     Helm3,
     /// The plugin manager of kubectl.
     Krew,
+    /// What krew's index runs on a manifest that is offered to it.
+    ValidateKrewManifest,
+    /// A registry of the Open Container Initiative, where charts are published.
+    Registry,
 }
 
 impl Program {
     /// Every program.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -80,6 +84,8 @@ impl Program {
         Self::Helm4,
         Self::Helm3,
         Self::Krew,
+        Self::ValidateKrewManifest,
+        Self::Registry,
     ];
 
     /// What a control plane with nodes needs.
@@ -98,6 +104,8 @@ impl Program {
             Self::Helm4 => "helm4",
             Self::Helm3 => "helm3",
             Self::Krew => "krew",
+            Self::ValidateKrewManifest => "validate-krew-manifest",
+            Self::Registry => "registry",
         }
     }
 
@@ -118,7 +126,8 @@ impl Program {
             Self::Kwok => Module::Kwok,
             Self::Helm4 => Module::Helm4,
             Self::Helm3 => Module::Helm3,
-            Self::Krew => Module::Krew,
+            Self::Krew | Self::ValidateKrewManifest => Module::Krew,
+            Self::Registry => Module::Registry,
         }
     }
 
@@ -170,6 +179,7 @@ enum Module {
     Helm4,
     Helm3,
     Krew,
+    Registry,
 }
 
 impl Module {
@@ -181,6 +191,7 @@ impl Module {
             Self::Helm4 => "helm4",
             Self::Helm3 => "helm3",
             Self::Krew => "krew",
+            Self::Registry => "registry",
         }
     }
 
@@ -193,13 +204,14 @@ impl Module {
             Self::Helm4 => "helm.sh/helm/v4",
             Self::Helm3 => "helm.sh/helm/v3",
             Self::Krew => "sigs.k8s.io/krew",
+            Self::Registry => "github.com/distribution/distribution/v3",
         }
     }
 
     /// The one file that is built, or nothing when the module holds several programs, named by Go.
     fn single_file(self) -> Option<&'static str> {
         match self {
-            Self::Kubernetes => None,
+            Self::Kubernetes | Self::Krew => None,
             Self::Helm4 | Self::Helm3 => Some("helm"),
             single => Some(single.name()),
         }
@@ -225,7 +237,7 @@ impl Module {
                 ("helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor", "1".to_owned()),
                 ("helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor", "36".to_owned()),
             ],
-            Self::Etcd | Self::Kwok | Self::Krew => Vec::new(),
+            Self::Etcd | Self::Kwok | Self::Krew | Self::Registry => Vec::new(),
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn helm_record(data: &[u8]) {
         2 => STANDARD.encode(STANDARD.encode(content)),
         _ => STANDARD.encode(STANDARD.encode(packed(content))),
     };
-    let secret = json!({"metadata": {"name": "sh.helm.release.v1.mizar.v7", "namespace": "mizar-system"}, "data": {"release": text}});
+    let secret = json!({"type": "helm.sh/release.v1", "metadata": {"name": "sh.helm.release.v1.mizar.v3", "namespace": "mizar-system"}, "data": {"release": text}});
     let stored = match release::from_secret(&secret) {
         Ok(stored) => stored,
         Err(error) => return crate::check(&error),

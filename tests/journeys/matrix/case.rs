@@ -66,12 +66,23 @@ impl FromStr for Case {
     }
 }
 
-/// Every case of a command, by what it asked for when nothing went wrong. What comes first is tried first.
-pub(crate) fn cases(scenario: Scenario, run: &[Request]) -> Vec<Case> {
+/// Every case of the commands, by what each asked for when nothing went wrong.
+pub(crate) fn cases<'a>(runs: impl IntoIterator<Item = (Scenario, &'a [Request])>) -> Vec<Case> {
     let mut all = Vec::new();
-    for fault in Fault::ALL {
-        let points = fault.places().iter().flat_map(|place| points(*place, run));
-        all.extend(points.map(|point| Case { scenario, fault, point }));
+    // Two repairs are one command: a kind of read is tried in the first that makes it.
+    let mut read = BTreeSet::new();
+    for (scenario, run) in runs {
+        for fault in Fault::ALL {
+            for point in fault.places().iter().flat_map(|place| points(*place, run)) {
+                let is_new = match &point {
+                    Point::FirstOf(kind) => read.insert((scenario.command_name(), fault, kind.clone())),
+                    Point::Nth(..) => true,
+                };
+                if is_new {
+                    all.push(Case { scenario, fault, point });
+                }
+            }
+        }
     }
     all
 }
@@ -104,17 +115,19 @@ fn numbered(run: &[Request]) -> impl Iterator<Item = (&Request, usize)> {
     })
 }
 
-/// Where something new begins: the first request of each phase of the program, each step in the record, the first watch after it.
+/// Where something new begins: the first request of each phase of the program, each step in the record (which may take two
+/// writes of it), the first watch after it.
 fn stages(run: &[Request]) -> Vec<Point> {
     let mut points = Vec::new();
     let mut phases = BTreeSet::new();
-    let mut in_wait = false;
+    let (mut in_step, mut in_wait) = (false, false);
     for (request, nth) in numbered(run).filter(|(request, _)| request.verb != "renew") {
         let is_step = request.key() == "update:secrets/mizar-operation";
         let is_wait = request.verb == "watch" && !in_wait;
-        if phases.insert(request.phase.clone()) || is_step || is_wait {
+        if phases.insert(request.phase.clone()) || is_step && !in_step || is_wait {
             points.push(Point::Nth(request.key(), nth));
         }
+        in_step = is_step;
         in_wait = (in_wait || is_wait) && !is_step;
     }
     points
@@ -176,8 +189,20 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_of_read_is_tried_once_a_command() {
+        let run = a_run();
+        let all = cases([(Scenario::Restart, run.as_slice()), (Scenario::Deadlock, run.as_slice())]);
+        let of = |scenario| all.iter().filter(move |case| case.scenario == scenario);
+        assert!(of(Scenario::Restart).any(|case| matches!(case.point, Point::FirstOf(_))));
+        assert!(of(Scenario::Deadlock).all(|case| matches!(case.point, Point::Nth(..))));
+    }
+
+    #[test]
     fn a_case_is_found_again_by_what_it_is_called() {
-        for case in cases(Scenario::Install, &a_run()) {
+        let run = a_run();
+        let all = cases([(Scenario::Install, run.as_slice())]);
+        assert!(all.len() > 40);
+        for case in all {
             assert_eq!(case.to_string().parse::<Case>(), Ok(case));
         }
         assert!("install/kill-before".parse::<Case>().is_err());

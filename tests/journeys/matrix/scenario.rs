@@ -28,6 +28,14 @@ impl Scenario {
     /// All.
     pub(crate) const ALL: [Self; 3] = [Self::Install, Self::Restart, Self::Deadlock];
 
+    /// What people type.
+    pub(crate) fn command_name(self) -> &'static str {
+        match self {
+            Self::Install => "install",
+            Self::Restart | Self::Deadlock => "repair",
+        }
+    }
+
     /// Whether each case begins with an empty cluster.
     pub(crate) fn needs_an_empty_cluster(self) -> bool {
         self == Self::Install

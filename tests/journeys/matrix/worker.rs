@@ -22,6 +22,8 @@ use crate::restart::until;
 
 /// Nothing of the matrix takes longer; what does hangs.
 const DEADLINE: Duration = Duration::from_secs(75);
+/// Two are enough for one to be done and the other not.
+const NODES: usize = 2;
 /// How often the same command may be run again until it ends well.
 const RERUNS: usize = 2;
 /// How long the program may take to leave after the second Ctrl-C on a busy machine.
@@ -55,7 +57,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) async fn new() -> Self {
-        let bed = crate::cluster::bed().await;
+        let bed = crate::cluster::bed_of(NODES).await;
         let timing = Timing::default().scaled(SCALE);
         // Just longer than the program waits for an answer.
         let (gate, outages) = Gate::new(timing.request + timing.request / 10);

@@ -1,6 +1,7 @@
 //! Chart.yaml.
 
 use super::ChartError;
+use crate::template::is_version;
 use crate::yaml::{self, DuplicateKeys};
 use serde_json::{Map, Value};
 
@@ -29,9 +30,11 @@ const TEXTS: [&str; 9] =
 
 impl Metadata {
     pub(super) fn parse(source: &str) -> Result<Self, ChartError> {
-        let (value, _) =
+        let (value, places) =
             yaml::read_located(source, DuplicateKeys::Refuse).map_err(|error| ChartError::yaml("Chart.yaml", error))?;
-        let Value::Object(mut raw) = value else { return Err(ChartError::NotAMapping { path: "Chart.yaml".into() }) };
+        let Value::Object(mut raw) = value else {
+            return Err(ChartError::not_a_mapping("Chart.yaml", &value, &places));
+        };
         for key in TEXTS {
             if let Some(value) = raw.get_mut(key) {
                 match value {
@@ -42,6 +45,7 @@ impl Metadata {
             }
         }
         raw.retain(|_, value| !value.is_null());
+        let wrong = |message: String| ChartError::Metadata { message };
         let text = |key: &str| match raw.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -55,13 +59,22 @@ impl Metadata {
         if name.contains(['/', '\\']) {
             return Err(ChartError::Metadata { message: format!("`{name}` is no name for a chart") });
         }
-        if text("type")?.as_deref() == Some("library") {
-            return Err(ChartError::Library { chart: name });
+        match text("type")?.as_deref() {
+            Some("library") => return Err(ChartError::Library { chart: name }),
+            None | Some("" | "application") => {}
+            Some(other) => return Err(wrong(format!("`type` is {other}, must be application"))),
+        }
+        if let Some(other) = text("apiVersion")?.filter(|version| !matches!(version.as_str(), "" | "v1" | "v2")) {
+            return Err(wrong(format!("`apiVersion` is {other}, and this version of kubectl-mizar reads v1 and v2")));
+        }
+        let version = required("version")?;
+        if !is_version(&version) {
+            return Err(wrong(format!("`version` is {version}, must be a version such as 1.2.3")));
         }
         let dependencies = raw.get("dependencies").and_then(Value::as_array).into_iter().flatten();
         let dependencies = dependencies.filter_map(|one| one["name"].as_str().map(str::to_string)).collect();
         Ok(Self {
-            version: required("version")?,
+            version,
             app_version: text("appVersion")?,
             description: text("description")?,
             kube_version: text("kubeVersion")?,

@@ -29,6 +29,17 @@ pub enum SetFlag {
 }
 
 impl SetFlag {
+    /// How it is used.
+    #[must_use]
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Json => "--set-json 'daemon.tolerations=[{\"operator\":\"Exists\"}]'",
+            Self::Typed => "--set vni=2,images.registry=registry.example",
+            Self::Text => "--set-string images.daemon.tag=1",
+            Self::File => "--set-file networkInterface=FILE",
+        }
+    }
+
     /// The flag as it is typed.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -88,8 +99,8 @@ fn apply_object(text: &str, values: &mut Map<String, Value>) -> Result<Vec<Vec<S
     let parsed: Map<String, Value> = serde_json::from_str(text.trim()).map_err(|error| SetError {
         flag: SetFlag::Json,
         text: text.into(),
-        position: error.column().max(1),
-        message: format!("not JSON: {error}"),
+        position: position_of(&error, text.trim(), text.chars().take_while(|blank| blank.is_whitespace()).count()),
+        message: not_json(&error),
     })?;
     let Value::Object(parsed) = with_float_numbers(Value::Object(parsed)) else { return Ok(Vec::new()) };
     let mut touched = Vec::new();
@@ -222,12 +233,15 @@ impl Parser<'_> {
         if stop.is_none() {
             return Err(self.failure("an index is not closed with ]"));
         }
-        let index: i64 = digits.parse().map_err(|_| self.failure(format!("{digits:?} is no index")))?;
-        let index = usize::try_from(index).map_err(|_| self.failure(format!("the index {index} is negative")))?;
-        if index > MAX_INDEX {
-            return Err(self.failure(format!("the index {index} is greater than {MAX_INDEX}")));
+        let (sign, number) = digits.split_at(usize::from(digits.starts_with(['-', '+'])));
+        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(self.failure(format!("{digits:?} is no index")));
         }
-        Ok(index)
+        if sign == "-" && number.bytes().any(|digit| digit != b'0') {
+            return Err(self.failure(format!("the index {digits} is negative")));
+        }
+        let index = number.parse().ok().filter(|index| *index <= MAX_INDEX);
+        index.ok_or_else(|| self.failure(format!("the index {digits} is greater than {MAX_INDEX}")))
     }
 
     fn list_item(&mut self, list: &mut Vec<Value>, index: usize, depth: usize) -> Result<Progress, SetError> {
@@ -337,8 +351,8 @@ impl Parser<'_> {
         let value = match stream.next() {
             Some(Ok(value)) => value,
             Some(Err(error)) => {
-                self.at += error.column();
-                return Err(self.failure(format!("not JSON: {error}")));
+                self.at = position_of(&error, rest, self.at);
+                return Err(self.failure(not_json(&error)));
             }
             None => Value::Null,
         };
@@ -368,6 +382,19 @@ fn take(data: &mut Map<String, Value>, key: &str) -> Option<Value> {
     data.get_mut(key).filter(|_| !key.is_empty()).map(Value::take)
 }
 
+/// The character at which JSON fails, where the JSON begins after `before` characters.
+fn position_of(error: &serde_json::Error, json: &str, before: usize) -> usize {
+    let lines = json.lines().take(error.line().saturating_sub(1));
+    let in_lines: usize = lines.map(|line| line.chars().count() + 1).sum();
+    before + in_lines + error.column().max(1)
+}
+
+/// What is wrong with JSON, without the place: that is told for the whole flag.
+fn not_json(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    format!("not JSON: {}", text.split(" at line ").next().unwrap_or(&text))
+}
+
 /// What `--set` makes of a text: a leading zero keeps it text.
 fn typed(text: String) -> Value {
     match text.to_lowercase().as_str() {
@@ -383,7 +410,7 @@ fn typed(text: String) -> Value {
     }
 }
 
-fn type_of(value: &Value) -> &'static str {
+pub(super) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -72,9 +72,12 @@ fn what_is_no_chart_says_what_is_missing() {
     assert_eq!(error(vec![("Chart.yaml", "version: 1\n")]), "Chart.yaml: `name` is missing");
     assert_eq!(
         error(vec![metadata, ("values.yaml", "a: 1\nb: 2\na: 3\n")]),
-        "values.yaml:3: the key `a` is set twice in this mapping"
+        "values.yaml:3:1: the key `a` is set twice in this mapping, first in line 1"
     );
-    assert_eq!(error(vec![metadata, ("values.yaml", "- a\n")]), "values.yaml must hold a mapping");
+    assert_eq!(
+        error(vec![metadata, ("values.yaml", "- a\n")]),
+        "values.yaml:1: must hold a mapping, `key: value`, and holds a list"
+    );
     assert_eq!(
         error(vec![metadata, ("charts/other/Chart.yaml", "x")]),
         "chart x has dependencies (other), which are not supported; render it with helm template instead"

@@ -36,7 +36,7 @@ pub struct PodTrouble {
     /// The node it runs on, once there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// The pod as `namespace/name`.
+    /// The pod as `namespace/name`; where none could be made, `of DaemonSet namespace/name`.
     pub pod: String,
     /// The container it is about, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]

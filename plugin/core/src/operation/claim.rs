@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Operation;
 
-/// Clocks of two hosts may be apart by this much. Only a claim that is older by more is taken to have run out by the
+/// Clocks of two API servers may be apart by this much. Only a claim that is older by more is taken to have run out by the
 /// time written in it; a younger one must be watched not to change.
 const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
@@ -65,8 +65,8 @@ impl Holder {
 /// What the one who wants to work can see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {
-    /// The time by our own clock.
-    pub now: Timestamp,
+    /// The time by the server's clock, by which renewals are dated too; none if it did not tell.
+    pub now: Option<Timestamp>,
     /// For how long we have seen the record without a renewal, by our own clock. 0 at the first look.
     pub unchanged_for: Duration,
     /// What can be seen of the holder.
@@ -107,10 +107,9 @@ pub fn claim(existing: Option<&Operation>, me: &Holder, seen: Observation, ttl: 
     if operation.holder == *me {
         return Claim::Resume;
     }
-    let age = age(operation, seen.now);
+    let age = seen.now.map_or(Duration::ZERO, |now| age(operation, now));
     let left = match seen.holder {
         HolderState::DeadOnThisHost => Duration::ZERO,
-        // The same clock wrote and reads the time, so it can be trusted.
         HolderState::AliveOnThisHost => ttl.saturating_sub(age.max(seen.unchanged_for)),
         HolderState::OtherHost if age > ttl + CLOCK_SKEW => Duration::ZERO,
         HolderState::OtherHost => ttl.saturating_sub(seen.unchanged_for),
@@ -121,7 +120,7 @@ pub fn claim(existing: Option<&Operation>, me: &Holder, seen: Observation, ttl: 
     Claim::Busy { holder: operation.holder.clone(), since: operation.started_at, expires_in: left }
 }
 
-/// How long ago the claim was renewed; 0 if that is in our future.
+/// How long ago the claim was renewed; 0 if that is still to come.
 fn age(operation: &Operation, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(operation.renewed_at)).unwrap_or(Duration::ZERO)
 }
@@ -137,7 +136,7 @@ mod tests {
     const TTL: Duration = Duration::from_secs(15);
 
     fn seen(now: i64, unchanged: u64, holder: HolderState) -> Observation {
-        Observation { now: at(now), unchanged_for: Duration::from_secs(unchanged), holder }
+        Observation { now: Some(at(now)), unchanged_for: Duration::from_secs(unchanged), holder }
     }
 
     fn ended(outcome: Outcome) -> Operation {
@@ -206,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn without_the_servers_time_every_claim_is_watched() {
+        for holder_is in [HolderState::OtherHost, HolderState::AliveOnThisHost] {
+            let unknown = Observation { now: None, ..seen(0, 5, holder_is) };
+            let answer = claim(Some(&operation()), &holder(2), unknown, TTL);
+            let left = Duration::from_secs(10);
+            assert_eq!(answer, Claim::Busy { holder: holder(1), since: at(0), expires_in: left });
+        }
+    }
+
+    #[test]
     fn a_process_is_looked_for_only_on_its_own_host() {
         let me = holder(2);
         let never = |_, _| -> bool { panic!("processes of other hosts cannot be seen") };
@@ -232,7 +241,7 @@ mod tests {
                     prop_assert!(expires_in <= TTL && !expires_in.is_zero());
                     // Whoever waits that long without seeing a renewal may work.
                     let later = Observation {
-                        now: at(now + 15),
+                        now: Some(at(now + 15)),
                         unchanged_for: Duration::from_secs(unchanged) + expires_in,
                         holder: state,
                     };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::{FORMAT, Operation, Outcome};
-use crate::json;
+use crate::json_field;
 use crate::object::Object;
 
 /// The name of the Secret, in the namespace of the releases.
@@ -100,9 +100,8 @@ pub fn from_secret(secret: &Value) -> Result<StoredOperation, OperationError> {
     if data.is_empty() {
         return Err(damaged(format!("it has no data `{DATA_KEY}`")));
     }
-    let bytes = STANDARD.decode(data).map_err(|error| damaged(error.to_string()))?;
-    json::check_weight(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let bytes = STANDARD.decode(data).map_err(|error| damaged(format!("base64: {error}")))?;
+    let value: Value = json_field::read(&bytes).map_err(&damaged)?;
     // The format comes first: the fields of a newer one need not fit ours.
     let found = value.get("format").and_then(Value::as_u64).ok_or_else(|| damaged("it has no `format`".to_owned()))?;
     if found > u64::from(FORMAT) {
@@ -111,7 +110,7 @@ pub fn from_secret(secret: &Value) -> Result<StoredOperation, OperationError> {
         return Err(OperationError::Newer { secret: place, found, by });
     }
     Ok(StoredOperation {
-        operation: serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?,
+        operation: json_field::read(&bytes).map_err(&damaged)?,
         resource_version: text("/metadata/resourceVersion").to_owned(),
         uid: text("/metadata/uid").to_owned(),
     })
@@ -181,6 +180,27 @@ mod tests {
             "the record of the last operation in secret one/mizar-operation is damaged: it has no data `operation`"
         );
         assert!(message(&stored(&json!({}))).ends_with("it has no `format`"));
-        assert!(message(&stored(&json!({"format": 1}))).contains("missing field `id`"));
+        let of_bytes = |bytes: &str| {
+            let data = json!({"operation": STANDARD.encode(bytes)});
+            message(&json!({"metadata": {"name": SECRET_NAME, "namespace": "one"}, "data": data}))
+        };
+        assert!(of_bytes("{\"format\": 1").ends_with("JSON: EOF while parsing an object at line 1 column 12"));
+        assert!(message(&json!({"data": {"operation": "%"}})).ends_with("base64: Invalid symbol 37, offset 0."));
+        let with = |change: &dyn Fn(&mut Value)| {
+            let mut content = serde_json::to_value(operation()).unwrap();
+            change(&mut content);
+            message(&stored(&content)).split_once(" is damaged: ").unwrap().1.to_owned()
+        };
+        assert_eq!(
+            with(&|content| content["holder"]["pid"] = json!("1")),
+            "field holder.pid: invalid type: string \"1\", expected u32"
+        );
+        assert!(
+            with(&|content| content["stages"][1]["state"] = json!("dreaming"))
+                .starts_with("field stages[1].state: unknown variant")
+        );
+        assert!(with(&|content| content["startedAt"] = json!("noon")).starts_with("field startedAt: "));
+        assert!(with(&|content| content["intent"] = json!(7)).starts_with("field intent: invalid type: integer `7`"));
+        assert!(with(&|content| drop(content.as_object_mut().unwrap().remove("id"))).contains("missing field `id`"));
     }
 }

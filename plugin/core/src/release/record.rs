@@ -31,10 +31,10 @@ pub struct Release {
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<HookRecord>,
     /// The revision, counted from 1.
-    #[serde(rename = "version", default)]
+    #[serde(rename = "version", default, deserialize_with = "null_is_default")]
     pub revision: u64,
     /// The namespace of the release.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub namespace: String,
     /// How its objects were written. Helm takes everything but `ssa` for client-side apply.
     #[serde(default, deserialize_with = "null_is_default", skip_serializing_if = "String::is_empty")]

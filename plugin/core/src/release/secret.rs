@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::record::Release;
-use crate::json;
+use crate::json_field;
 use crate::object::Object;
 
 /// The label selector that finds the records of all releases.
@@ -154,13 +154,18 @@ pub fn from_secret(secret: &Value) -> Result<StoredRelease, RecordError> {
         .and_then(Value::as_str)
         .filter(|data| !data.is_empty())
         .ok_or_else(|| RecordError::Empty { secret: place.clone() })?;
-    let mut release = unpack(data).map_err(|why| RecordError::Damaged { secret: place, why })?;
+    let damaged = |why: String| RecordError::Damaged { secret: place.clone(), why };
+    if let Some(other) = text("/type").filter(|found| found != TYPE) {
+        return Err(damaged(format!("its type is {other}, and this version of kubectl-mizar reads {TYPE}")));
+    }
+    let mut release = unpack(data).map_err(damaged)?;
     if release.namespace.is_empty() {
-        release.namespace = namespace;
+        release.namespace.clone_from(&namespace);
     }
     if release.revision == 0 {
         release.revision = revision_of(secret).unwrap_or(0);
     }
+    agrees_with_secret(&release, &name, &namespace).map_err(damaged)?;
     release.labels = person_labels(secret);
     Ok(StoredRelease {
         release,
@@ -180,6 +185,21 @@ pub fn revision_of(secret: &Value) -> Option<u64> {
         .or_else(|| name.and_then(|name| name.rsplit_once(".v")).and_then(|(_, revision)| revision.parse().ok()))
 }
 
+/// The record is written again where its content says, which must be where it was read.
+fn agrees_with_secret(release: &Release, secret: &str, namespace: &str) -> Result<(), String> {
+    if release.name.is_empty() {
+        return Err("field name is empty".to_owned());
+    }
+    if release.namespace != namespace {
+        return Err(format!("field namespace is {}, and the Secret is in {namespace}", release.namespace));
+    }
+    let wanted = secret_name(&release.name, release.revision);
+    if secret != wanted {
+        return Err(format!("its fields name and version are those of {wanted}"));
+    }
+    Ok(())
+}
+
 /// Takes off base64 of the Secret, base64 of Helm, gzip (which very old records lack) and JSON.
 fn unpack(data: &str) -> Result<Release, String> {
     let outer = STANDARD.decode(data.trim()).map_err(|error| format!("the Secret's base64: {error}"))?;
@@ -197,8 +217,7 @@ fn unpack(data: &str) -> Result<Release, String> {
     } else {
         inner
     };
-    json::check_weight(&json).map_err(|error| format!("JSON: {error}"))?;
-    serde_json::from_slice(&json).map_err(|error| format!("JSON: {error}"))
+    json_field::read(&json)
 }
 
 fn person_labels(secret: &Value) -> BTreeMap<String, String> {
@@ -291,6 +310,76 @@ mod tests {
         assert!(damaged(&packed(b"{\"name\":")).contains("JSON"));
     }
 
+    /// Records as other programs, versions and hands have left them: what is told, or nothing where they are read.
+    #[test]
+    fn what_a_record_may_hold_and_what_not() {
+        let read = |change: &dyn Fn(&mut Value, &mut Value)| {
+            let mut secret = to_secret(&release(), Writing::New, now()).unwrap().value().clone();
+            let mut content = serde_json::to_value(release()).unwrap();
+            change(&mut content, &mut secret);
+            secret["data"]["release"] = json!(STANDARD.encode(STANDARD.encode(content.to_string())));
+            let place = "release record in secret mizar-system/sh.helm.release.v1.mizar.v3 is damaged: ";
+            from_secret(&secret).map_err(|error| error.to_string().replace(place, ""))
+        };
+        type Change = fn(&mut Value, &mut Value);
+        let refused: [(Change, &str); 12] = [
+            (
+                |content, _| content["version"] = json!(3.5),
+                "field version: invalid type: floating point `3.5`, expected u64",
+            ),
+            (|content, _| content["version"] = json!(-3), "field version: invalid value: integer `-3`, expected u64"),
+            (|content, _| content["version"] = json!("3"), "field version: invalid type: string \"3\", expected u64"),
+            (
+                |content, _| content["version"] = json!(4),
+                "its fields name and version are those of sh.helm.release.v1.mizar.v4",
+            ),
+            (|content, _| content["name"] = json!(""), "field name is empty"),
+            (
+                |content, _| content["name"] = json!("other"),
+                "its fields name and version are those of sh.helm.release.v1.other.v3",
+            ),
+            (
+                |content, _| content["namespace"] = json!("other"),
+                "field namespace is other, and the Secret is in mizar-system",
+            ),
+            (|content, _| content["info"] = json!([]), "field info: invalid type: sequence, expected struct Info"),
+            (
+                |content, _| content["info"]["last_deployed"] = json!("2026-11-20 20:57:33"),
+                "field info.last_deployed: `2026-11-20 20:57:33` is not a time such as 2026-01-31T12:00:00Z",
+            ),
+            (
+                |content, _| content["config"] = json!("vni"),
+                "field config: invalid type: string \"vni\", expected a map",
+            ),
+            (
+                |content, _| content["chart"]["templates"] = json!([{"name": "a", "data": "%"}]),
+                "field chart.templates[0].data: Invalid symbol 37, offset 0.",
+            ),
+            (
+                |_, secret| secret["type"] = json!("helm.sh/release.v2"),
+                "its type is helm.sh/release.v2, and this version of kubectl-mizar reads helm.sh/release.v1",
+            ),
+        ];
+        for (change, told) in refused {
+            assert_eq!(read(&change).unwrap_err(), told);
+        }
+        let taken: [Change; 6] = [
+            |content, _| content["info"]["status"] = json!("paused"),
+            |content, _| content["config"] = Value::Null,
+            |content, _| content["hooks"] = json!([{"name": "h", "events": null, "weight": -5}]),
+            |content, _| content["version"] = Value::Null,
+            |content, _| content["namespace"] = json!(""),
+            |content, secret| {
+                content["future"] = json!({"deep": [1.5]});
+                secret["metadata"]["labels"] = json!({});
+            },
+        ];
+        for change in taken {
+            let stored = read(&change).unwrap();
+            assert_eq!((stored.release.revision, stored.release.namespace.as_str()), (3, "mizar-system"));
+        }
+    }
+
     #[test]
     fn a_record_that_unpacks_to_too_much_is_damaged() {
         let packed = |bytes: &[u8]| {
@@ -309,7 +398,8 @@ mod tests {
     #[test]
     fn a_record_without_gzip_is_read() {
         let data = STANDARD.encode(STANDARD.encode(serde_json::to_vec(&release()).unwrap()));
-        let secret = json!({"metadata": {"name": "s", "namespace": "one"}, "data": {"release": data}});
+        let secret = json!({"metadata": {"name": "sh.helm.release.v1.mizar.v3", "namespace": "mizar-system"},
+            "data": {"release": data}});
         assert_eq!(from_secret(&secret).unwrap().release.name, "mizar");
     }
 

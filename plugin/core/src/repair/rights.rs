@@ -43,7 +43,8 @@ pub fn needs(namespace: &str) -> Vec<Need> {
     let need = |right: Right, purpose: &str| Need { right, unless: Vec::new(), purpose: purpose.to_owned() };
     let mut needs = Vec::new();
     for (group, resource) in WATCHED {
-        needs.extend(["list", "watch"].map(|verb| need(Right::new(verb, group, resource), "to see what becomes of it")));
+        needs
+            .extend(["list", "watch"].map(|verb| need(Right::new(verb, group, resource), "to see what becomes of it")));
     }
     for (resource, verbs, purpose) in CHANGED {
         needs.extend(verbs.iter().map(|verb| need(Right::new(verb, "", resource), purpose)));

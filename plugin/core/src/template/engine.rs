@@ -97,8 +97,8 @@ impl Templates {
                 budget::begin(before);
                 let rendered = self.engine.render(path, &context);
                 // The text is made twice: for this template, and for the documents in it.
-                let paid = rendered
-                    .and_then(|text| budget::make(text.len()).map(|()| text).map_err(tera::Error::message));
+                let paid =
+                    rendered.and_then(|text| budget::make(text.len()).map(|()| text).map_err(tera::Error::message));
                 (paid, budget::left())
             });
             match started {

@@ -13,6 +13,8 @@ mod numbers;
 mod texts;
 mod versions;
 
+pub(crate) use versions::is_version;
+
 use std::ops::RangeInclusive;
 use tera::Value;
 

@@ -233,7 +233,11 @@ impl PipelineReader<'_> {
     }
 
     fn check_length(&self, length: usize, of_what: &str) -> Result<(), TemplateError> {
-        if length > MAX_LENGTH { Err(self.failure(format!("there are more than {MAX_LENGTH} {of_what}"))) } else { Ok(()) }
+        if length > MAX_LENGTH {
+            Err(self.failure(format!("there are more than {MAX_LENGTH} {of_what}")))
+        } else {
+            Ok(())
+        }
     }
 
     fn next(&mut self) -> Option<TokenKind> {

@@ -14,6 +14,16 @@ pub struct Position {
 /// How many keys of all paths together are kept: a text of a megabyte can have a hundred million. Past that, what is inside a key is where
 /// that key is.
 const MAX_KEYS: usize = 500_000;
+impl Position {
+    /// The position of the byte at `offset`, which must be the first of a character.
+    #[must_use]
+    pub fn in_text(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+        Self { line, column: 1 + before[line_start..].chars().count() }
+    }
+}
 
 /// The position of every key path of a YAML file; members of lists have their index as key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +31,7 @@ pub struct Locations {
     keys: BTreeMap<Vec<String>, Position>,
     count: usize,
     incomplete_from: Option<Position>,
+    start: Option<Position>,
 }
 
 impl Locations {
@@ -51,6 +62,16 @@ impl Locations {
     pub fn extend(&mut self, later: Self) {
         self.count += later.count;
         self.keys.extend(later.keys);
+    }
+
+    /// Where the document begins, past comments and markers.
+    #[must_use]
+    pub fn start(&self) -> Option<Position> {
+        self.start
+    }
+
+    pub(super) fn start_at(&mut self, position: Position) {
+        self.start = Some(position);
     }
 
     pub(super) fn insert(&mut self, path: &[String], position: Position) {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use serde_json::{Map, Number, Value};
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Texts nested deeper than this are refused; no chart or manifest comes near it.
 const MAX_DEPTH: usize = 100;
@@ -125,6 +125,7 @@ impl<'text> Reader<'text> {
             return Err(YamlError::new(start, format!("the text is larger than {} MiB", MAX_BYTES >> 20)));
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        refuse_control_characters(text)?;
         Ok(Self {
             events: Box::new(Parser::new_from_str(text)),
             duplicates,
@@ -164,6 +165,7 @@ impl<'text> Reader<'text> {
             if let Event::DocumentStart(..) = event {
                 self.anchors.clear();
                 let (event, at) = self.expect_event()?;
+                self.locations.start_at(at);
                 let (value, _) = self.node(event, at, 0)?;
                 return Ok(Some((value, std::mem::take(&mut self.locations))));
             }
@@ -234,7 +236,7 @@ impl<'text> Reader<'text> {
 
     fn mapping(&mut self, at: Position, depth: usize) -> Result<(Value, usize), YamlError> {
         let mut fields = Map::new();
-        let mut seen = HashSet::new();
+        let mut seen: HashMap<String, usize> = HashMap::new();
         let mut weight = self.weigh(VALUE_WEIGHT, at)?;
         loop {
             let (event, at) = self.expect_event()?;
@@ -249,8 +251,11 @@ impl<'text> Reader<'text> {
                 merge(&mut fields, value, value_at)?;
                 continue;
             };
-            if !seen.insert(key.clone()) && self.duplicates == DuplicateKeys::Refuse {
-                return Err(YamlError::new(at, format!("the key `{key}` is set twice in this mapping")));
+            if let Some(first) = seen.insert(key.clone(), at.line)
+                && self.duplicates == DuplicateKeys::Refuse
+            {
+                let message = format!("the key `{key}` is set twice in this mapping, first in line {first}");
+                return Err(YamlError::new(at, message));
             }
             self.path.push(key.clone());
             self.locations.insert(&self.path, at);
@@ -273,9 +278,25 @@ impl<'text> Reader<'text> {
             Value::Bool(value) => Ok(Some(value.to_string())),
             Value::Number(number) => Ok(Some(number_key(&number))),
             Value::Null => Err(YamlError::new(at, "a key cannot be null")),
-            Value::Array(_) | Value::Object(_) => Err(YamlError::new(at, "a key cannot be a list or a mapping")),
+            Value::Array(_) | Value::Object(_) => {
+                Err(YamlError::new(at, "a key cannot be a list or a mapping; quote text that begins with { or ["))
+            }
         }
     }
+}
+
+/// Go's library takes no control characters anywhere, and they are the surest sign of a file that is no text.
+fn refuse_control_characters(text: &str) -> Result<(), YamlError> {
+    let Some((offset, character)) = text.char_indices().find(|(_, character)| is_control(*character)) else {
+        return Ok(());
+    };
+    let message =
+        format!("the control character U+{:04X} cannot stand in YAML; is this a text file?", character as u32);
+    Err(YamlError::new(Position::in_text(text, offset), message))
+}
+
+fn is_control(character: char) -> bool {
+    !matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// The Go library prints float keys with the precision of a 32-bit float.

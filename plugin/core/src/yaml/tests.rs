@@ -40,7 +40,7 @@ fn keys_become_text_and_merges_apply() {
 #[test]
 fn a_duplicate_key_is_refused_with_its_place_or_the_last_one_wins() {
     let error = read("a: 1\nb: 2\na: 3\n", DuplicateKeys::Refuse).unwrap_err();
-    assert_eq!(error.to_string(), "line 3, column 1: the key `a` is set twice in this mapping");
+    assert_eq!(error.to_string(), "line 3, column 1: the key `a` is set twice in this mapping, first in line 1");
     assert_eq!(read("a: 1\na: 3\n", DuplicateKeys::TakeLast).unwrap(), json!({"a": 3}));
 }
 
@@ -104,6 +104,42 @@ fn keys_in_an_order_that_goes_in_circles_are_written_all_the_same() {
     let map: serde_json::Map<_, _> = all.iter().map(|key| (key.clone(), json!(1))).collect();
     let value = serde_json::Value::Object(map);
     assert_eq!(read(&write(&value), DuplicateKeys::Refuse).unwrap(), value);
+}
+
+#[test]
+fn a_control_character_is_named_with_its_place() {
+    for (text, message) in [
+        ("a: 1\0", "line 1, column 5: the control character U+0000 cannot stand in YAML; is this a text file?"),
+        (
+            "\u{e4}: 1\nb: \"\u{1}\"",
+            "line 2, column 5: the control character U+0001 cannot stand in YAML; is this a text file?",
+        ),
+        ("# \u{7f}", "line 1, column 3: the control character U+007F cannot stand in YAML; is this a text file?"),
+    ] {
+        assert_eq!(read(text, DuplicateKeys::TakeLast).unwrap_err().to_string(), message);
+    }
+    assert_eq!(value("a: \"\u{a0}\u{1f600}\t\""), json!({"a": "\u{a0}\u{1f600}\t"}));
+}
+
+#[test]
+fn bytes_are_text_in_utf_8_or_marked_utf_16_and_else_refused_by_their_place() {
+    let utf_16 = |mark: [u8; 2], bytes: fn(u16) -> [u8; 2]| {
+        let units = "\u{e4}: \u{1f600}\n".encode_utf16().flat_map(bytes);
+        mark.into_iter().chain(units).collect::<Vec<u8>>()
+    };
+    for bytes in
+        [utf_16([0xff, 0xfe], u16::to_le_bytes), utf_16([0xfe, 0xff], u16::to_be_bytes), "\u{e4}: \u{1f600}\n".into()]
+    {
+        assert_eq!(decode(bytes).unwrap(), "\u{e4}: \u{1f600}\n");
+    }
+    for (bytes, message) in [
+        (&b"a: 1\n\xc3\xa4: caf\xe9"[..], "line 2, column 7: byte 0xE9 is not UTF-8; is this a text file?"),
+        (b"\x1f\x8b\x08", "line 1, column 2: byte 0x8B is not UTF-8; is this a text file?"),
+        (b"\xff\xfea\0b", "line 1, column 2: this is not UTF-16, as the first bytes of the file say"),
+        (b"\xff\xfe\0\xd8a\0", "line 1, column 1: this is not UTF-16, as the first bytes of the file say"),
+    ] {
+        assert_eq!(decode(bytes.to_vec()).unwrap_err().to_string(), message);
+    }
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
 use mizar_core::event::{ApplyResult, Event};
 use mizar_core::object::ObjectId;
 use mizar_core::repair::{Act, Remedy, Step};
@@ -160,7 +159,7 @@ impl Repair {
         let started = self.operator.map(|run| run.started);
         // A node's clock may be ahead of ours.
         let runs_for = started.map_or(Duration::ZERO, |started| {
-            Duration::try_from(Timestamp::now().duration_since(started)).unwrap_or_default()
+            Duration::try_from(self.run.cluster().now().duration_since(started)).unwrap_or_default()
         });
         tokio::select! {
             () = tokio::time::sleep(needed.saturating_sub(runs_for)) => Ok(()),

@@ -11,7 +11,8 @@ use super::Repair;
 use crate::failure::{Failure, Kind};
 use crate::flow::prepare::Consent;
 use crate::flow::restart;
-use crate::report::{self, Output};
+use crate::report;
+use crate::report::format::Format;
 
 impl Repair {
     /// Shows a plan, also to who reads events.
@@ -21,15 +22,13 @@ impl Repair {
             None => None,
         };
         self.run.reporter().pause();
-        if self.request.output == Output::Text {
-            let text = report::repair::text(plan, restart.as_ref());
-            if self.request.plan_only {
-                report::data(&text)?;
-            } else {
-                report::note(text.trim_end());
-            }
+        let planned = Event::RepairPlanned { plan: Box::new(plan.clone()), restart: restart.clone().map(Box::new) };
+        if self.request.output != Format::Json && self.request.plan_only {
+            report::data(&report::repair::alone(&self.request.output, &planned, plan, restart.as_ref())?)?;
+        } else if self.request.output != Format::Json {
+            report::note(report::repair::text(plan, restart.as_ref()).trim_end());
         }
-        self.run.tell(Event::RepairPlanned { plan: Box::new(plan.clone()), restart: restart.map(Box::new) });
+        self.run.tell(planned);
         Ok(())
     }
 

@@ -1,6 +1,5 @@
 //! Whether we may do what a repair does, asked before the first change: one that is refused half-way leaves nodes cordoned.
 
-use jiff::Timestamp;
 use mizar_core::check::access;
 use mizar_core::facts::{Fetched, Plan, Source};
 use mizar_core::repair;
@@ -18,7 +17,7 @@ pub(crate) async fn refuse_missing(run: &Run) -> Result<(), Failure> {
         plan: Some(Plan { needs: needs.clone(), ..Plan::default() }),
         ..Wanted::default()
     };
-    let facts = gather(run.cluster(), wanted, Timestamp::now()).await?.facts;
+    let facts = gather(run.cluster(), wanted).await?.facts;
     let Fetched::Known(permissions) = &facts.permissions else { return Ok(()) };
     let missing = access::refused(permissions, &needs);
     if missing.is_empty() {

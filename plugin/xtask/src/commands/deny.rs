@@ -18,5 +18,9 @@ pub(crate) fn run() -> Result<(), Failure> {
     let arguments = ["deny", "--workspace", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
     let status = cargo::command().args(arguments).status();
     let status = status.map_err(|source| Failure::Run { program: "cargo deny".to_owned(), source })?;
-    if status.success() { Ok(()) } else { Err(Failure::Command { command: format!("cargo {}", arguments.join(" ")), status }) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::Command { command: format!("cargo {}", arguments.join(" ")), status })
+    }
 }

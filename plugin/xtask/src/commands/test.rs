@@ -14,7 +14,19 @@ use crate::report;
 pub(crate) struct Arguments {
     /// Only tests whose name contains this; skips format and lints
     filter: Option<String>,
+    /// Only the matrix of faults, every case that is not done yet, and its report (docs/faults.md)
+    #[arg(long, conflicts_with = "filter")]
+    exhaustive: bool,
+    /// Forget what earlier exhaustive runs have found
+    #[arg(long, requires = "exhaustive")]
+    fresh: bool,
+    /// Only the cases whose name contains this, without a report
+    #[arg(long, requires = "exhaustive", conflicts_with = "fresh", value_name = "NAME")]
+    case: Option<String>,
 }
+
+/// The test that holds the matrix of faults.
+const MATRIX: &str = "matrix::whatever_befalls_a_run_it_ends_well_or_the_same_command_does";
 
 const LINTS: [(&str, &[&str]); 2] = [
     ("format", &["fmt", "--all", "--check"]),
@@ -22,6 +34,9 @@ const LINTS: [(&str, &[&str]); 2] = [
 ];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.exhaustive {
+        return exhaustive(arguments);
+    }
     let started = Instant::now();
     let mut done = Vec::new();
     if arguments.filter.is_none() {
@@ -53,6 +68,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for (name, seconds) in done {
         report::status(&format!("  {seconds:>6.1} s  {name}"));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the matrix of faults. It goes on where an earlier run was cut off.
+fn exhaustive(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    programs::ensure(&Program::ALL)?;
+    let supervisor = lifecycle::supervisor_program()?.display().to_string();
+    let mut environment =
+        vec![("MIZAR_BED_PROGRAM", supervisor.as_str()), ("MIZAR_FAULTS", arguments.case.as_deref().unwrap_or("all"))];
+    if arguments.fresh {
+        environment.push(("MIZAR_FAULTS_FRESH", "yes"));
+    }
+    let command = ["test", "-p", "kubectl-mizar", "--test", "journeys", "--", MATRIX, "--exact", "--nocapture"];
+    cargo_runs(&command, &environment)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -106,6 +106,11 @@ fn compare_prerelease(left: &str, right: &str) -> Ordering {
     }
 }
 
+/// Whether a text is a version, complete or not: `1.2.3-rc.1`, `1.2`.
+pub(crate) fn is_version(text: &str) -> bool {
+    parse(text).is_some_and(|version| version.given > 0)
+}
+
 fn parse(text: &str) -> Option<Version> {
     let text = text.strip_prefix('v').unwrap_or(text);
     let text = text.split_once('+').map_or(text, |(version, _)| version);

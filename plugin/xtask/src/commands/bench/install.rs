@@ -26,6 +26,7 @@ mod tool;
 mod wire;
 
 #[derive(Debug, Clone, Args)]
+#[group(id = "install")]
 pub(crate) struct Arguments {
     /// How often each is run on each link; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
