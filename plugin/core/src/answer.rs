@@ -53,7 +53,7 @@ pub fn beginning(body: &[u8]) -> String {
     one_line(&String::from_utf8_lossy(&body[..body.len().min(400)]))
 }
 
-/// Server texts may hold line breaks and whole pages: one line, cut.
+/// Texts of others may hold line breaks, whole pages, and what moves a terminal's cursor: one line, cut, and harmless.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     const LONGEST: usize = 300;
@@ -62,7 +62,7 @@ pub fn one_line(text: &str) -> String {
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word.replace(char::is_control, "\u{fffd}"));
         if let Some((cut, _)) = line.char_indices().nth(LONGEST) {
             line.truncate(cut);
             line.push('…');

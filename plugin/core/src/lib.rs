@@ -16,6 +16,7 @@ mod json;
 mod json_field;
 pub mod jsonpath;
 pub mod kind;
+pub mod kubeconfig;
 pub mod network;
 pub mod object;
 pub mod operation;
