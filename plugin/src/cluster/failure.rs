@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use mizar_core::answer::{Refusal, beginning};
+
+pub(crate) use mizar_core::answer::FieldConflict;
+pub(super) use mizar_core::answer::one_line;
 
 use super::admission::Rule;
 use super::connect::NoCredential;
@@ -147,15 +150,6 @@ fn status_words(status: u16) -> String {
     if status == 0 { String::new() } else { format!("HTTP {status}: ") }
 }
 
-/// A field that another manager owns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldConflict {
-    /// The manager, as the server words it: `"kubectl" using apps/v1`.
-    pub manager: String,
-    /// The field's path.
-    pub field: String,
-}
-
 impl ApiFailure {
     /// Says whether the same request may be sent again.
     pub(super) fn may_retry(&self, idempotent: bool) -> bool {
@@ -245,10 +239,7 @@ impl Cause {
                 Err(error) => Self::Garbled(format!("{error} (HTTP {status})")),
                 Ok(_) => Self::Garbled(format!("it is not what was asked for (HTTP {status})")),
             },
-            Some(_) => {
-                let text = String::from_utf8_lossy(&body[..body.len().min(400)]);
-                Self::NotKubernetes { status, start: one_line(&text) }
-            }
+            Some(_) => Self::NotKubernetes { status, start: beginning(body) },
         }
     }
 
@@ -278,9 +269,8 @@ impl Cause {
     }
 
     pub(super) fn from_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        let json: Option<Value> = serde_json::from_slice(body).ok();
-        let Some(json) = json.filter(|json| json["kind"] == "Status") else {
-            let text = one_line(&String::from_utf8_lossy(&body[..body.len().min(400)]));
+        let Some(Refusal { message, reason, conflicts }) = Refusal::read(body) else {
+            let text = beginning(body);
             return match status {
                 401 => Self::Unauthorized,
                 // Arktos and old servers answer an unknown group in plain text.
@@ -290,24 +280,10 @@ impl Cause {
                 _ => Self::NotKubernetes { status, start: text },
             };
         };
-        let message = one_line(json["message"].as_str().unwrap_or_default());
-        let fields = json["details"]["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let conflicts = fields
-            .iter()
-            .filter(|cause| cause["reason"] == "FieldManagerConflict")
-            .map(|cause| FieldConflict {
-                manager: cause["message"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .trim_start_matches("conflict with ")
-                    .replace('"', ""),
-                field: cause["field"].as_str().unwrap_or_default().to_owned(),
-            })
-            .collect::<Vec<_>>();
         if !conflicts.is_empty() {
             return Self::Conflict { message, fields: conflicts };
         }
-        Self::from_status(status, retry_after, &message, json["reason"].as_str().unwrap_or_default())
+        Self::from_status(status, retry_after, &message, &reason)
     }
 
     fn from_status(status: u16, retry_after: Option<Duration>, message: &str, reason: &str) -> Self {
@@ -333,16 +309,6 @@ impl Cause {
 /// What hyper says of an answer that is no HTTP; it has no public kinds for it.
 const NOT_HTTP: [&str; 4] =
     ["invalid HTTP version", "invalid HTTP status-code", "message head is too large", "invalid HTTP header"];
-
-/// Texts of others may hold line breaks, whole pages, and what moves a terminal's cursor: one line, cut, and harmless.
-pub(super) fn one_line(text: &str) -> String {
-    const LONGEST: usize = 300;
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "\u{fffd}");
-    match joined.char_indices().nth(LONGEST) {
-        Some((cut, _)) => format!("{}…", &joined[..cut]),
-        None => joined,
-    }
-}
 
 #[cfg(test)]
 mod tests {
