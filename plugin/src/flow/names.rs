@@ -82,7 +82,9 @@ async fn list(kind: Live, target: &Target, timing: Timing) -> Vec<String> {
         Live::Namespaces => ("/api/v1/namespaces", "namespaces"),
         Live::Nodes => ("/api/v1/nodes", "nodes"),
     };
-    let Ok(cluster) = connect(target, "complete", Access::ReadOnly, timing).await else { return Vec::new() };
+    // Between two keys a credential plugin neither asks nor is heard.
+    let target = Target { has_terminal: false, ..target.clone() };
+    let Ok(cluster) = connect(&target, "complete", Access::ReadOnly, timing, |_| {}).await else { return Vec::new() };
     cluster.ledger().enter("names");
     let listing = Listing { path, noun, labels: "", fields: "", page_limit: PAGE, metadata_only: true };
     let mut names = Vec::new();
