@@ -27,9 +27,9 @@ fn every_test_that_the_page_names_exists() {
         for (file, function) in tests(&row[2]) {
             let path = repository().join(format!("{file}.rs"));
             let source = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let (_, rest) = source.split_once(&format!("fn {function}()")).unwrap_or_else(|| {
-                panic!("docs/conventions.md names {file}::{function}, which does not exist")
-            });
+            let (_, rest) = source
+                .split_once(&format!("fn {function}()"))
+                .unwrap_or_else(|| panic!("docs/conventions.md names {file}::{function}, which does not exist"));
             assert!(!rest.is_empty(), "{file}::{function} has a body");
             held += 1;
         }

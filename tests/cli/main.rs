@@ -9,10 +9,10 @@ mod checks;
 mod checks_page;
 mod commands_page;
 mod connection;
+mod conventions_page;
 #[path = "../docs/mod.rs"]
 #[expect(dead_code, reason = "the journeys need the rest")]
 mod docs;
-mod conventions_page;
 mod exit_codes;
 mod facts;
 mod pages;

@@ -65,18 +65,15 @@ impl Wanted {
 async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
     let wanted = Wanted::from_environment();
     let fresh = std::env::var_os("MIZAR_FAULTS_FRESH").is_some();
-    let mut workers = vec![Worker::new().await, Worker::new().await];
+    let mut workers = Vec::new();
+    for _ in 0..number_of_workers() {
+        workers.push(Worker::new().await);
+    }
     let clean = record(&mut workers, &wanted).await;
     let all: Vec<Case> = cases(clean.iter().map(|(scenario, clean)| (*scenario, clean.requests.as_slice())));
     let results = Results::open(fresh && matches!(wanted, Wanted::All));
     let chosen = choose(&wanted, &all, &results);
     println!("{} of {} cases", chosen.len(), all.len());
-    for (scenario, clean) in &clean {
-        let requests: Vec<String> =
-            clean.requests.iter().map(|request| format!("{} {}", request.phase, request.key())).collect();
-        let path = mizar_bed::cache::folder("faults").unwrap().join(format!("{scenario}.txt"));
-        std::fs::write(path, requests.join("\n")).unwrap();
-    }
     let queue = Queue::new(chosen);
     join_all(workers.into_iter().map(|worker| work(worker, &queue, &clean, &results))).await;
     if matches!(wanted, Wanted::All) {
@@ -86,7 +83,12 @@ async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
     assert!(wrong.is_empty(), "{} cases went wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Runs every command that is wanted without faults: one worker installs, the other one repairs.
+/// As many as there are beds.
+fn number_of_workers() -> usize {
+    std::env::var("MIZAR_TEST_BEDS").ok().and_then(|number| number.parse().ok()).unwrap_or(2).max(2)
+}
+
+/// Runs every command that is wanted without faults: one worker installs, another one repairs.
 async fn record(workers: &mut [Worker], wanted: &Wanted) -> BTreeMap<Scenario, Clean> {
     let is_wanted = |scenario: &Scenario| match wanted {
         // A part of a name may be that of any.
@@ -95,7 +97,7 @@ async fn record(workers: &mut [Worker], wanted: &Wanted) -> BTreeMap<Scenario, C
         }
         _ => true,
     };
-    let [one, other] = workers else { panic!("two workers") };
+    let [one, other, ..] = workers else { panic!("a matrix takes two workers at least") };
     let installs = async {
         let mut recorded = Vec::new();
         if is_wanted(&Scenario::Install) {
@@ -106,8 +108,6 @@ async fn record(workers: &mut [Worker], wanted: &Wanted) -> BTreeMap<Scenario, C
     let repairs = async {
         let mut recorded = Vec::new();
         for scenario in [Scenario::Restart, Scenario::Deadlock].into_iter().filter(is_wanted) {
-            // The second one finds what all later ones will find.
-            other.record(scenario).await;
             recorded.push((scenario, other.record(scenario).await));
         }
         recorded

@@ -35,7 +35,10 @@ impl Charts {
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
-        let (path, to) = { let entry = entry?; (entry.path(), to.join(entry.file_name())) };
+        let (path, to) = {
+            let entry = entry?;
+            (entry.path(), to.join(entry.file_name()))
+        };
         if path.is_dir() {
             copy_folder(&path, &to)?;
         } else {

@@ -111,11 +111,7 @@ fn goals(results: &Results) -> String {
         row(goal, milliseconds(own.first_byte), own.first_byte < GOAL_FIRST_BYTE);
     }
     let size = format!("{:.1} MB", megabytes(results.binary_bytes));
-    row(
-        format!("program of at most {:.0} MB", megabytes(GOAL_BINARY)),
-        size,
-        results.binary_bytes <= GOAL_BINARY,
-    );
+    row(format!("program of at most {:.0} MB", megabytes(GOAL_BINARY)), size, results.binary_bytes <= GOAL_BINARY);
     text
 }
 
@@ -167,8 +163,7 @@ fn received(sample: &Sample) -> f64 {
 }
 
 fn starts(results: &Results) -> String {
-    let mut text =
-        String::from("| tool | first byte of `--help` | `version --client` |\n|---|---:|---:|\n");
+    let mut text = String::from("| tool | first byte of `--help` | `version --client` |\n|---|---:|---:|\n");
     for Starts { tool, first_byte, version } in &results.starts {
         let _infallible =
             writeln!(text, "| {} | {} | {} |", tool.name(), milliseconds(*first_byte), milliseconds(*version));

@@ -95,10 +95,9 @@ pub(super) fn commands(tool: Tool, task: Task, files: &Files) -> Vec<Vec<String>
             owned(&[&["install"], &of_definitions[..], &["--create-namespace"]].concat()),
             owned(&[&["install"], &of_mizar[..]].concat()),
         ],
-        (Tool::Helm, Task::Rerun) => vec![
-            owned(&[&["upgrade"], &of_definitions[..]].concat()),
-            owned(&[&["upgrade"], &of_mizar[..]].concat()),
-        ],
+        (Tool::Helm, Task::Rerun) => {
+            vec![owned(&[&["upgrade"], &of_definitions[..]].concat()), owned(&[&["upgrade"], &of_mizar[..]].concat())]
+        }
         (Tool::Helm, Task::Change) => vec![owned(&[&["upgrade"], &of_mizar[..], &["--set", CHANGE]].concat())],
         (Tool::Helm, Task::Render) => vec![owned(&[&["template"], &of_mizar[..]].concat())],
         (Tool::Kubectl, Task::Install | Task::Rerun) => {
