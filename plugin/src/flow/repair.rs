@@ -303,7 +303,9 @@ fn refuse_gaps(facts: &Facts, has_begun: bool) -> Result<(), Failure> {
             }
             Some(Gap::Failed(reason)) => {
                 let message = format!("could not read {}: {reason}{so_far}", source.noun());
-                return Err(Failure::new(Kind::Unreachable, message));
+                return Err(
+                    Failure::new(Kind::Unreachable, message).hint("does the server answer? kubectl get --raw /readyz")
+                );
             }
             Some(Gap::NotAsked) => {
                 return Err(Failure::new(Kind::Bug, format!("nobody read {}", source.noun())));
