@@ -37,6 +37,9 @@ const CUT_OFF: usize = 8;
 /// A case that was wrong or not met is tried so often: a busy machine may come late.
 const ATTEMPTS: u64 = 2;
 
+/// After so many cases the report is written anew: a run takes hours.
+const REPORT_EVERY: usize = 20;
+
 /// What is to be tried.
 enum Wanted {
     /// A few, by a seed.
@@ -75,10 +78,12 @@ async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
     let chosen = choose(&wanted, &all, &results);
     println!("{} of {} cases", chosen.len(), all.len());
     let queue = Queue::new(chosen);
-    join_all(workers.into_iter().map(|worker| work(worker, &queue, &clean, &results))).await;
-    if matches!(wanted, Wanted::All) {
-        report::write(&all, &results);
-    }
+    let report = || match wanted {
+        Wanted::All => report::write(&all, &results),
+        Wanted::Sample(_) | Wanted::Named(_) => {}
+    };
+    join_all(workers.into_iter().map(|worker| work(worker, &queue, &clean, &results, &report))).await;
+    report();
     let wrong = queue.wrong.lock().unwrap();
     assert!(wrong.is_empty(), "{} cases went wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -210,7 +215,13 @@ impl Queue {
     }
 }
 
-async fn work(mut worker: Worker, queue: &Queue, clean: &BTreeMap<Scenario, Clean>, results: &Results) {
+async fn work(
+    mut worker: Worker,
+    queue: &Queue,
+    clean: &BTreeMap<Scenario, Clean>,
+    results: &Results,
+    report: &impl Fn(),
+) {
     let build = build_of(&program());
     let mut last = None;
     while let Some(case) = queue.next(last) {
@@ -235,6 +246,9 @@ async fn work(mut worker: Worker, queue: &Queue, clean: &BTreeMap<Scenario, Clea
         }
         let line = Line { outcome: tried.outcome, reason: tried.reason, millis, build: build.clone(), attempts };
         results.add(&case, &line);
+        if queue.done().is_multiple_of(REPORT_EVERY) {
+            report();
+        }
     }
 }
 
