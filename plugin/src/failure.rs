@@ -210,6 +210,9 @@ impl From<ApiFailure> for Failure {
                 Self::new(Kind::Unreachable, error.to_string())
                     .hint(format!("does it speak another scheme? --server {other}"))
             }
+            Cause::Server { .. } => Self::new(Kind::Failed, error.to_string())
+                .hint("is the server well? kubectl get --raw '/readyz?verbose'")
+                .hint("when it is, run the same command again"),
             Cause::NotKubernetes { .. } => Self::new(Kind::Unreachable, error.to_string())
                 .hint(format!("is {server} a Kubernetes API server, or a proxy or log-in page?")),
             Cause::Conflict { fields, .. } if !fields.is_empty() => {

@@ -37,6 +37,9 @@ const CUT_OFF: usize = 8;
 /// A case that was wrong or not met is tried so often: a busy machine may come late.
 const ATTEMPTS: u64 = 2;
 
+/// After so many cases the report is written anew: a run takes hours.
+const REPORT_EVERY: usize = 20;
+
 /// What is to be tried.
 enum Wanted {
     /// A few, by a seed.
@@ -65,28 +68,32 @@ impl Wanted {
 async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
     let wanted = Wanted::from_environment();
     let fresh = std::env::var_os("MIZAR_FAULTS_FRESH").is_some();
-    let mut workers = vec![Worker::new().await, Worker::new().await];
+    let mut workers = Vec::new();
+    for _ in 0..number_of_workers() {
+        workers.push(Worker::new().await);
+    }
     let clean = record(&mut workers, &wanted).await;
     let all: Vec<Case> = cases(clean.iter().map(|(scenario, clean)| (*scenario, clean.requests.as_slice())));
     let results = Results::open(fresh && matches!(wanted, Wanted::All));
     let chosen = choose(&wanted, &all, &results);
     println!("{} of {} cases", chosen.len(), all.len());
-    for (scenario, clean) in &clean {
-        let requests: Vec<String> =
-            clean.requests.iter().map(|request| format!("{} {}", request.phase, request.key())).collect();
-        let path = mizar_bed::cache::folder("faults").unwrap().join(format!("{scenario}.txt"));
-        std::fs::write(path, requests.join("\n")).unwrap();
-    }
     let queue = Queue::new(chosen);
-    join_all(workers.into_iter().map(|worker| work(worker, &queue, &clean, &results))).await;
-    if matches!(wanted, Wanted::All) {
-        report::write(&all, &results);
-    }
+    let report = || match wanted {
+        Wanted::All => report::write(&all, &results),
+        Wanted::Sample(_) | Wanted::Named(_) => {}
+    };
+    join_all(workers.into_iter().map(|worker| work(worker, &queue, &clean, &results, &report))).await;
+    report();
     let wrong = queue.wrong.lock().unwrap();
     assert!(wrong.is_empty(), "{} cases went wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Runs every command that is wanted without faults: one worker installs, the other one repairs.
+/// As many as there are beds.
+fn number_of_workers() -> usize {
+    std::env::var("MIZAR_TEST_BEDS").ok().and_then(|number| number.parse().ok()).unwrap_or(2).max(2)
+}
+
+/// Runs every command that is wanted without faults: one worker installs, another one repairs.
 async fn record(workers: &mut [Worker], wanted: &Wanted) -> BTreeMap<Scenario, Clean> {
     let is_wanted = |scenario: &Scenario| match wanted {
         // A part of a name may be that of any.
@@ -95,7 +102,7 @@ async fn record(workers: &mut [Worker], wanted: &Wanted) -> BTreeMap<Scenario, C
         }
         _ => true,
     };
-    let [one, other] = workers else { panic!("two workers") };
+    let [one, other, ..] = workers else { panic!("a matrix takes two workers at least") };
     let installs = async {
         let mut recorded = Vec::new();
         if is_wanted(&Scenario::Install) {
@@ -106,8 +113,6 @@ async fn record(workers: &mut [Worker], wanted: &Wanted) -> BTreeMap<Scenario, C
     let repairs = async {
         let mut recorded = Vec::new();
         for scenario in [Scenario::Restart, Scenario::Deadlock].into_iter().filter(is_wanted) {
-            // The second one finds what all later ones will find.
-            other.record(scenario).await;
             recorded.push((scenario, other.record(scenario).await));
         }
         recorded
@@ -210,7 +215,13 @@ impl Queue {
     }
 }
 
-async fn work(mut worker: Worker, queue: &Queue, clean: &BTreeMap<Scenario, Clean>, results: &Results) {
+async fn work(
+    mut worker: Worker,
+    queue: &Queue,
+    clean: &BTreeMap<Scenario, Clean>,
+    results: &Results,
+    report: &impl Fn(),
+) {
     let build = build_of(&program());
     let mut last = None;
     while let Some(case) = queue.next(last) {
@@ -235,6 +246,9 @@ async fn work(mut worker: Worker, queue: &Queue, clean: &BTreeMap<Scenario, Clea
         }
         let line = Line { outcome: tried.outcome, reason: tried.reason, millis, build: build.clone(), attempts };
         results.add(&case, &line);
+        if queue.done().is_multiple_of(REPORT_EVERY) {
+            report();
+        }
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> 
     run.enter("apply");
     match run.held.take() {
         // The reason why it stopped matters more than a record that could not be written because of it.
-        Some(held) => done.and(held.end(outcome, &message).await),
+        Some(held) => done.and(held.end(outcome, &message).await.map_err(apply::while_applying)),
         None => done,
     }
 }

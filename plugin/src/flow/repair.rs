@@ -141,7 +141,7 @@ impl Repair {
         self.run.enter("apply");
         let left = match self.run.held.take() {
             Some(held) => {
-                let ended = held.end(outcome, &message).await;
+                let ended = held.end(outcome, &message).await.map_err(apply::while_applying);
                 let left = done?;
                 ended?;
                 left
@@ -185,7 +185,7 @@ impl Repair {
     async fn plan(&mut self) -> Result<(RepairPlan, Facts), Failure> {
         self.run.enter("look");
         let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }).await?.facts;
-        refuse_gaps(&facts)?;
+        refuse_gaps(&facts, self.run.held.is_some())?;
         self.operator = operator_run(&facts);
         let moment = judge::options(self.run.namespace(), facts.gathered_at).moment();
         Ok((repair::plan(&facts, &moment, &self.wish), facts))
@@ -209,9 +209,9 @@ impl Repair {
                 self.wish.restart_operator = false;
             }
             agreement.used_for(&step);
-            plan = self.plan().await?.0;
+            plan = self.plan().await.map_err(apply::while_applying)?.0;
         }
-        self.forget_what_nobody_needs().await?;
+        self.forget_what_nobody_needs().await.map_err(apply::while_applying)?;
         let summary = ending::summary_of(&turns);
         self.run.tell(Event::StepFinished {
             step: part,
@@ -284,7 +284,9 @@ impl Repair {
     }
 }
 
-fn refuse_gaps(facts: &Facts) -> Result<(), Failure> {
+/// Fails if anything could not be read. Once the change has begun, nobody knows any more that nothing was changed.
+fn refuse_gaps(facts: &Facts, has_begun: bool) -> Result<(), Failure> {
+    let so_far = if has_begun { "" } else { "; nothing was changed" };
     for source in SOURCES {
         match facts.gap(*source) {
             None => {}
@@ -293,14 +295,16 @@ fn refuse_gaps(facts: &Facts) -> Result<(), Failure> {
                     .hint("install it: kubectl mizar install"));
             }
             Some(Gap::Denied) => {
-                let message = format!("you are not allowed to {}; nothing was changed", source.right());
+                let message = format!("you are not allowed to {}{so_far}", source.right());
                 return Err(
                     Failure::new(Kind::Unreachable, message).hint("see what you may do: kubectl auth can-i --list")
                 );
             }
             Some(Gap::Failed(reason)) => {
-                let message = format!("could not read {}: {reason}; nothing was changed", source.noun());
-                return Err(Failure::new(Kind::Unreachable, message));
+                let message = format!("could not read {}: {reason}{so_far}", source.noun());
+                return Err(
+                    Failure::new(Kind::Unreachable, message).hint("does the server answer? kubectl get --raw /readyz")
+                );
             }
             Some(Gap::NotAsked) => {
                 return Err(Failure::new(Kind::Bug, format!("nobody read {}", source.noun())));
