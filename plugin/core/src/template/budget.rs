@@ -16,7 +16,7 @@ const BYTES: u64 = 48 * 1024 * 1024;
 const ITEM: usize = 96;
 
 /// Parts of one value, counted as often as they occur in it.
-const MAX_PARTS: usize = 100_000;
+const MAX_PARTS: usize = 200_000;
 /// Bytes of one text, or of all texts in one value; Helm takes no larger file in a chart.
 const MAX_TEXT: usize = 6 * 1024 * 1024;
 /// How deep the maps and lists of one value may be in each other; values files and JSON are limited to about as much.
@@ -154,7 +154,8 @@ fn add(value: &Value, depth: usize, size: &mut Size) -> Result<(), String> {
 /// Pays for comparing a value with so many others.
 pub(super) fn compare(value: &Value, others: usize) -> Result<(), String> {
     let size = measure(value)?;
-    spend((size.parts + size.bytes / 8).saturating_mul(others + 1))
+    // What a step is worth, times what comparing two parts takes.
+    spend((10 * size.parts + size.bytes / 8).saturating_mul(others + 1))
 }
 
 /// Pays for the turns of a loop: the items, and the code of the body for each of them.

@@ -4,7 +4,6 @@
 use super::number::whole;
 use super::scalar::{Scalar, is_base_60, resolve};
 use serde_json::{Map, Value};
-use std::cmp::Ordering;
 
 const BEST_WIDTH: usize = 80;
 const BEST_INDENT: i32 = 2;
@@ -442,13 +441,6 @@ fn sort_keys(keys: &mut Vec<&String>) {
 }
 
 /// The library's natural order: runs of digits by value, letters after everything else.
-pub(super) fn compare_keys(left: &str, right: &str) -> Ordering {
-    if left == right {
-        return Ordering::Equal;
-    }
-    if key_less(left, right) { Ordering::Less } else { Ordering::Greater }
-}
-
 fn key_less(left: &str, right: &str) -> bool {
     let left: Vec<char> = left.chars().collect();
     let right: Vec<char> = right.chars().collect();
