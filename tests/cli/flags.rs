@@ -17,7 +17,7 @@ type Wrong = (&'static str, &'static str, i32, &'static str);
 
 /// All flags with a value, in the order of the alphabet. A flag may stand here more than once.
 const WRONG: &[Wrong] = &[
-    ("--as", "a\nb", NO_CLUSTER, "hint: "),
+    ("--as", "a\nb", USAGE, "control characters"),
     ("--as-group", "x", USAGE, "--as <USER>"),
     ("--baseline", "nowhere", FAILED, "kubectl mizar check --save"),
     ("--baseline", "noise", FAILED, "kubectl mizar check --save"),
@@ -28,9 +28,10 @@ const WRONG: &[Wrong] = &[
     ("--chart", "", USAGE, "a value is required"),
     ("--chart", "nowhere", FAILED, "hint: name the folder that holds Chart.yaml"),
     ("--check", "nope", USAGE, "hint: see all checks: kubectl mizar explain"),
+    ("--color", "pink", USAGE, "possible values: "),
     ("--cluster", "nope", NO_CLUSTER, "hint: "),
     ("--context", "nope", NO_CLUSTER, "hint: "),
-    ("--dry-run", "maybe", USAGE, "possible values: none, client, server"),
+    ("--dry-run", "maybe", USAGE, "possible values: none, "),
     ("--environment", "moon", USAGE, "possible values: kind, "),
     ("--facts", "", USAGE, "a value is required"),
     ("--facts", "nowhere", FAILED, "hint: write such a file where the cluster is"),
@@ -42,7 +43,9 @@ const WRONG: &[Wrong] = &[
     ("--namespace", "-a", USAGE, ""),
     ("--node", "", USAGE, "a value is required"),
     ("--only", "sleep", USAGE, "possible values: leaks, "),
-    ("--output", "poem", USAGE, "possible values: "),
+    ("--output", "poem", USAGE, "json"),
+    ("--output", "jsonpath={.kind", USAGE, ""),
+    ("--output", "jsonpath=", USAGE, "write it like jsonpath={.kind}"),
     ("--output-dir", "", USAGE, "a value is required"),
     ("--output-dir", "noise", FAILED, "cannot write noise/"),
     ("--phase", "2", USAGE, "1..=1"),

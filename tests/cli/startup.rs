@@ -41,7 +41,7 @@ fn help_is_printed_by_one_thread_that_has_opened_nothing() {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert!(child.wait().unwrap().success());
-    assert!(text.trim_start_matches('.').contains("Usage: kubectl mizar"), "{text}");
+    assert!(text.trim_start_matches('.').contains("Usage:\n  kubectl mizar"), "{text}");
     assert_eq!(threads, 1, "help was printed by a program of {threads} threads");
     assert!(files.is_empty(), "{files:?}");
 }

@@ -46,7 +46,7 @@ const UNREADABLE: &[(&[u8], &str)] = &[
     // Text that is no YAML.
     (b"vni: 7\npodNetwork: {\n", "mine.yaml:2:13: unclosed bracket '{'"),
     (b"vni: a: b\n", "mine.yaml:1:7: mapping values are not allowed in this context"),
-    (b"images:\n\tregistry: mine\n", "mine.yaml:2:1: tabs disallowed within this context (block indentation)"),
+    (b"images:\n\tregistry: mine\n", "mine.yaml:2:2: tabs disallowed within this context (block indentation)"),
     (b"images:\n  registry: a\n   tag: b\n", "mine.yaml:3:7: mapping values are not allowed in this context"),
     (
         b"vni: {{ .Values.vni }}\n",
@@ -113,7 +113,7 @@ fn an_endless_file_is_refused_too() {
 #[test]
 fn deep_nesting_is_refused_by_its_line() {
     let deep = |levels: usize| (0..levels).map(|level| format!("{}a:\n", " ".repeat(level))).collect::<String>();
-    unreadable(deep(150), "mine.yaml:101:102: nested deeper than 100 levels");
+    unreadable(deep(150), "mine.yaml:101:101: nested deeper than 100 levels");
     let outcome = Place::with("flow.yaml", "[".repeat(100_000)).run(&["values", "-f", "flow.yaml"]);
     assert_eq!(outcome.code, 1, "{}", outcome.stderr);
     assert!(outcome.stderr.starts_with("error: flow.yaml:1:"), "{}", outcome.stderr);

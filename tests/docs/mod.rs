@@ -26,9 +26,15 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("aws ", "changes an account at Amazon"),
     ("crane ", "asks the registry for what it holds"),
     ("sudo ", "changes the machine"),
+    ("sha256sum ", "about the files of a release"),
+    ("gh ", "asks GitHub about the files of a release"),
+    ("helm pull oci:", "the tests of releases pull from a registry of their own"),
     ("source <(", "for the shell of a person"),
     ("kubectl mizar completion ", "tested with the real kubectl, without a cluster"),
     ("kubectl krew ", "tested with the real krew by the tests of releases"),
+    ("helm pull oci://ghcr.io/", "tested with a registry on loopback by the tests of releases"),
+    ("sha256sum ", "about the files of a release, which its tests compare"),
+    ("gh ", "asks GitHub for what it has attested"),
 ];
 
 impl Typed {

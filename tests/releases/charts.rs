@@ -129,6 +129,19 @@ fn the_command_says_the_digests_that_core_knows() {
 }
 
 #[test]
+fn the_program_says_the_digests_of_the_packages_that_are_published() {
+    let mut command = Command::new(release::program());
+    let told = command.args(["version", "--client", "-o", "json"]).env_clear().output().unwrap();
+    assert!(told.status.success(), "{}", text(&told));
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let digests = |chart: &Value| (chart["packageDigest"].to_string(), chart["digest"].to_string());
+    let told: Vec<_> = told["clientVersion"]["charts"].as_array().unwrap().iter().map(digests).collect();
+    let quoted = |digest: &str| format!("\"{digest}\"");
+    let ours = CHARTS.map(|chart| released(chart).1).map(|one| (quoted(&one.digest), quoted(&one.manifest_digest)));
+    assert_eq!(told, ours);
+}
+
+#[test]
 fn a_registry_knows_the_charts_by_the_digests_that_were_said_beforehand() {
     for program in HELMS {
         let registry = Registry::start();

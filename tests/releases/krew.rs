@@ -151,7 +151,10 @@ fn krew_lays_out_the_archives_of_all_platforms() {
         let machine = Machine { platform: Some(platform), ..Machine::new() };
         let installed = machine.installs(release::shared(), platform);
         assert!(installed.status.success(), "{platform}: {}", text(&installed));
-        let program = if platform.starts_with("windows") { "kubectl-mizar.exe" } else { "kubectl-mizar" };
+        let (program, completion) = match platform {
+            "windows/amd64" => ("kubectl-mizar.exe", "kubectl_complete-mizar.cmd"),
+            _ => ("kubectl-mizar", "kubectl_complete-mizar"),
+        };
         let mut expected = [
             ("LICENSE", false),
             ("completion/_kubectl-mizar", false),
@@ -159,7 +162,7 @@ fn krew_lays_out_the_archives_of_all_platforms() {
             ("completion/kubectl-mizar.fish", false),
             ("completion/kubectl-mizar.ps1", false),
             (program, true),
-            ("kubectl_complete-mizar", true),
+            (completion, true),
             ("man/kubectl-mizar.1", false),
         ]
         .map(|(path, runs)| (path.to_owned(), runs));

@@ -102,6 +102,9 @@ mod tests {
     fn the_bytes_do_not_change_with_a_new_compressor_unnoticed() {
         // Digests of published charts depend on every byte: when this changes, raise the version of the charts.
         let archive = tar_gz(&[Entry::file("a.txt", "Mizar ".repeat(500))]).unwrap();
-        assert_eq!(crate::chart::digest_of(&archive), "sha256:TODO");
+        assert_eq!(
+            crate::chart::digest_of(&archive),
+            "sha256:74bfcfaae591af93e410931b2f2365c2c871596ddf5f4c774e0f2524a11b10fd"
+        );
     }
 }

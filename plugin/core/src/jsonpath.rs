@@ -75,7 +75,7 @@ enum Piece {
     /// `{…}`: what it selects is printed.
     Print(Vec<Step>),
     /// `{range …}…{end}`: the body for each value that is selected.
-    Range { over: Vec<Step>, body: Vec<Piece> },
+    Range { over: Vec<Step>, body: Vec<Self> },
 }
 
 /// One step from the values at hand to the next.

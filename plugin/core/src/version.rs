@@ -46,6 +46,10 @@ pub struct BuiltIn {
     /// The version of what it installs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_version: Option<String>,
+    /// The digest of its package, `sha256:…`.
+    pub package_digest: String,
+    /// The digest by which a registry knows it: what follows the @ in `helm pull oci://…`.
+    pub digest: String,
 }
 
 /// The API server.
@@ -95,7 +99,7 @@ impl Versions {
         let mut lines = vec![("Client Version".to_owned(), format!("{}{commit}", client.git_version))];
         for chart in &client.charts {
             let brings = chart.app_version.as_ref().map_or_else(String::new, |version| format!(" (Mizar {version})"));
-            lines.push((format!("Chart {}", chart.name), format!("{}{brings}", chart.version)));
+            lines.push((format!("Chart {}", chart.name), format!("{}{brings} {}", chart.version, chart.digest)));
         }
         lines
             .extend(self.server_version.iter().map(|server| ("Server Version".to_owned(), server.git_version.clone())));
@@ -134,7 +138,13 @@ mod tests {
     use crate::facts::samples::{a_cluster_before, a_healthy_cluster};
 
     fn client() -> Versions {
-        let chart = BuiltIn { name: "mizar".into(), version: "9.9.9".into(), app_version: Some("0.91".into()) };
+        let chart = BuiltIn {
+            name: "mizar".into(),
+            version: "9.9.9".into(),
+            app_version: Some("0.91".into()),
+            package_digest: "sha256:12".into(),
+            digest: "sha256:34".into(),
+        };
         let client_version = Client {
             git_version: "v9.9.9".into(),
             git_commit: None,
@@ -153,8 +163,9 @@ mod tests {
         let document = client().document();
         let fields: Vec<&String> = document.as_object().unwrap().keys().collect();
         assert_eq!(fields, ["apiVersion", "kind", "clientVersion"]);
-        assert_eq!(document["clientVersion"]["charts"][0]["appVersion"], "0.91");
-        assert_eq!(text(&client()), "Client Version: v9.9.9\nChart mizar: 9.9.9 (Mizar 0.91)\n");
+        let chart = &document["clientVersion"]["charts"][0];
+        assert_eq!((&chart["appVersion"], &chart["packageDigest"]), (&"0.91".into(), &"sha256:12".into()));
+        assert_eq!(text(&client()), "Client Version: v9.9.9\nChart mizar: 9.9.9 (Mizar 0.91) sha256:34\n");
         assert_eq!(client().skew(), None);
     }
 

@@ -15,9 +15,23 @@ pub(crate) fn parse(text: &str) -> Result<String, String> {
     }
 }
 
+/// Parses a text that goes into a header of requests, which has one line.
+pub(crate) fn plain(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_control) {
+        return Err("it holds control characters, such as a line break".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plain_text_has_one_line() {
+        assert!(plain("ann@example.com").is_ok() && plain("").is_ok());
+        assert!(plain("ann\n").is_err() && plain("a\u{0}").is_err());
+    }
 
     #[test]
     fn names_are_dns_labels() {

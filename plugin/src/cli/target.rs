@@ -46,7 +46,7 @@ pub(crate) struct TargetArgs {
     pub(crate) insecure_skip_tls_verify: bool,
 
     /// User to act as
-    #[arg(long = "as", value_name = "USER", global = true)]
+    #[arg(long = "as", value_name = "USER", global = true, value_parser = super::name::plain)]
     pub(crate) act_as: Option<String>,
 
     /// Group to act as; may be repeated

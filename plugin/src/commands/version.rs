@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use jiff::Timestamp;
 use mizar_core::facts::{Facts, Source};
 use mizar_core::version::{BuiltIn, Client, Versions};
 
@@ -71,17 +70,19 @@ async fn read(context: &Context) -> Result<Facts, Failure> {
     let cluster = context.connect("version", Access::ReadOnly).await?;
     cluster.ledger().enter("facts");
     let wanted = Wanted { sources: SOURCES, release_namespace: context.namespace.as_deref(), ..Wanted::default() };
-    let facts = gather(&cluster, wanted, Timestamp::now()).await?.facts;
+    let facts = gather(&cluster, wanted).await?.facts;
     report::warnings(cluster.ledger().take_messages());
     Ok(facts)
 }
 
 fn client() -> Result<Client, Failure> {
-    let charts = assets::built_in()?;
-    let charts = charts.iter().map(|chart| BuiltIn {
-        name: chart.metadata.name.clone(),
-        version: chart.metadata.version.clone(),
-        app_version: chart.metadata.app_version.clone(),
+    let charts = assets::chart_packages()?;
+    let charts = charts.into_iter().map(|chart| BuiltIn {
+        name: chart.name,
+        version: chart.version,
+        app_version: chart.app_version,
+        package_digest: chart.digest,
+        digest: chart.manifest_digest,
     });
     Ok(Client {
         git_version: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),

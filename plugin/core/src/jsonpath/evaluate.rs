@@ -128,7 +128,9 @@ fn descend<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
             let parts = inside(value);
             if !parts.is_empty() {
                 found.push(value);
-                parts.into_iter().for_each(|part| descend(part, found));
+                for part in parts {
+                    descend(part, found);
+                }
             }
         }
         _ => {}

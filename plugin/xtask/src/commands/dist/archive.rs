@@ -7,10 +7,22 @@ use super::output;
 use super::platform::Platform;
 use crate::failure::Failure;
 
+/// What kubectl runs to complete `kubectl mizar …`: its name and its text. The same as `kubectl mizar completion install` writes.
+const ON_WINDOWS: (&str, &str) = ("kubectl_complete-mizar.cmd", "@kubectl-mizar __complete %*\r\n");
+const ELSEWHERE: (&str, &str) = (
+    "kubectl_complete-mizar",
+    "#!/bin/sh\n# kubectl runs this to complete `kubectl mizar`.\nexec kubectl-mizar __complete \"$@\"\n",
+);
+
 /// Packs a program with the licence and the texts that it tells of itself.
 pub(super) fn pack(platform: &Platform, program: &[u8], texts: &[Entry]) -> Result<Vec<u8>, Failure> {
     let licence = output::read(&cargo::workspace().join("LICENSE"))?;
-    let mut entries = vec![Entry::program(platform.program(), program), Entry::file("LICENSE", licence)];
+    let (completion, script) = if platform.os == "windows" { ON_WINDOWS } else { ELSEWHERE };
+    let mut entries = vec![
+        Entry::program(platform.program(), program),
+        Entry::program(completion, script),
+        Entry::file("LICENSE", licence),
+    ];
     entries.extend_from_slice(texts);
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     tar_gz(&entries).map_err(|source| Failure::File { path: platform.archive().into(), source })

@@ -17,14 +17,11 @@ const TEXTS: [(&str, &[&str]); 5] = [
     ("man/kubectl-mizar.1", &["man"]),
 ];
 
-/// Runs `kubectl mizar` with the words typed so far: kubectl looks for this program when it completes `kubectl mizar …`.
-const COMPLETION_THROUGH_KUBECTL: &str = "#!/bin/sh\nexec kubectl mizar __complete \"$@\"\n";
-
 /// Asks a program for its texts.
 pub(super) fn of(program: &Path) -> Result<Vec<Entry>, Failure> {
     // A name without a slash would be looked for on the PATH.
     let program = std::path::absolute(program).map_err(|source| Failure::File { path: program.to_owned(), source })?;
-    let mut entries = vec![Entry::program("kubectl_complete-mizar", COMPLETION_THROUGH_KUBECTL)];
+    let mut entries = Vec::new();
     for (path, arguments) in TEXTS {
         entries.push(Entry::file(path, told(&program, arguments)?));
     }
