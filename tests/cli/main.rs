@@ -11,13 +11,9 @@ mod commands_page;
 mod connection;
 mod conventions_page;
 #[path = "../docs/mod.rs"]
-<<<<<<< HEAD
-mod docs;
-=======
 #[expect(dead_code, reason = "the journeys need the rest")]
 mod docs;
 mod events_page;
->>>>>>> main
 mod exit_codes;
 mod facts;
 mod flags;
