@@ -137,3 +137,14 @@ fn the_krew_manifest_has_the_version_of_cargo() {
         assert_eq!(address.matches(&format!("v{version}")).count(), 2, "{address}");
     }
 }
+
+#[test]
+fn there_is_one_tls_provider() {
+    let locked = fs::read_to_string(root().join("Cargo.lock")).expect("the lock file is readable");
+    let has = |package: &str| locked.contains(&format!("name = \"{package}\"\n"));
+    assert!(has("ring"), "ring is the provider");
+    // Two of them in one program make rustls panic at run time. `cargo deny` refuses them too, where it is installed.
+    for other in ["aws-lc-rs", "aws-lc-sys", "openssl-sys", "native-tls", "rustls-openssl"] {
+        assert!(!has(other), "{other} is a second TLS provider; take it out of the features of what brings it");
+    }
+}

@@ -13,6 +13,7 @@ pub(crate) mod guard;
 pub(crate) mod path;
 pub(crate) mod read;
 pub(crate) mod review;
+pub(crate) mod tls;
 pub(crate) mod watch;
 pub(crate) mod write;
 
@@ -29,6 +30,7 @@ use serde_json::Value;
 use crate::machine;
 pub(crate) use failure::{ApiFailure, Cause};
 pub(crate) use guard::{Access, Ledger};
+pub(crate) use tls::TlsTrouble;
 
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json";
 
@@ -38,8 +40,17 @@ pub(crate) struct Cluster {
     client: kube::Client,
     ledger: Arc<Ledger>,
     server: String,
+    /// What stands between us and the server, as it is shown.
+    proxy: Option<String>,
     timing: Timing,
 }
+
+/// No object is larger, nor any answer that is no list: etcd takes none.
+const ANSWER_LIMIT: usize = 32 << 20;
+/// Nor any page of a list.
+pub(crate) const PAGE_LIMIT: usize = 256 << 20;
+/// What a failure has to say fits in here.
+const FAILURE_LIMIT: usize = 1 << 20;
 
 /// One request, before it is sent.
 #[derive(Debug, Clone)]
@@ -60,6 +71,8 @@ pub(crate) struct Call {
     pub phase: Option<&'static str>,
     /// About how many bytes the answer will have, where that is known: its memory is then taken at once.
     pub expected: usize,
+    /// How many bytes of it are taken at most.
+    pub limit: usize,
 }
 
 impl Call {
@@ -74,6 +87,7 @@ impl Call {
             metadata_only: false,
             phase: None,
             expected: 0,
+            limit: ANSWER_LIMIT,
         }
     }
 
@@ -95,13 +109,20 @@ impl Call {
             metadata_only: false,
             phase: None,
             expected: 0,
+            limit: ANSWER_LIMIT,
         }
     }
 }
 
 impl Cluster {
-    pub(crate) fn new(client: kube::Client, ledger: Arc<Ledger>, server: String, timing: Timing) -> Self {
-        Self { client, ledger, server, timing }
+    pub(crate) fn new(
+        client: kube::Client,
+        ledger: Arc<Ledger>,
+        server: String,
+        proxy: Option<String>,
+        timing: Timing,
+    ) -> Self {
+        Self { client, ledger, server, proxy, timing }
     }
 
     /// The address of the API server.
@@ -159,8 +180,10 @@ impl Cluster {
             };
             let pause = failure.asked_pause().unwrap_or_else(|| self.timing.retry_pause_before(attempt));
             // A server that answered before is being restarted; nothing was sent to it.
-            let restarting = matches!(failure.cause, Cause::Unreachable(_)) && self.ledger.was_answered();
-            if !(restarting || failure.may_retry(call.idempotent)) || begun.elapsed() + pause > self.timing.retry_for {
+            let was_answered = self.ledger.was_answered();
+            let restarting = matches!(failure.cause, Cause::Unreachable(_) | Cause::ConnectionRefused) && was_answered;
+            let patience = if was_answered { self.timing.retry_for } else { self.timing.first_answer };
+            if !(restarting || failure.may_retry(call.idempotent)) || begun.elapsed() + pause > patience {
                 return Err(failure);
             }
             self.ledger.note_retry(&failure, pause);
@@ -194,16 +217,26 @@ impl Cluster {
         let response = self.client.send(request).await.map_err(|error| self.failure(call, Cause::from_kube(error)))?;
         self.ledger.note_answer();
         let (parts, mut body) = response.into_parts();
+        let (status, is_success) = (parts.status.as_u16(), parts.status.is_success());
+        let limit = if is_success { call.limit } else { FAILURE_LIMIT };
         let mut bytes = Vec::with_capacity(call.expected);
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| self.failure(call, Cause::Lost(error.to_string())))?;
-            if let Ok(data) = frame.into_data() {
-                bytes.extend_from_slice(&data);
+            let frame = frame.map_err(|error| self.failure(call, Cause::lost(&error)))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > limit {
+                if !is_success {
+                    break;
+                }
+                return Err(self.failure(call, Cause::TooLarge { limit }));
             }
+            bytes.extend_from_slice(&data);
         }
-        let status = parts.status.as_u16();
-        if (200..300).contains(&status) {
+        if is_success {
             return Ok((status, bytes));
+        }
+        if parts.status.is_redirection() {
+            let to = parts.headers.get(header::LOCATION).and_then(|to| to.to_str().ok());
+            return Err(self.failure(call, Cause::redirect(status, to)));
         }
         let retry_after = parts
             .headers
@@ -215,6 +248,10 @@ impl Cluster {
     }
 
     fn failure(&self, call: &Call, cause: Cause) -> ApiFailure {
+        let cause = match &self.proxy {
+            Some(proxy) => cause.through(proxy),
+            None => cause,
+        };
         ApiFailure { what: call.what.clone(), server: self.server.clone(), cause }
     }
 }

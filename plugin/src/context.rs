@@ -44,8 +44,8 @@ impl Context {
 
     /// Makes the client. No request is sent yet.
     pub(crate) async fn connect(&self, command: &'static str, access: Access) -> Result<Cluster, Failure> {
-        let cluster = connect(&self.target, command, access, self.timing.clone()).await?;
-        if self.target.insecure {
+        let cluster = connect(&self.target, command, access, self.timing.clone(), note).await?;
+        if self.target.flags.insecure {
             note(
                 "Warning: the server's certificate is not checked; anybody between here and there can read and change what is sent",
             );

@@ -4,10 +4,11 @@ use std::fmt;
 use std::process::ExitCode;
 
 use mizar_core::chart::{ChartError, RenderError, ValuesError};
+use mizar_core::kubeconfig::ChooseError;
 use mizar_core::operation::Outcome;
 
 use crate::cluster::connect::ConnectError;
-use crate::cluster::{ApiFailure, Cause};
+use crate::cluster::{ApiFailure, Cause, TlsTrouble};
 
 /// Why a command did not do what was asked; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +98,14 @@ impl Failure {
         self
     }
 
+    /// Adds what to do, line by line, or else what is always worth a look.
+    #[must_use]
+    fn hints_or(mut self, lines: Option<&str>, otherwise: &str) -> Self {
+        let lines = lines.unwrap_or(otherwise).lines().map(str::trim).filter(|line| !line.is_empty());
+        self.hints.extend(lines.map(ToOwned::to_owned));
+        self
+    }
+
     /// Adds what else failed; the kind, and so the exit code, stays.
     #[must_use]
     pub(crate) fn and(mut self, other: Self) -> Self {
@@ -135,12 +144,18 @@ impl From<ConnectError> for Failure {
         let failure = Self::new(Kind::Unreachable, error.to_string());
         match error {
             ConnectError::NoKubeconfig { .. } => failure.hint("name one: --kubeconfig FILE, or set KUBECONFIG"),
-            ConnectError::NoContext { .. } | ConnectError::NoCurrentContext { .. } => {
+            ConnectError::Choose(ChooseError::NoContext { .. } | ChooseError::NoCurrentContext { .. }) => {
                 failure.hint("see them: kubectl config get-contexts")
             }
-            ConnectError::BadToken { .. } => failure.hint("log in again, or copy the token without line breaks"),
-            ConnectError::BadServer { .. } => failure.hint("write it like https://HOST:PORT"),
-            ConnectError::BadFile { .. } | ConnectError::Kubeconfig(_) | ConnectError::Client(_) => {
+            ConnectError::Choose(ChooseError::NotThere { flag: "--user", .. }) => {
+                failure.hint("see them: kubectl config get-users")
+            }
+            ConnectError::Choose(ChooseError::NotThere { .. }) => failure.hint("see them: kubectl config get-clusters"),
+            ConnectError::Choose(ChooseError::Usage(_)) => Self { kind: Kind::Usage, ..failure },
+            ConnectError::Choose(ChooseError::Wrong(wrong)) | ConnectError::Wrong(wrong) => {
+                failure.hints_or(wrong.hint.as_deref(), "see what kubectl makes of it: kubectl config view")
+            }
+            ConnectError::BadFile { .. } | ConnectError::Client(_) => {
                 failure.hint("see what kubectl makes of it: kubectl config view")
             }
         }
@@ -156,20 +171,44 @@ impl From<ApiFailure> for Failure {
                     .hint("is this the right cluster? kubectl config current-context")
                     .hint("does it answer? kubectl get --raw /readyz")
             }
-            Cause::Tls(reason) => Self::new(Kind::Unreachable, format!("no secure connection to {server}: {reason}"))
-                .hint("check certificate-authority in the kubeconfig, or name it: --certificate-authority FILE"),
+            Cause::ConnectionRefused => {
+                let host = server.split_once("://").map_or(server.as_str(), |(_, host)| host);
+                let message = format!(
+                    "The connection to the server {host} was refused - did you specify the right host or port?"
+                );
+                Self::new(Kind::Unreachable, message)
+                    .hint("is this the right cluster? kubectl config current-context")
+                    .hint("does it answer? kubectl get --raw /readyz")
+            }
+            Cause::Tls(trouble) => Self::new(Kind::Unreachable, format!("no secure connection to {server}: {trouble}"))
+                .hint(tls_hint(trouble)),
             Cause::Unauthorized => Self::new(
                 Kind::Unreachable,
-                format!("you must be logged in to {server}: it does not accept the credentials"),
+                format!("You must be logged in to the server (Unauthorized): {server} does not accept the credentials"),
             )
             .hint("the token may have expired: log in again, then try: kubectl auth whoami"),
-            Cause::Credentials(_) => Self::new(Kind::Unreachable, error.to_string()).hint("try: kubectl auth whoami"),
+            Cause::Credentials { message, hint } => {
+                Self::new(Kind::Unreachable, message.clone()).hints_or(hint.as_deref(), "try: kubectl auth whoami")
+            }
+            Cause::Redirect { to, .. } => Self::new(Kind::Unreachable, error.to_string())
+                .hint(format!("is {to} the right address? name it: --server URL")),
+            Cause::Garbled(_) | Cause::TooLarge { .. } => Self::new(Kind::Unreachable, error.to_string())
+                .hint(format!("is {server} a Kubernetes API server, and no proxy before it at fault? kubectl version")),
             Cause::Forbidden(_) => {
                 Self::new(Kind::Unreachable, error.to_string()).hint("see what you may do: kubectl auth can-i --list")
             }
             Cause::TimedOut { .. } | Cause::Lost(_) | Cause::Busy { .. } => {
                 Self::new(Kind::Unreachable, format!("{error}; the server is {server}"))
                     .hint("does the server answer? kubectl get --raw /readyz")
+            }
+            Cause::NotKubernetes { status, start } if *status == 0 || start.contains("HTTPS server") => {
+                let other = match server.split_once("://") {
+                    Some(("http", host)) => format!("https://{host}"),
+                    Some((_, host)) => format!("http://{host}"),
+                    None => server.clone(),
+                };
+                Self::new(Kind::Unreachable, error.to_string())
+                    .hint(format!("does it speak another scheme? --server {other}"))
             }
             Cause::NotKubernetes { .. } => Self::new(Kind::Unreachable, error.to_string())
                 .hint(format!("is {server} a Kubernetes API server, or a proxy or log-in page?")),
@@ -184,6 +223,25 @@ impl From<ApiFailure> for Failure {
             Cause::NotAdmitted { rule, .. } => Self::new(Kind::Refused, error.to_string()).hint(rule.hint()),
             Cause::Refused(_) | Cause::Broken(_) => Self::new(Kind::Bug, error.to_string()),
             _ => Self::new(Kind::Failed, error.to_string()),
+        }
+    }
+}
+
+fn tls_hint(trouble: &TlsTrouble) -> String {
+    match trouble {
+        TlsTrouble::OtherName(names) => {
+            let name = names.first().map_or("NAME", String::as_str);
+            format!("is it the right server? then name it as its certificate does: --tls-server-name {name}")
+        }
+        TlsTrouble::Expired => "have the certificate renewed; is the clock of this machine right? date".to_owned(),
+        TlsTrouble::NotYetValid => "is the clock of this machine right? date".to_owned(),
+        TlsTrouble::NoTls => "does it speak plain http, or is this the port of something else?".to_owned(),
+        TlsTrouble::ClientRefused => {
+            "check client-certificate in the kubeconfig, or name yours: --client-certificate FILE --client-key FILE"
+                .to_owned()
+        }
+        TlsTrouble::UnknownAuthority | TlsTrouble::Other(_) => {
+            "check certificate-authority in the kubeconfig, or name it: --certificate-authority FILE".to_owned()
         }
     }
 }

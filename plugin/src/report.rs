@@ -91,7 +91,7 @@ fn unwritten(error: &std::io::Error) -> Failure {
 /// Passes on what the server said besides its answers.
 pub(crate) fn warnings(messages: Vec<String>) {
     for message in messages {
-        note(&format!("{}warning:{:#} {message}", style::WARN, style::WARN));
+        note(&format!("{}Warning:{:#} {message}", style::WARN, style::WARN));
     }
 }
 

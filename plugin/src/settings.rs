@@ -1,5 +1,7 @@
 //! The one list of environment variables that the program reads (kubectl's own apart: KUBECONFIG, NO_COLOR, TERM).
 
+use std::io::IsTerminal as _;
+
 use jiff::SignedDuration;
 use mizar_core::check::Thresholds;
 use mizar_core::timing::Timing;
@@ -38,15 +40,16 @@ pub(crate) fn clock_ahead() -> SignedDuration {
 }
 
 /// Starts the log on stderr: silent at level 0; requests from 6 on, as kubectl's levels go. No level shows headers or bodies, so no
-/// credentials.
+/// credentials; and no library speaks, for kube logs whole answers that it cannot read.
 pub(crate) fn start_logging(level: u8) {
     let directives = match level {
         0 => return,
-        1..=5 => "kubectl_mizar=info,kube=warn",
-        6..=8 => "kubectl_mizar=debug,kube=info",
-        _ => "kubectl_mizar=trace,kube=debug",
+        1..=5 => "kubectl_mizar=info",
+        6..=8 => "kubectl_mizar=debug",
+        _ => "kubectl_mizar=trace,rustls=debug,hyper_util=debug",
     };
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(directives)).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     // A second start in the same process (tests) keeps the first log.
     let _already_started = log.with_target(false).try_init();
 }

@@ -35,7 +35,7 @@ async fn without_a_way_to_the_cluster_it_says_what_is_missing() {
     stranger.exits(4).tells(&["logged in", bed.api_server(), "token"]);
 
     let closed = install(Mizar::on(&bed).args("--server https://127.0.0.1:1")).await;
-    closed.exits(4).tells(&["https://127.0.0.1:1", "cannot be reached"]);
+    closed.exits(4).tells(&["The connection to the server 127.0.0.1:1 was refused"]);
     // Accepts connections and never says a word.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("https://{}", silent.local_addr().unwrap());

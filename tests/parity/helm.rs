@@ -84,9 +84,18 @@ fn merge(chart: &Chart, arguments: &[String]) -> Result<Merged, String> {
         let mut read_file = |path: &str| std::fs::read_to_string(path).map_err(|error| error.to_string());
         match pair[0].as_str() {
             "-f" => layers.add_file(text, &std::fs::read_to_string(text).unwrap()),
-            "--set" => layers.add_set(SetFlag::Typed, text),
-            "--set-string" => layers.add_set(SetFlag::Text, text),
-            "--set-json" => layers.add_set(SetFlag::Json, text),
+            "--set" => {
+                layers.add_set(SetFlag::Typed, text);
+                Ok(())
+            }
+            "--set-string" => {
+                layers.add_set(SetFlag::Text, text);
+                Ok(())
+            }
+            "--set-json" => {
+                layers.add_set(SetFlag::Json, text);
+                Ok(())
+            }
             "--set-file" => layers.add_set_file(text, &mut read_file),
             other => panic!("{other} is no flag of these tests"),
         }

@@ -22,7 +22,7 @@ pub use render::{Document, Hook, HookEvent, ReleaseInfo, RenderError, Rendered, 
 pub use schema::SchemaFailure;
 pub use values::{ValueLayers, ValuesError};
 
-use crate::yaml::{self, DuplicateKeys, Locations, YamlError, with_float_numbers};
+use crate::yaml::{self, Locations, YamlError, with_float_numbers};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -202,7 +202,7 @@ fn kept(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<BTreeMap<S
 
 /// Reads a values file: all its documents merged, numbers as floats.
 fn read_values(path: &str, source: &str) -> Result<(Value, Locations), ChartError> {
-    let documents = yaml::read_all(source, DuplicateKeys::Refuse).map_err(|error| ChartError::yaml(path, error))?;
+    let documents = yaml::read_values(source).map_err(|error| ChartError::yaml(path, error))?;
     let mut merged = Map::new();
     let mut locations = Locations::default();
     for (value, places) in documents {

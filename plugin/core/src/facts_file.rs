@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use crate::facts::Facts;
+use crate::json;
 
 /// The format that this program writes and reads.
 pub const API_VERSION: &str = "mizar.dev/v1";
@@ -59,6 +60,7 @@ pub fn to_json(facts: &Facts, conclusions: Option<Value>) -> Value {
 
 /// Reads the content of a file of facts.
 pub fn from_json(text: &str) -> Result<Facts, FactsFileError> {
+    json::check_weight(text.as_bytes()).map_err(|error| FactsFileError::Syntax(error.to_string()))?;
     let mut file: Value = serde_json::from_str(text).map_err(|error| FactsFileError::Syntax(error.to_string()))?;
     let foreign = |field, found: Option<&Value>, wanted| FactsFileError::Foreign {
         field,

@@ -1,5 +1,6 @@
 //! Everything kubectl-mizar decides. One line a module; the values flow facts → plan → events.
 pub mod address;
+pub mod answer;
 pub mod archive;
 pub mod chart;
 pub mod check;
@@ -11,9 +12,11 @@ pub mod facts_file;
 pub mod health;
 pub mod image;
 pub mod installed;
+mod json;
 mod json_field;
 pub mod jsonpath;
 pub mod kind;
+pub mod kubeconfig;
 pub mod network;
 pub mod object;
 pub mod operation;

@@ -6,6 +6,7 @@
 //! {{ include "mizar.labels" . | nindent 4 }}   →   {{ <mizar.labels dot={ dot } /> | nindent(_0=4) }}
 //! ```
 
+mod budget;
 mod engine;
 mod expression;
 pub(crate) mod format;

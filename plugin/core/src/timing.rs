@@ -8,6 +8,10 @@ use std::time::Duration;
 pub struct Timing {
     /// For a connection to the API server to open.
     pub connect: Duration,
+    /// For a credential plugin that asks nobody to end.
+    pub login: Duration,
+    /// Before a token file is read again: whoever writes it changes it.
+    pub token_reread: Duration,
     /// For one request to be answered, watches apart.
     pub request: Duration,
     /// For a watch before it is begun anew: a connection on which nothing comes any more is noticed soon after.
@@ -71,6 +75,8 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
+            login: Duration::from_secs(60),
+            token_reread: Duration::from_secs(60),
             request: Duration::from_secs(30),
             watch: Duration::from_secs(60),
             first_answer: Duration::from_secs(9),
@@ -112,6 +118,8 @@ impl Timing {
         let answer = |duration| by(factor.max(FASTEST_ANSWER), duration);
         Self {
             connect: answer(self.connect),
+            login: scale(self.login),
+            token_reread: scale(self.token_reread),
             request: answer(self.request),
             watch: answer(self.watch),
             first_answer: answer(self.first_answer),

@@ -12,7 +12,7 @@ mod writer;
 pub use encoding::decode;
 pub use number::{format_float, with_float_numbers, with_plain_numbers};
 pub use position::{Locations, Position};
-pub use reader::{DuplicateKeys, YamlError, read, read_all, read_located};
+pub use reader::{DuplicateKeys, Room, YamlError, read, read_all, read_located, read_values, read_within};
 pub use writer::write;
 
 #[cfg(test)]

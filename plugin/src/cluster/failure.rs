@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use mizar_core::answer::{Refusal, beginning};
+
+pub(crate) use mizar_core::answer::FieldConflict;
+pub(super) use mizar_core::answer::one_line;
 
 use super::admission::Rule;
+use super::connect::NoCredential;
+use super::tls::TlsTrouble;
 
 /// One request that failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,12 +29,20 @@ pub(crate) enum Cause {
     /// No connection could be made.
     #[error("the server cannot be reached ({0})")]
     Unreachable(String),
+    /// Nobody listens there.
+    #[error("the server cannot be reached (connection refused)")]
+    ConnectionRefused,
     /// The server's certificate is not trusted, or ours not accepted.
     #[error("the secure connection failed ({0})")]
-    Tls(String),
+    Tls(TlsTrouble),
     /// No credentials could be had for the request.
-    #[error("no credentials ({0})")]
-    Credentials(String),
+    #[error("{message}")]
+    Credentials {
+        /// Why.
+        message: String,
+        /// What to do, where there is more to say than to look.
+        hint: Option<String>,
+    },
     /// The connection ended before the answer; the request may have been carried out.
     #[error("the connection was lost before the answer came ({0})")]
     Lost(String),
@@ -94,10 +107,27 @@ pub(crate) enum Cause {
         /// The server's words.
         message: String,
     },
-    /// An answer that no API server gives.
-    #[error("the answer is not from a Kubernetes API server (HTTP {status}: {start})")]
-    NotKubernetes {
+    /// 3xx: nothing is sent anywhere else, least of all credentials.
+    #[error("the server answers HTTP {status} and points to {to}")]
+    Redirect {
         /// The HTTP status.
+        status: u16,
+        /// Where to, without what may be secret in it.
+        to: String,
+    },
+    /// An answer that should be JSON and is none.
+    #[error("the answer cannot be read: {0}")]
+    Garbled(String),
+    /// An answer of a size that no API server gives.
+    #[error("the answer is larger than {} MiB", limit >> 20)]
+    TooLarge {
+        /// What is taken at most.
+        limit: usize,
+    },
+    /// An answer that no API server gives.
+    #[error("the answer is not from a Kubernetes API server ({}{start})", status_words(*status))]
+    NotKubernetes {
+        /// The HTTP status, 0 where there was none.
         status: u16,
         /// How the answer starts, one line.
         start: String,
@@ -110,13 +140,14 @@ pub(crate) enum Cause {
     Broken(String),
 }
 
-/// A field that another manager owns.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldConflict {
-    /// The manager, as the server words it: `"kubectl" using apps/v1`.
-    pub manager: String,
-    /// The field's path.
-    pub field: String,
+/// The TLS library's error, which others wrap and none has as its source.
+fn tls_in(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref::<rustls::Error>().or_else(|| tls_in(inner.downcast_ref::<std::io::Error>()?))
+}
+
+fn status_words(status: u16) -> String {
+    if status == 0 { String::new() } else { format!("HTTP {status}: ") }
 }
 
 impl ApiFailure {
@@ -152,8 +183,11 @@ pub(crate) struct ReadOnlyRefusal(pub(super) String);
 impl Cause {
     pub(super) fn from_kube(error: kube::Error) -> Self {
         match error {
-            kube::Error::Auth(error) => Self::Credentials(one_line(&error.to_string())),
             kube::Error::Service(error) if error.is::<ReadOnlyRefusal>() => Self::Refused(error.to_string()),
+            kube::Error::Service(error) if error.is::<NoCredential>() => {
+                let hint = error.downcast_ref::<NoCredential>().and_then(NoCredential::hint);
+                Self::Credentials { message: one_line(&error.to_string()), hint }
+            }
             kube::Error::Api(status) => Self::from_status(status.code, None, &status.message, &status.reason),
             other => Self::from_chain(&other),
         }
@@ -162,7 +196,7 @@ impl Cause {
     /// Tells a refused connection from a lost one by the chain of sources: hyper has no public kinds for it.
     fn from_chain(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut texts = Vec::new();
-        let mut refused = false;
+        let (mut refused, mut unreachable, mut timed_out) = (false, false, false);
         let mut source = Some(error);
         while let Some(current) = source {
             let text = current.to_string();
@@ -170,19 +204,25 @@ impl Cause {
                 use std::io::ErrorKind::{
                     AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut,
                 };
-                refused |= matches!(
-                    io.kind(),
-                    ConnectionRefused | HostUnreachable | NetworkUnreachable | AddrNotAvailable | TimedOut
-                );
+                refused |= io.kind() == ConnectionRefused;
+                unreachable |= matches!(io.kind(), HostUnreachable | NetworkUnreachable | AddrNotAvailable | TimedOut);
+                timed_out |= io.kind() == TimedOut;
+                if let Some(tls) = tls_in(io) {
+                    return Self::Tls(tls.into());
+                }
             }
             texts.push(text);
             source = current.source();
         }
         let whole = texts.join(": ");
-        let last = one_line(texts.last().map_or("unknown reason", String::as_str));
-        if whole.contains("certificate") || whole.contains("TLS") || whole.contains("tls") {
-            Self::Tls(last)
-        } else if refused
+        let last =
+            if timed_out { "no connection in time" } else { texts.last().map_or("unknown reason", String::as_str) };
+        let last = one_line(last);
+        if refused {
+            Self::ConnectionRefused
+        } else if NOT_HTTP.iter().any(|sign| whole.contains(sign)) {
+            Self::NotKubernetes { status: 0, start: last }
+        } else if unreachable
             || ["dns error", "client error (Connect)", "tcp connect error"].iter().any(|sign| whole.contains(sign))
         {
             Self::Unreachable(last)
@@ -191,15 +231,46 @@ impl Cause {
         }
     }
 
+    /// What begins like JSON is not shown: it may be a Secret.
     pub(super) fn not_json(status: u16, body: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(&body[..body.len().min(400)]);
-        Self::NotKubernetes { status, start: one_line(&text) }
+        match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None => Self::Garbled(format!("it is empty (HTTP {status})")),
+            Some(b'{' | b'[' | b'"') => match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+                Err(error) => Self::Garbled(format!("{error} (HTTP {status})")),
+                Ok(_) => Self::Garbled(format!("it is not what was asked for (HTTP {status})")),
+            },
+            Some(_) => Self::NotKubernetes { status, start: beginning(body) },
+        }
+    }
+
+    /// A connection that broke while the answer came.
+    pub(super) fn lost(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut last = error;
+        while let Some(source) = last.source() {
+            last = source;
+        }
+        Self::Lost(one_line(&last.to_string()))
+    }
+
+    /// The same when a proxy stood between: it may be its fault.
+    pub(super) fn through(self, proxy: &str) -> Self {
+        match self {
+            Self::ConnectionRefused => Self::Unreachable(format!("connection refused, through the proxy {proxy}")),
+            Self::Unreachable(reason) => Self::Unreachable(format!("{reason}, through the proxy {proxy}")),
+            Self::Lost(reason) => Self::Lost(format!("{reason}, through the proxy {proxy}")),
+            other => other,
+        }
+    }
+
+    /// The query of an address may hold a secret.
+    pub(super) fn redirect(status: u16, to: Option<&str>) -> Self {
+        let to = one_line(to.and_then(|to| to.split(['?', '#']).next()).unwrap_or("nowhere"));
+        Self::Redirect { status, to }
     }
 
     pub(super) fn from_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        let json: Option<Value> = serde_json::from_slice(body).ok();
-        let Some(json) = json.filter(|json| json["kind"] == "Status") else {
-            let text = one_line(&String::from_utf8_lossy(&body[..body.len().min(400)]));
+        let Some(Refusal { message, reason, conflicts }) = Refusal::read(body) else {
+            let text = beginning(body);
             return match status {
                 401 => Self::Unauthorized,
                 // Arktos and old servers answer an unknown group in plain text.
@@ -209,24 +280,10 @@ impl Cause {
                 _ => Self::NotKubernetes { status, start: text },
             };
         };
-        let message = one_line(json["message"].as_str().unwrap_or_default());
-        let fields = json["details"]["causes"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let conflicts = fields
-            .iter()
-            .filter(|cause| cause["reason"] == "FieldManagerConflict")
-            .map(|cause| FieldConflict {
-                manager: cause["message"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .trim_start_matches("conflict with ")
-                    .replace('"', ""),
-                field: cause["field"].as_str().unwrap_or_default().to_owned(),
-            })
-            .collect::<Vec<_>>();
         if !conflicts.is_empty() {
             return Self::Conflict { message, fields: conflicts };
         }
-        Self::from_status(status, retry_after, &message, json["reason"].as_str().unwrap_or_default())
+        Self::from_status(status, retry_after, &message, &reason)
     }
 
     fn from_status(status: u16, retry_after: Option<Duration>, message: &str, reason: &str) -> Self {
@@ -249,15 +306,9 @@ impl Cause {
     }
 }
 
-/// Server texts may hold line breaks and whole pages: one line, cut.
-fn one_line(text: &str) -> String {
-    const LONGEST: usize = 300;
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match joined.char_indices().nth(LONGEST) {
-        Some((cut, _)) => format!("{}…", &joined[..cut]),
-        None => joined,
-    }
-}
+/// What hyper says of an answer that is no HTTP; it has no public kinds for it.
+const NOT_HTTP: [&str; 4] =
+    ["invalid HTTP version", "invalid HTTP status-code", "message head is too large", "invalid HTTP header"];
 
 #[cfg(test)]
 mod tests {

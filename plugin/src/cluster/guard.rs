@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, Request, Response, header};
 use jiff::Timestamp;
@@ -194,11 +194,14 @@ where
         {
             request.headers_mut().insert(header::USER_AGENT, agent);
         }
-        tracing::debug!(method = %request.method(), uri = %request.uri(), "request");
+        let (method, uri, begun) = (request.method().clone(), request.uri().clone(), Instant::now());
+        tracing::trace!(%method, %uri, "request");
         let path = request.uri().path().to_owned();
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = answer.await.map_err(Into::into)?;
+            let milliseconds = begun.elapsed().as_millis();
+            tracing::debug!(%method, %uri, status = response.status().as_u16(), milliseconds, "answered");
             ledger.note_date(&response);
             ledger.note_warnings(&path, &response);
             Ok(response)

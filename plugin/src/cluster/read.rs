@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::path::{object, query_value};
-use super::{ApiFailure, Call, Cause, Cluster};
+use super::{ApiFailure, Call, Cause, Cluster, PAGE_LIMIT};
 
 /// A collection to list, page by page.
 #[derive(Debug, Clone)]
@@ -107,6 +107,7 @@ impl Cluster {
         let mut call = Call::get(uri, format!("list {}", listing.noun));
         call.metadata_only = listing.metadata_only;
         call.expected = expected;
+        call.limit = PAGE_LIMIT;
         Ok(self.send_for_bytes(&call).await?.1)
     }
 

@@ -183,16 +183,15 @@ async fn ask(
     enough: &dyn Fn(&Report) -> bool,
 ) -> Result<Waited, Failure> {
     cluster.ledger().enter(if args.pre { "preflight" } else { "health" });
-    let (waited, facts) = if args.wait {
-        wait(context, cluster, question, args.timeout, enough).await?
+    let outcome = if args.wait {
+        wait(context, cluster, question, args.timeout, enough).await
     } else {
-        let (examined, facts) =
-            examine::once(cluster, question, &*report::reporter(Output::Text, context.verbosity)).await?;
-        (Waited::Enough(examined), facts)
+        let reporter = report::reporter(Output::Text, context.verbosity);
+        let examined = examine::once(cluster, question, &*reporter).await;
+        examined.map(|(examined, facts)| (Waited::Enough(examined), facts))
     };
-    for message in cluster.ledger().take_messages() {
-        report::note(&format!("Warning: {message}"));
-    }
+    report::warnings(cluster.ledger().take_messages());
+    let (waited, facts) = outcome?;
     if let Some(file) = &args.save_facts {
         facts_file::write(file, &facts)?;
     }

@@ -96,7 +96,7 @@ impl ValueSources {
                     self.contents.get(path).cloned().ok_or_else(|| format!("{path} was not read"))
                 })?;
             } else {
-                layers.add_set(*flag, text)?;
+                layers.add_set(*flag, text);
             }
         }
         Ok(())

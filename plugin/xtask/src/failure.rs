@@ -41,6 +41,9 @@ pub(crate) enum Failure {
         /// How it ended.
         status: std::process::ExitStatus,
     },
+    /// An input breaks its reader.
+    #[error("an input was found that a reader does not survive; it is named above")]
+    Found,
     /// Something did not happen.
     #[error("{what} did not happen within {} s; last seen:\n{seen}", patience.as_secs())]
     Late {

@@ -11,7 +11,7 @@ mod commands;
 mod failure;
 mod report;
 
-use commands::{bench, cluster, demo, dist, picture, programs, test};
+use commands::{bench, cluster, demo, dist, fuzz, picture, programs, test};
 
 /// Develop kubectl-mizar: a test cluster, the demo, all tests
 #[derive(Parser)]
@@ -36,6 +36,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Measure how fast the product is
     Bench(bench::Arguments),
+    /// Search for inputs that break what reads them
+    Fuzz(fuzz::Arguments),
     /// Build everything that a release consists of: archives, charts, checksums, krew's manifest
     Dist(dist::Arguments),
     /// Draw the picture of the README from a real run
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) | Command::Ci(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Dist(arguments) => dist::run(arguments),
         Command::Picture(arguments) => picture::run(&arguments),
     };

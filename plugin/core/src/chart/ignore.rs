@@ -2,6 +2,10 @@
 
 use super::ChartError;
 
+/// Every file of a chart is held against every line.
+const MOST_LINES: usize = 1000;
+const LONGEST_LINE: usize = 4096;
+
 /// The rules of one `.helmignore`, with Helm's own in front.
 pub(super) struct Rules(Vec<Rule>);
 
@@ -26,6 +30,12 @@ impl Rules {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
+            }
+            if at >= MOST_LINES {
+                return Err(ChartError::Ignore { line: at + 1, message: format!("more than {MOST_LINES} lines") });
+            }
+            if line.len() > LONGEST_LINE {
+                return Err(ChartError::Ignore { line: at + 1, message: format!("longer than {LONGEST_LINE} bytes") });
             }
             if line.contains("**") {
                 return Err(ChartError::Ignore { line: at + 1, message: "** is not supported".into() });
@@ -62,33 +72,48 @@ impl Rules {
     }
 }
 
-/// Go's `filepath.Match`: `*` and `?` stop at a slash, `[a-z]` and `[^a-z]` are classes.
+/// Go's `filepath.Match`: `*` and `?` stop at a slash, `[a-z]` and `[^a-z]` are classes. After a mismatch only the last `*` takes more, which
+/// is enough and takes no longer than the product of both lengths.
 fn glob(pattern: &str, text: &str) -> bool {
-    let mut characters = pattern.chars();
-    let Some(first) = characters.next() else { return text.is_empty() };
-    let rest = characters.as_str();
-    let mut text_characters = text.chars();
-    match first {
-        '*' => {
-            let end = text.find('/').unwrap_or(text.len());
-            (0..=end).rev().filter(|at| text.is_char_boundary(*at)).any(|at| glob(rest, &text[at..]))
-        }
-        '?' => text_characters.next().is_some_and(|next| next != '/') && glob(rest, text_characters.as_str()),
-        '[' => {
-            let Some(close) = rest.find(']') else { return false };
-            let (class, after) = (&rest[..close], &rest[close + 1..]);
-            text_characters.next().is_some_and(|next| in_class(class, next)) && glob(after, text_characters.as_str())
-        }
-        literal => {
-            let (literal, rest) = if literal == '\\' {
-                let mut escaped = rest.chars();
-                (escaped.next().unwrap_or('\\'), escaped.as_str())
-            } else {
-                (literal, rest)
-            };
-            text_characters.next() == Some(literal) && glob(rest, text_characters.as_str())
+    let (mut pattern, mut text) = (pattern, text);
+    let mut star = None;
+    loop {
+        if let Some(after) = pattern.strip_prefix('*') {
+            star = Some((after, text));
+            pattern = after;
+        } else if let Some(rest) = one(pattern, text) {
+            (pattern, text) = rest;
+        } else if pattern.is_empty() && text.is_empty() {
+            return true;
+        } else {
+            let Some((after, from)) = star else { return false };
+            let mut rest = from.chars();
+            if rest.next().is_none_or(|taken| taken == '/') {
+                return false;
+            }
+            star = Some((after, rest.as_str()));
+            (pattern, text) = (after, rest.as_str());
         }
     }
+}
+
+/// Matches one character that is no `*`; gives the rests of pattern and text.
+fn one<'a>(pattern: &'a str, text: &'a str) -> Option<(&'a str, &'a str)> {
+    let mut characters = pattern.chars();
+    let first = characters.next()?;
+    let rest = characters.as_str();
+    let mut text_characters = text.chars();
+    let next = text_characters.next()?;
+    let (matches, rest) = match first {
+        '?' => (next != '/', rest),
+        '[' => rest.split_once(']').map_or((false, ""), |(class, rest)| (in_class(class, next), rest)),
+        '\\' => {
+            let mut escaped = rest.chars();
+            (escaped.next().unwrap_or('\\') == next, escaped.as_str())
+        }
+        literal => (literal == next, rest),
+    };
+    matches.then_some((rest, text_characters.as_str()))
 }
 
 fn in_class(class: &str, character: char) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -20,8 +21,8 @@ pub enum Source {
     File(String),
     /// What a release recorded of an earlier command.
     Recorded,
-    /// A flag with its text.
-    Flag(SetFlag, String),
+    /// A flag with its text, which may set thousands of values.
+    Flag(SetFlag, Arc<str>),
 }
 
 /// Where a value comes from.
@@ -41,9 +42,18 @@ impl fmt::Display for Origin {
             Source::Detected => formatter.write_str("detected")?,
             Source::File(path) => formatter.write_str(path)?,
             Source::Recorded => formatter.write_str("recorded")?,
-            Source::Flag(flag, text) => write!(formatter, "{} {text}", flag.name())?,
+            Source::Flag(flag, text) => write!(formatter, "{} {}", flag.name(), shown(text))?,
         }
         self.line.map_or(Ok(()), |line| write!(formatter, ":{line}"))
+    }
+}
+
+/// The text of a flag where it is only named: all of it, or its beginning.
+pub(super) fn shown(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_string(),
     }
 }
 

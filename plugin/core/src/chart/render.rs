@@ -3,7 +3,7 @@
 
 use super::{Capabilities, Chart};
 use crate::template::{TemplateError, TemplateSource, Templates, from_json};
-use crate::yaml::{self, DuplicateKeys, YamlError};
+use crate::yaml::{self, DuplicateKeys, Room, YamlError};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -139,6 +139,7 @@ pub fn render_with(
         paths_and_texts.iter().map(|(path, text)| TemplateSource { path, text }).collect();
     let templates = Templates::load(&sources)?;
     let mut rendered = Rendered { documents: Vec::new(), hooks: Vec::new(), notes: None };
+    let mut room = Room::default();
     let root = root(chart, values, release, capabilities);
     for source in sources {
         let file_name = source.path.rsplit('/').next().unwrap_or(source.path);
@@ -151,7 +152,7 @@ pub fn render_with(
                 rendered.notes = Some(text);
             }
         } else {
-            sort_in(&mut rendered, source.path, &text)?;
+            sort_in(&mut rendered, &mut room, source.path, &text)?;
         }
     }
     rendered.documents.sort_by_key(|document| install_position(document_kind(document)));
@@ -205,9 +206,9 @@ fn with_template(root: &BTreeMap<String, tera::Value>, chart: &Chart, path: &str
 }
 
 /// Splits a rendered file and puts its documents where they belong.
-fn sort_in(rendered: &mut Rendered, path: &str, text: &str) -> Result<(), RenderError> {
+fn sort_in(rendered: &mut Rendered, room: &mut Room, path: &str, text: &str) -> Result<(), RenderError> {
     for text in split_documents(text) {
-        let value = yaml::read(text, DuplicateKeys::TakeLast)
+        let value = yaml::read_within(text, DuplicateKeys::TakeLast, room)
             .map_err(|error| RenderError::Yaml { path: path.into(), error })?;
         let value = match value {
             Value::Null => None,

@@ -2,12 +2,16 @@
 //! allowed, which key was probably meant.
 
 use super::merged::Merged;
+use super::values::below;
 use super::{Chart, ChartError, nearest};
 use crate::yaml::with_plain_numbers;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 use std::fmt;
+
+/// Nobody reads more at once; a values file may have a hundred thousand wrong keys.
+pub(super) const MOST_FAILURES: usize = 100;
 
 /// One value that the schema does not allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,18 +54,21 @@ pub(super) fn validate(chart: &Chart, merged: &Merged) -> Result<Vec<SchemaFailu
     let mut failures = Vec::new();
     for error in validator.iter_errors(&values) {
         describe(&error, &schema, merged, &mut failures);
+        failures.dedup();
+        if failures.len() > MOST_FAILURES {
+            break;
+        }
     }
-    failures.dedup();
     Ok(failures)
 }
 
 fn describe(error: &ValidationError<'_>, schema: &Value, merged: &Merged, failures: &mut Vec<SchemaFailure>) {
     let path: Vec<String> = error.instance_path().as_str().split('/').skip(1).map(unescape).collect();
     if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
-        for key in unexpected {
+        let known = right_names(error, schema);
+        for key in unexpected.iter().take(MOST_FAILURES + 1) {
             let mut path = path.clone();
             path.push(key.clone());
-            let known = right_names(error, schema);
             let hint = nearest(key, known.iter().map(String::as_str));
             let hint = hint.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
             failures.push(failure(merged, &path, format!("unknown value{hint}")));
@@ -131,9 +138,7 @@ fn shown(value: &Value) -> String {
 }
 
 fn failure(merged: &Merged, path: &[String], message: String) -> SchemaFailure {
-    let inside = || {
-        merged.origins.iter().find(|(known, _)| !path.is_empty() && known.starts_with(path)).map(|(_, origin)| origin)
-    };
+    let inside = || below(&merged.origins, path).next().filter(|_| !path.is_empty()).map(|(_, origin)| origin);
     let own = merged.origins.get(path).or_else(|| merged.maps.get(path));
     let origin = own.or_else(|| merged.origin(path)).or_else(inside).map(ToString::to_string);
     SchemaFailure { origin, field: path.join("."), message }

@@ -1,6 +1,7 @@
 //! The grammar of `--set`, `--set-string`, `--set-json` and `--set-file`, as Helm has it: `a.b[0].c=v,d={x,y}`, a backslash before any
 //! character that would mean something. Errors name the flag and the place in its text.
 
+use super::merged::shown;
 use super::tree::{leaves, merge_maps};
 use crate::yaml::with_float_numbers;
 use serde_json::{Map, Value};
@@ -9,6 +10,10 @@ use serde_json::{Map, Value};
 const MAX_INDEX: usize = 65_536;
 /// How many names may stand behind each other.
 const MAX_DEPTH: usize = 30;
+/// How many names and indexes together may.
+const MAX_PATH: usize = 2 * MAX_DEPTH;
+/// How many empty items all indexes of a command together may make: an index of eight characters makes thousands.
+const MAX_FILLING: usize = 4 * MAX_INDEX;
 
 /// The flags that set values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +54,7 @@ impl SetFlag {
 
 /// What is wrong with the text of a flag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} {text:?}: at character {position}: {message}", .flag.name())]
+#[error("{} {:?}: at character {position}: {message}", .flag.name(), shown(.text))]
 pub struct SetError {
     /// The flag.
     pub flag: SetFlag,
@@ -61,19 +66,31 @@ pub struct SetError {
     pub message: String,
 }
 
-/// Sets what `text` says in `values` and returns the paths it has set.
+/// What the flags of one command may still fill lists with.
+#[derive(Debug)]
+pub struct Filling(usize);
+
+impl Default for Filling {
+    fn default() -> Self {
+        Self(MAX_FILLING)
+    }
+}
+
+/// Sets what `text` says in `values` and returns the paths it has set. After a failure, `values` are of no more use.
 /// `read_file` gives the content of a file that `--set-file` names.
 pub fn apply(
     flag: SetFlag,
     text: &str,
     values: &mut Map<String, Value>,
+    filling: &mut Filling,
     read_file: &mut dyn FnMut(&str) -> Result<String, String>,
 ) -> Result<Vec<Vec<String>>, SetError> {
     if flag == SetFlag::Json && text.trim_start().starts_with('{') {
         return apply_object(text, values);
     }
-    let characters: Vec<char> = text.chars().collect();
-    let mut parser = Parser { flag, text, characters, at: 0, path: Vec::new(), touched: Vec::new(), read_file };
+    let (starts, characters) = text.char_indices().unzip();
+    let (path, touched) = (Vec::new(), Vec::new());
+    let mut parser = Parser { flag, text, characters, starts, at: 0, path, touched, filling, read_file };
     while parser.key(values, 0)? == Progress::More {}
     Ok(parser.touched)
 }
@@ -103,9 +120,12 @@ struct Parser<'a> {
     flag: SetFlag,
     text: &'a str,
     characters: Vec<char>,
+    /// The byte at which each character begins.
+    starts: Vec<usize>,
     at: usize,
     path: Vec<String>,
     touched: Vec<Vec<String>>,
+    filling: &'a mut Filling,
     read_file: &'a mut dyn FnMut(&str) -> Result<String, String>,
 }
 
@@ -160,10 +180,10 @@ impl Parser<'_> {
             None => Err(self.failure(format!("key {key:?} has no value"))),
             Some('[') => {
                 let index = self.index()?;
-                let mut list = match data.get(&key) {
+                let mut list = match take(data, &key) {
                     None => Vec::new(),
-                    Some(Value::Array(list)) => list.clone(),
-                    Some(other) => return Err(self.failure(format!("{key:?} is {}, not a list", type_of(other)))),
+                    Some(Value::Array(list)) => list,
+                    Some(other) => return Err(self.failure(format!("{key:?} is {}, not a list", type_of(&other)))),
                 };
                 self.path.push(key.clone());
                 let progress = self.list_item(&mut list, index, depth);
@@ -188,23 +208,21 @@ impl Parser<'_> {
         if depth > MAX_DEPTH {
             return Err(self.failure(format!("names are nested deeper than {MAX_DEPTH} levels")));
         }
-        let mut inner = match data.get(&key) {
+        let known = take(data, &key);
+        let is_known = known.is_some();
+        let mut inner = match known {
             None => Map::new(),
-            Some(Value::Object(inner)) => inner.clone(),
-            Some(other) => return Err(self.failure(format!("{key:?} is {}, not a map", type_of(other)))),
+            Some(Value::Object(inner)) => inner,
+            Some(other) => return Err(self.failure(format!("{key:?} is {}, not a map", type_of(&other)))),
         };
         self.path.push(key.clone());
         let progress = self.key(&mut inner, depth);
         self.path.pop();
         let progress = progress?;
-        if inner.is_empty() {
-            return if progress == Progress::More {
-                Err(self.failure(format!("key map {key:?} has no value")))
-            } else {
-                Ok(progress)
-            };
+        if inner.is_empty() && progress == Progress::More {
+            return Err(self.failure(format!("key map {key:?} has no value")));
         }
-        if !key.is_empty() {
+        if !key.is_empty() && (is_known || !inner.is_empty()) {
             data.insert(key, Value::Object(inner));
         }
         Ok(progress)
@@ -227,11 +245,14 @@ impl Parser<'_> {
     }
 
     fn list_item(&mut self, list: &mut Vec<Value>, index: usize, depth: usize) -> Result<Progress, SetError> {
+        if self.path.len() > MAX_PATH {
+            return Err(self.failure(format!("names and indexes are nested deeper than {MAX_PATH} levels")));
+        }
         let (rest, stop) = self.until(&['[', '.', '=']);
         if !rest.is_empty() {
             return Err(self.failure(format!("unexpected text {rest:?} after an index")));
         }
-        let present = list.get(index).cloned();
+        let present = list.get_mut(index).map(Value::take);
         let (value, progress) = match stop {
             // Helm takes this silently, and an empty list with it.
             None => return Err(self.failure(format!("item {index} has no value"))),
@@ -264,10 +285,19 @@ impl Parser<'_> {
             }
         };
         if list.len() <= index {
-            list.resize(index + 1, Value::Null);
+            self.fill(list, index + 1)?;
         }
         list[index] = value;
         Ok(progress)
+    }
+
+    fn fill(&mut self, list: &mut Vec<Value>, length: usize) -> Result<(), SetError> {
+        let left = self.filling.0.checked_sub(length - list.len());
+        let left =
+            left.ok_or_else(|| self.failure(format!("the indexes make lists of more than {MAX_FILLING} items")))?;
+        self.filling.0 = left;
+        list.resize(length, Value::Null);
+        Ok(())
     }
 
     fn value(&mut self) -> Result<(Value, Progress), SetError> {
@@ -316,12 +346,12 @@ impl Parser<'_> {
         if self.empty_json() {
             return Ok((Value::Null, Progress::More));
         }
-        let rest: String = self.characters[self.at..].iter().collect();
-        let mut stream = serde_json::Deserializer::from_str(&rest).into_iter::<Value>();
+        let rest = self.starts.get(self.at).map_or("", |start| &self.text[*start..]);
+        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
         let value = match stream.next() {
             Some(Ok(value)) => value,
             Some(Err(error)) => {
-                self.at = position_of(&error, &rest, self.at);
+                self.at = position_of(&error, rest, self.at);
                 return Err(self.failure(not_json(&error)));
             }
             None => Value::Null,
@@ -345,6 +375,11 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// Takes what a name has so far, to be put back with more in it; Helm ignores an empty name.
+fn take(data: &mut Map<String, Value>, key: &str) -> Option<Value> {
+    data.get_mut(key).filter(|_| !key.is_empty()).map(Value::take)
 }
 
 /// The character at which JSON fails, where the JSON begins after `before` characters.

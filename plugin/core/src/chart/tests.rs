@@ -1,4 +1,4 @@
-use super::set::{SetFlag, apply};
+use super::set::{Filling, SetFlag, apply};
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -91,8 +91,8 @@ fn later_layers_win_and_every_leaf_knows_where_it_comes_from() {
     layers.add_profile(&chart, "prod").unwrap();
     layers.add_detected(json!({"image": {"tag": "detected"}}).as_object().unwrap().clone());
     layers.add_file("mine.yaml", "\nlist: [c]\nreplicas: 4\n").unwrap();
-    layers.add_set(SetFlag::Text, "image.tag=5").unwrap();
-    layers.add_set(SetFlag::Typed, "image.tag=6,list[1]=d").unwrap();
+    layers.add_set(SetFlag::Text, "image.tag=5");
+    layers.add_set(SetFlag::Typed, "image.tag=6,list[1]=d");
     let merged = layers.merge(&chart).unwrap();
     assert_eq!(merged.values["image"]["tag"], "5");
     assert_eq!(merged.values["list"], json!(["c", "d"]));
@@ -111,7 +111,7 @@ fn later_layers_win_and_every_leaf_knows_where_it_comes_from() {
 fn null_deletes_a_default() {
     let chart = a_chart(&[]);
     let mut layers = ValueLayers::new();
-    layers.add_set(SetFlag::Typed, "image.tag=null,list=null").unwrap();
+    layers.add_set(SetFlag::Typed, "image.tag=null,list=null");
     let merged = layers.merge(&chart).unwrap();
     assert_eq!(merged.values, json!({"profile": "dev", "image": {"digest": ""}, "replicas": 1.0}));
     assert_eq!(merged.config, json!({"image": {"tag": null}, "list": null}));
@@ -124,7 +124,7 @@ fn wrong_values_are_one_line_each_with_place_field_and_hint() {
         let mut layers = ValueLayers::new();
         layers.add_file("mine.yaml", text).unwrap();
         for set in sets {
-            layers.add_set(SetFlag::Typed, set).unwrap();
+            layers.add_set(SetFlag::Typed, set);
         }
         layers.merge(&chart).unwrap_err().to_string()
     };
@@ -148,7 +148,8 @@ fn an_unknown_profile_names_the_known_ones() {
 
 fn set(flag: SetFlag, text: &str) -> Result<Value, String> {
     let mut values = Map::new();
-    apply(flag, text, &mut values, &mut |path| Ok(format!("<{path}>"))).map_err(|error| error.to_string())?;
+    apply(flag, text, &mut values, &mut Filling::default(), &mut |path| Ok(format!("<{path}>")))
+        .map_err(|error| error.to_string())?;
     Ok(Value::Object(values))
 }
 
@@ -247,6 +248,69 @@ fn what_is_no_object_is_an_error_with_its_template() {
     );
     assert!(error("a: b: c\n").starts_with("YAML parse error on sample/templates/a.yaml: line 1, column 5"));
     assert_eq!(error("a: 1\n{{ fail \"no\" }}"), "execution error at (sample/templates/a.yaml:2): no");
+}
+
+#[test]
+fn flags_made_to_exhaust_us_are_refused() {
+    let deep = format!("a{}=1", "[0]".repeat(100_000));
+    assert!(set(SetFlag::Typed, &deep).unwrap_err().contains("nested deeper than 60 levels"));
+    let deep = format!("a{}=1", "[0].b".repeat(100_000));
+    assert!(set(SetFlag::Typed, &deep).unwrap_err().contains("nested deeper than"));
+    let long: Vec<String> = (0..5).map(|at| format!("a{at}[65000]=1")).collect();
+    assert!(set(SetFlag::Typed, &long.join(",")).unwrap_err().contains("lists of more than 262144 items"));
+    let mut layers = ValueLayers::new();
+    long.iter().for_each(|flag| layers.add_set(SetFlag::Typed, flag));
+    let error = layers.merge(&a_chart(&[])).unwrap_err().to_string();
+    assert!(error.starts_with("--set \"a4[65000]=1\": at character") && error.contains("more than 262144"), "{error}");
+}
+
+#[test]
+fn a_hundred_thousand_values_take_no_time_for_each_other() {
+    let assignments: Vec<String> = (0..20_000).map(|at| format!("a.b{at}=1")).collect();
+    let mut layers = ValueLayers::new();
+    layers.add_set(SetFlag::Typed, &assignments.join(","));
+    assignments.iter().for_each(|flag| layers.add_set(SetFlag::Json, flag));
+    let error = layers.merge(&a_chart(&[])).unwrap_err().to_string();
+    assert!(error.contains(" of the chart sample ") && error.len() < 1000, "{}", error.len());
+    let many: String = (0..20_000).map(|at| format!("b{at}: 1\n")).collect();
+    let mut layers = ValueLayers::new();
+    layers.add_file("mine.yaml", &many).unwrap();
+    let error = layers.merge(&a_chart(&[])).unwrap_err().to_string();
+    assert!(error.starts_with("more than 100 values of the chart sample are wrong:\n  mine.yaml:1: b0: unknown value"));
+    assert_eq!(error.lines().count(), 101);
+}
+
+#[test]
+fn a_pattern_of_ignored_files_takes_no_more_than_its_length_times_that_of_the_path() {
+    let stars = format!("{}b\n", "*a".repeat(1000));
+    let path = "a".repeat(3000);
+    let chart = a_chart(&[(".helmignore", &stars), (&path, "x")]);
+    assert_eq!(chart.files.iter().filter(|file| file.path == path).count(), 1);
+    let error = |text: &str| {
+        let files = files(&[(".helmignore", text)]);
+        Chart::load(files).unwrap_err().to_string()
+    };
+    assert_eq!(error(&"x\n".repeat(1001)), ".helmignore:1001: more than 1000 lines");
+    assert_eq!(error(&"x".repeat(5000)), ".helmignore:1: longer than 4096 bytes");
+}
+
+#[test]
+fn patterns_match_as_in_go() {
+    for (pattern, ignored, kept) in [
+        ("*.md", "a.md", "a.mdx"),
+        ("a*b*c", "axxbyyc", "axxbyy"),
+        ("/x/*/z", "x/y/z", "x/y/y/z"),
+        ("a?c", "abc", "ac"),
+        ("[a-c]x", "bx", "dx"),
+        ("[^a-c]x", "dx", "bx"),
+        ("a\\*", "a*", "ab"),
+        ("*a", "ba", "b"),
+        ("/*/*", "a/b", "ab"),
+    ] {
+        let chart = a_chart(&[(".helmignore", pattern), (ignored, "x"), (kept, "x")]);
+        let there = |path: &str| chart.files.iter().any(|file| file.path == path);
+        assert!(!there(ignored) && there(kept), "{pattern}");
+    }
 }
 
 proptest! {

@@ -2,12 +2,14 @@
 //! null deletes a default. Every leaf remembers the layer, and where there is one the file and line, that it came from.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::merged::{Merged, Origin, Origins, Source};
-use super::schema::{self, SchemaFailure};
-use super::set::{self, SetError, SetFlag};
+use super::schema::{self, MOST_FAILURES, SchemaFailure};
+use super::set::{self, Filling, SetError, SetFlag};
 use super::tree::{coalesce, leaves, maps_of, merge_maps};
 use super::{Chart, ChartError, read_values};
 use crate::yaml::{Locations, with_float_numbers, with_plain_numbers};
@@ -42,25 +44,29 @@ pub enum ValuesError {
 }
 
 fn count(failures: usize) -> String {
-    if failures == 1 { "1 value".into() } else { format!("{failures} values") }
+    match failures {
+        1 => "1 value".into(),
+        2..=MOST_FAILURES => format!("{failures} values"),
+        _ => format!("more than {MOST_FAILURES} values"),
+    }
 }
 
 fn lines(failures: &[SchemaFailure]) -> String {
-    failures.iter().map(|failure| format!("  {failure}")).collect::<Vec<_>>().join("\n")
+    failures.iter().take(MOST_FAILURES).map(|failure| format!("  {failure}")).collect::<Vec<_>>().join("\n")
 }
 
 /// The layers above the chart, in the order of their weight.
 #[derive(Debug, Clone, Default)]
 pub struct ValueLayers {
     files: Vec<(Source, Map<String, Value>, Locations)>,
-    /// In the order of their weight.
+    /// In the order in which they were typed.
     flags: Vec<Flag>,
 }
 
 #[derive(Debug, Clone)]
 struct Flag {
     kind: SetFlag,
-    text: String,
+    text: Arc<str>,
     /// Of the files that `--set-file` names, in order.
     contents: Vec<String>,
 }
@@ -116,10 +122,10 @@ impl ValueLayers {
         Ok(())
     }
 
-    /// Adds a `--set`, `--set-string` or `--set-json` flag, and reads it against the layers so far, since it may change a list that a file
+    /// Adds a `--set`, `--set-string` or `--set-json` flag. It is read when all layers are merged, since it may change a list that a file
     /// gave. For `--set-file` there is [`Self::add_set_file`].
-    pub fn add_set(&mut self, flag: SetFlag, text: &str) -> Result<(), ValuesError> {
-        self.add_flag(Flag { kind: flag, text: text.into(), contents: Vec::new() })
+    pub fn add_set(&mut self, flag: SetFlag, text: &str) {
+        self.flags.push(Flag { kind: flag, text: text.into(), contents: Vec::new() });
     }
 
     /// Adds a `--set-file` flag; `read_file` gives the content of a path.
@@ -134,14 +140,9 @@ impl ValueLayers {
             contents.push(content.clone());
             Ok(content)
         };
-        set::apply(SetFlag::File, text, &mut Map::new(), &mut read_and_keep)?;
-        self.add_flag(Flag { kind: SetFlag::File, text: text.into(), contents })
-    }
-
-    fn add_flag(&mut self, flag: Flag) -> Result<(), ValuesError> {
-        self.flags.push(flag);
-        self.flags.sort_by_key(|flag| flag.kind);
-        self.user_values().map(|_| ())
+        set::apply(SetFlag::File, text, &mut Map::new(), &mut Filling::default(), &mut read_and_keep)?;
+        self.flags.push(Flag { kind: SetFlag::File, text: text.into(), contents });
+        Ok(())
     }
 
     /// What the layers above the chart come to, and the origins of what they set.
@@ -155,10 +156,13 @@ impl ValueLayers {
             });
             merge_maps(&mut user, values.clone());
         }
-        for Flag { kind, text, contents } in &self.flags {
+        let mut flags: Vec<&Flag> = self.flags.iter().collect();
+        flags.sort_by_key(|flag| flag.kind);
+        let mut filling = Filling::default();
+        for Flag { kind, text, contents } in flags {
             let mut contents = contents.iter();
             let mut read_file = |_: &str| Ok(contents.next().cloned().unwrap_or_default());
-            for path in set::apply(*kind, text, &mut user, &mut read_file)? {
+            for path in set::apply(*kind, text, &mut user, &mut filling, &mut read_file)? {
                 remember(&mut origins, &path, Origin { source: Source::Flag(*kind, text.clone()), line: None });
             }
         }
@@ -199,8 +203,20 @@ impl ValueLayers {
 
 /// A later origin of a whole replaces those of its parts.
 fn remember(origins: &mut Origins, path: &[String], origin: Origin) {
-    origins.retain(|known, _| !known.starts_with(path));
+    let parts: Vec<Vec<String>> = below(origins, path).map(|(part, _)| part.clone()).collect();
+    for part in parts {
+        origins.remove(&part);
+    }
     origins.insert(path.to_vec(), origin);
+}
+
+/// What is known of a path and of all that is inside it: they stand together in the order of paths.
+pub(super) fn below<'a>(
+    origins: &'a Origins,
+    path: &'a [String],
+) -> impl Iterator<Item = (&'a Vec<String>, &'a Origin)> {
+    let from = (Bound::Included(path), Bound::Unbounded);
+    origins.range::<[String], _>(from).take_while(move |(known, _)| known.starts_with(path))
 }
 
 fn origins(chart: &Chart, values: &Value, user: &Origins) -> Origins {
@@ -208,7 +224,7 @@ fn origins(chart: &Chart, values: &Value, user: &Origins) -> Origins {
     leaves(values, &mut Vec::new(), &mut |path, _| {
         let known = (1..=path.len()).rev().find_map(|length| user.get(&path[..length]));
         // A flag may have set a part of a list.
-        let inside = || user.iter().find(|(known, _)| known.starts_with(path)).map(|(_, origin)| origin);
+        let inside = || below(user, path).next().map(|(_, origin)| origin);
         let origin = known.or_else(inside).cloned().unwrap_or_else(|| Origin {
             source: Source::Chart,
             line: chart.value_locations.nearest(path).map(|position| position.line),

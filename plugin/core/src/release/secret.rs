@@ -25,7 +25,7 @@ const DATA_KEY: &str = "release";
 /// The API server takes no more data in one Secret.
 const SIZE_LIMIT: usize = 1_048_576;
 /// More than any honest record unpacks to: templates and manifest shrink to a tenth.
-const UNPACKED_LIMIT: u64 = 256 * 1024 * 1024;
+const UNPACKED_LIMIT: u64 = 32 * 1024 * 1024;
 /// Labels that are Helm's own; all others belong to the person.
 const SYSTEM_LABELS: &[&str] = &["name", "owner", "status", "version", "createdAt", "modifiedAt"];
 
@@ -207,9 +207,12 @@ fn unpack(data: &str) -> Result<Release, String> {
     let json = if inner.starts_with(&[0x1f, 0x8b]) {
         let mut json = Vec::new();
         GzDecoder::new(inner.as_slice())
-            .take(UNPACKED_LIMIT)
+            .take(UNPACKED_LIMIT + 1)
             .read_to_end(&mut json)
             .map_err(|error| format!("gzip: {error}"))?;
+        if json.len() as u64 > UNPACKED_LIMIT {
+            return Err(format!("gzip: it unpacks to more than {} MiB", UNPACKED_LIMIT >> 20));
+        }
         json
     } else {
         inner
@@ -375,6 +378,21 @@ mod tests {
             let stored = read(&change).unwrap();
             assert_eq!((stored.release.revision, stored.release.namespace.as_str()), (3, "mizar-system"));
         }
+    }
+
+    #[test]
+    fn a_record_that_unpacks_to_too_much_is_damaged() {
+        let packed = |bytes: &[u8]| {
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+            gzip.write_all(bytes).unwrap();
+            json!({"release": STANDARD.encode(STANDARD.encode(gzip.finish().unwrap()))})
+        };
+        assert_eq!(
+            damaged(&packed(&vec![b' '; 40 << 20])),
+            "release record in secret one/s is damaged: gzip: it unpacks to more than 32 MiB"
+        );
+        let many = format!("{{\"name\":\"m\",\"config\":{{\"a\":[{}]}}}}", "[],".repeat(1_000_000));
+        assert!(damaged(&packed(many.as_bytes())).ends_with("JSON: its values would take more than 64 MiB"));
     }
 
     #[test]

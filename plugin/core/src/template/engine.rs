@@ -2,14 +2,15 @@
 //! and `tpl`.
 
 use super::TemplateError;
+use super::budget::{self, Budget};
 use super::format::NO_VALUE;
-use super::functions::{FUNCTIONS, INTERNAL, Outcome};
+use super::functions::{FUNCTIONS, Gives, INTERNAL, Outcome};
 use super::parser::parse;
 use super::syntax::{Define, Node, NodeKind};
 use super::translate::{Defines, Recursion, called_names, component_name, translate};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tera::{Context, ErrorKind, Kwargs, State, Tera, Value};
 
 /// A template's name, with the chart's name in front, and its text.
@@ -25,6 +26,8 @@ pub struct TemplateSource<'a> {
 pub struct Templates {
     engine: Arc<Tera>,
     translated: BTreeMap<String, String>,
+    /// What is left for all templates together.
+    budget: Mutex<Budget>,
 }
 
 impl std::fmt::Debug for Templates {
@@ -55,19 +58,25 @@ impl Templates {
     /// Parses and translates all templates; every error is found here, before anything is rendered.
     pub fn load(sources: &[TemplateSource<'_>]) -> Result<Self, TemplateError> {
         let mut parsed = Vec::new();
+        let mut actions = 0;
         for source in sources {
+            actions += count_actions(source.text);
+            if actions > MOST_ACTIONS {
+                let message = format!("the templates have more than {MOST_ACTIONS} actions");
+                return Err(TemplateError::load(source.path, 1, message));
+            }
             parsed.push(Parsed { path: source.path, nodes: parse(source.path, source.text)? });
         }
         parsed.sort_by(|left, right| parse_order(left.path).cmp(&parse_order(right.path)));
         let winners = winners(&parsed);
-        let defines = recursion(&parsed, &winners);
+        let defines = recursion(&parsed, &winners)?;
         let mut translated = BTreeMap::new();
         for (at, file) in parsed.iter().enumerate() {
             let keep = |name: &str| winners.get(name).is_some_and(|winner| *winner == at);
             translated.insert(file.path.to_string(), translate(file.path, &file.nodes, &defines, &keep)?);
         }
         let engine = build(&translated, &Arc::new(defines))?;
-        Ok(Self { engine, translated })
+        Ok(Self { engine, translated, budget: Mutex::default() })
     }
 
     /// The Tera source that a template was translated to.
@@ -76,21 +85,43 @@ impl Templates {
         self.translated.get(path).map(String::as_str)
     }
 
-    /// Renders one template with `root` as its `.`.
+    /// Renders one template with `root` as its `.`. All templates of a set have one budget of time and memory.
     pub fn render(&self, path: &str, root: &Value) -> Result<String, TemplateError> {
         let mut context = Context::new();
         context.insert_value("dot", root.clone());
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *budget;
         let rendered = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("render".into()).stack_size(STACK_BYTES);
-            let started = thread.spawn_scoped(scope, || self.engine.render(path, &context));
+            let started = thread.spawn_scoped(scope, || {
+                budget::begin(before);
+                let rendered = self.engine.render(path, &context);
+                // The text is made twice: for this template, and for the documents in it.
+                let paid =
+                    rendered.and_then(|text| budget::make(text.len()).map(|()| text).map_err(tera::Error::message));
+                (paid, budget::left())
+            });
             match started {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Ok(thread) => {
+                    let (rendered, left) = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                    *budget = left;
+                    rendered
+                }
                 Err(error) => Err(tera::Error::message(format!("cannot start a thread for rendering: {error}"))),
             }
         });
         let rendered = rendered.map_err(|error| execution_error(path, &error))?;
-        Ok(rendered.replace(NO_VALUE, ""))
+        Ok(if rendered.contains(NO_VALUE) { rendered.replace(NO_VALUE, "") } else { rendered })
     }
+}
+
+/// How many actions the templates of a chart may have together; those of the largest charts are half of that.
+const MOST_ACTIONS: usize = 50_000;
+/// How many a text given to `tpl` may have, since such texts can be given inside of each other.
+const MOST_ACTIONS_IN_TPL: usize = 5000;
+
+fn count_actions(text: &str) -> usize {
+    text.matches("{{").count()
 }
 
 /// Helm parses deep paths first and among equals from the end; of two equal defines the later one wins.
@@ -124,30 +155,37 @@ fn winners(parsed: &[Parsed<'_>]) -> BTreeMap<String, usize> {
     winners
 }
 
-fn recursion(parsed: &[Parsed<'_>], winners: &BTreeMap<String, usize>) -> Defines {
-    let mut calls: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+/// Which defines can reach themselves. The search is quadratic, so their number is limited; the largest charts have some hundreds.
+fn recursion(parsed: &[Parsed<'_>], winners: &BTreeMap<String, usize>) -> Result<Defines, TemplateError> {
+    const MOST_DEFINES: usize = 1000;
+    if winners.len() > MOST_DEFINES {
+        let path = parsed.first().map_or("templates", |file| file.path);
+        return Err(TemplateError::load(path, 1, format!("the chart has more than {MOST_DEFINES} defines")));
+    }
+    let mut calls: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (at, file) in parsed.iter().enumerate() {
         for define in defines_of(&file.nodes).filter(|define| winners.get(&define.name) == Some(&at)) {
             let mut called = Vec::new();
             called_names(&define.body, &mut called);
+            let called = called.into_iter().filter(|name| winners.contains_key(*name)).collect();
             calls.insert(&define.name, called);
         }
     }
     let reaches_itself = |name: &str| {
         let mut seen = BTreeSet::new();
-        let mut open: Vec<&String> = calls.get(name).into_iter().flatten().collect();
+        let mut open: Vec<&str> = calls.get(name).into_iter().flatten().copied().collect();
         while let Some(next) = open.pop() {
             if next == name {
                 return true;
             }
             if seen.insert(next) {
-                open.extend(calls.get(next.as_str()).into_iter().flatten());
+                open.extend(calls.get(next).into_iter().flatten());
             }
         }
         false
     };
     let kind = |name: &str| if reaches_itself(name) { Recursion::Possible } else { Recursion::None };
-    calls.keys().map(|name| ((*name).to_string(), kind(name))).collect()
+    Ok(calls.keys().map(|name| ((*name).to_string(), kind(name))).collect())
 }
 
 fn build(translated: &BTreeMap<String, String>, defines: &Arc<Defines>) -> Result<Arc<Tera>, TemplateError> {
@@ -157,16 +195,16 @@ fn build(translated: &BTreeMap<String, String>, defines: &Arc<Defines>) -> Resul
         tera.autoescape_on(Vec::<&'static str>::new());
         for function in FUNCTIONS {
             if let Some(call) = function.call {
-                register(&mut tera, function.name, call);
+                register(&mut tera, function.name, function.gives, call);
             }
         }
-        for (name, call) in INTERNAL {
-            register(&mut tera, name, *call);
+        for (name, gives, call) in INTERNAL {
+            register(&mut tera, name, *gives, *call);
         }
         let (weak, names) = (engine.clone(), Arc::clone(defines));
-        register(&mut tera, "include", move |arguments: &[Value]| include(&weak, &names, arguments));
+        register(&mut tera, "include", INCLUDE, move |arguments: &[Value]| include(&weak, &names, arguments));
         let (weak, names) = (engine.clone(), Arc::clone(defines));
-        register(&mut tera, "tpl", move |arguments: &[Value]| tpl(&weak, &names, arguments));
+        register(&mut tera, "tpl", INCLUDE, move |arguments: &[Value]| tpl(&weak, &names, arguments));
         let templates = translated.iter().map(|(path, source)| (path.as_str(), source.as_str()));
         if let Err(error) = tera.add_raw_templates(templates) {
             failure = Some(load_error(&error));
@@ -177,7 +215,18 @@ fn build(translated: &BTreeMap<String, String>, defines: &Arc<Defines>) -> Resul
 }
 
 /// Registers a function for both forms, `f(_0=a)` and `x | f(_0=a)`; the piped value comes last.
-fn register(tera: &mut Tera, name: &'static str, call: impl Fn(&[Value]) -> Outcome + Clone + Send + Sync + 'static) {
+fn register(
+    tera: &mut Tera,
+    name: &'static str,
+    gives: Gives,
+    call: impl Fn(&[Value]) -> Outcome + Clone + Send + Sync + 'static,
+) {
+    let call = move |arguments: &[Value]| {
+        budget::begin_call(gives, arguments)?;
+        let result = call(arguments)?;
+        budget::end_call(gives, &result)?;
+        Ok::<_, String>(result)
+    };
     let as_filter = call.clone();
     tera.register_function(name, move |arguments: Kwargs, _: &State| {
         call(&collect(&arguments)).map_err(tera::Error::message)
@@ -193,6 +242,9 @@ fn collect(arguments: &Kwargs) -> Vec<Value> {
     (0..).map_while(|at| arguments.get::<Value>(&format!("_{at}")).ok().flatten()).collect()
 }
 
+/// What `include` and `tpl` are for the budget: they pay for their text themselves, and do not look at the whole `.`.
+const INCLUDE: Gives = Gives::Argument;
+
 fn nested(engine: &Weak<Tera>, run: impl FnOnce(&Tera) -> Outcome) -> Outcome {
     let engine = engine.upgrade().expect("the engine lives as long as it renders");
     if NESTING.get() >= MAX_NESTING {
@@ -201,7 +253,9 @@ fn nested(engine: &Weak<Tera>, run: impl FnOnce(&Tera) -> Outcome) -> Outcome {
     NESTING.set(NESTING.get() + 1);
     let outcome = run(&engine);
     NESTING.set(NESTING.get() - 1);
-    outcome
+    let text = outcome?;
+    budget::end_call(Gives::Text, &text)?;
+    Ok(text)
 }
 
 fn include(engine: &Weak<Tera>, defines: &Defines, arguments: &[Value]) -> Outcome {
@@ -224,6 +278,10 @@ fn tpl(engine: &Weak<Tera>, defines: &Defines, arguments: &[Value]) -> Outcome {
         let (TemplateError::Load { line, message, .. } | TemplateError::Execution { line, message, .. }) = error;
         format!("in line {line} of the text given to tpl: {message}")
     };
+    budget::parse(text.len() + 10 * defines.len())?;
+    if count_actions(text) > MOST_ACTIONS_IN_TPL {
+        return Err(format!("the text given to tpl has more than {MOST_ACTIONS_IN_TPL} actions"));
+    }
     let nodes = parse(PATH, text).map_err(in_text)?;
     let mut known = defines.clone();
     for define in defines_of(&nodes) {
@@ -232,6 +290,7 @@ fn tpl(engine: &Weak<Tera>, defines: &Defines, arguments: &[Value]) -> Outcome {
         }
     }
     let source = translate(PATH, &nodes, &known, &|_| true).map_err(in_text)?;
+    drop((nodes, known));
     let mut context = Context::new();
     context.insert_value("dot", arguments[1].clone());
     nested(engine, |engine| {

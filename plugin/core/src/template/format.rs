@@ -1,5 +1,6 @@
 //! Go's `fmt`: how values print with `%v` and the other verbs of `printf`.
 
+use super::budget;
 use super::value::{fields, is_nil, kind, type_name};
 use crate::yaml::format_float;
 use tera::Value;
@@ -110,7 +111,7 @@ struct Verb {
 const MAX_WIDTH: usize = 1_000_000;
 
 /// `printf`
-pub(super) fn sprintf(format: &str, values: &[Value]) -> String {
+pub(super) fn sprintf(format: &str, values: &[Value]) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = format;
     let mut used = 0;
@@ -122,6 +123,7 @@ pub(super) fn sprintf(format: &str, values: &[Value]) -> String {
             None => out.push_str("%!(NOVERB)"),
             Some(verb) if verb.letter == '%' => out.push('%'),
             Some(verb) => {
+                budget::check_text(out.len().saturating_add(longest(&verb, values.get(used))?))?;
                 let result = match values.get(used) {
                     None => format!("%!{}(MISSING)", verb.letter),
                     Some(value) => padded(&verb, formatted(&verb, value)),
@@ -140,7 +142,13 @@ pub(super) fn sprintf(format: &str, values: &[Value]) -> String {
         let extra = format!("%!(EXTRA {})", extra.join(", "));
         out.push_str(&extra);
     }
-    out
+    Ok(out)
+}
+
+/// The most that a verb can write: each number in a value may be filled up to the precision, the whole up to the width.
+fn longest(verb: &Verb, value: Option<&Value>) -> Result<usize, String> {
+    let parts = value.map(budget::measure).transpose()?.unwrap_or_default().parts;
+    Ok(verb.width.unwrap_or(0).saturating_add(verb.precision.unwrap_or(0).saturating_mul(parts)))
 }
 
 fn parse_verb<'a>(text: &'a str, values: &[Value], used: &mut usize) -> (Option<Verb>, &'a str) {
@@ -271,15 +279,28 @@ fn sign(verb: &Verb, negative: bool) -> &'static str {
     }
 }
 
+/// Splits a precision into digits that a number can have and zeros after them: formatting takes no more than 65535.
+fn exact_digits(precision: Option<usize>) -> (usize, String) {
+    // A float has at most 1074 digits after the point.
+    const MOST: usize = 1100;
+    let precision = precision.unwrap_or(6);
+    (precision.min(MOST), "0".repeat(precision.saturating_sub(MOST)))
+}
+
 fn float(verb: &Verb, value: &Value) -> String {
     let number = value.as_f64().unwrap_or_default();
     let magnitude = number.abs();
     let text = match (verb.letter, verb.precision) {
         ('v' | 'g', None) => format_float(magnitude),
-        ('f' | 'F', precision) => format!("{magnitude:.*}", precision.unwrap_or(6)),
+        ('f' | 'F', precision) => {
+            let (digits, zeros) = exact_digits(precision);
+            format!("{magnitude:.digits$}{zeros}")
+        }
         ('e' | 'E', precision) => {
-            let text = format!("{magnitude:.*e}", precision.unwrap_or(6));
+            let (digits, zeros) = exact_digits(precision);
+            let text = format!("{magnitude:.digits$e}");
             let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            let mantissa = format!("{mantissa}{zeros}");
             let exponent: i32 = exponent.parse().unwrap_or_default();
             let sign = if exponent < 0 { '-' } else { '+' };
             let text = format!("{mantissa}e{sign}{:02}", exponent.abs());

@@ -187,12 +187,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// Helpers of the translator: not part of the dialect, so templates cannot name them.
-pub(super) const INTERNAL: &[(&str, Call)] = &[
-    ("text", texts::text),
-    ("range", collections::range),
-    ("field", collections::field),
-    ("files_get", collections::files_get),
-    ("versions_has", collections::versions_has),
+pub(super) const INTERNAL: &[(&str, Gives, Call)] = &[
+    ("text", Gives::Text, texts::text),
+    ("range", Gives::Argument, collections::range),
+    ("entered", Gives::Argument, collections::entered),
+    ("field", Gives::Argument, collections::field),
+    ("files_get", Gives::Argument, collections::files_get),
+    ("versions_has", Gives::Plain, collections::versions_has),
 ];
 
 pub(super) fn lookup(name: &str) -> Option<&'static Function> {

@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 
 /// Blocks and parentheses nested deeper than this are refused: the engine below has a limit of its own without a good message.
 const MAX_DEPTH: usize = 30;
+/// How many values may stand in one command, commands in one pipe, and names in one path. The engine builds trees as deep as that.
+const MAX_LENGTH: usize = 200;
 
 /// Parses one template file.
 pub(super) fn parse(path: &str, source: &str) -> Result<Vec<Node>, TemplateError> {
@@ -230,6 +232,14 @@ impl PipelineReader<'_> {
         self.parser.failure(self.line, message)
     }
 
+    fn check_length(&self, length: usize, of_what: &str) -> Result<(), TemplateError> {
+        if length > MAX_LENGTH {
+            Err(self.failure(format!("there are more than {MAX_LENGTH} {of_what}")))
+        } else {
+            Ok(())
+        }
+    }
+
     fn next(&mut self) -> Option<TokenKind> {
         let token = self.tokens.pop_front()?;
         self.line = token.line;
@@ -251,6 +261,7 @@ impl PipelineReader<'_> {
         while self.peek(0) == Some(&TokenKind::Pipe) {
             self.next();
             commands.push(self.command()?);
+            self.check_length(commands.len(), "commands in one pipe")?;
         }
         for command in &commands[1..] {
             let callable = match command.operands.first() {
@@ -294,6 +305,7 @@ impl PipelineReader<'_> {
         let mut operands = Vec::new();
         while !matches!(self.peek(0), None | Some(TokenKind::Pipe | TokenKind::Close)) {
             operands.push(self.operand()?);
+            self.check_length(operands.len(), "values in one call")?;
         }
         match operands.first() {
             None => return Err(self.parser.failure(line, "a value or a function is missing here")),
@@ -337,6 +349,7 @@ impl PipelineReader<'_> {
         while let Some(TokenKind::Field { name, attached: true }) = self.peek(0) {
             fields.push(name.clone());
             self.next();
+            self.check_length(fields.len(), "names in one path")?;
         }
         if fields.is_empty() {
             return Ok(operand);

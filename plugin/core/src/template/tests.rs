@@ -37,7 +37,7 @@ fn each_action_becomes_one_tag_on_its_line() {
         ),
         (
             "{{ range $k, $v := .m }}{{ $k }}{{ . }}{{ else }}none{{ end }}",
-            "{% for k_1, v_2 in dot.m | range %}{{ k_1 | text }}{{ v_2 | text }}{% else %}none{% endfor %}",
+            "{% for k_1, v_2 in dot.m | range(_0=32) %}{{ k_1 | text }}{{ v_2 | text }}{% else %}none{% endfor %}",
         ),
         ("{{ $x := 1 }}{{ $x = not .a }}", "{% set_global x_1 = 1 %}{% set_global x_1 = (not dot.a) %}"),
         ("a\n\n  {{- if .b }}\nc{{ end }}", "a{%\n\n if dot.b %}\nc{% endif %}"),
@@ -62,7 +62,7 @@ fn each_action_becomes_one_tag_on_its_line() {
 fn a_define_becomes_a_component_and_include_calls_it() {
     assert_eq!(
         source("{{ define \"a.labels\" }}x: {{ .y }}{{ end }}{{ include \"a.labels\" . | nindent 4 }}"),
-        "{% component a.labels(dot) %}x: {{ dot.y | text }}{% endcomponent %}{{ <a.labels dot={ dot } /> | nindent(_0=4) }}"
+        "{% component a.labels(dot) %}{{ entered(_0=21) }}x: {{ dot.y | text }}{% endcomponent %}{{ <a.labels dot={ dot } /> | nindent(_0=4) }}"
     );
     assert!(source("{{ define \"a-b\" }}{{ end }}").starts_with("{% component hex_612d62(dot) %}"));
     assert!(source("{{ define \"r\" }}{{ include \"r\" . }}{{ end }}").contains("include(_0=\"r\", _1=dot)"));
@@ -196,6 +196,56 @@ fn templates_that_call_each_other_deeply_end_with_an_error_and_not_with_a_crash(
         assert!(load(&format!("{}x{}", open.repeat(500), close.repeat(500))).is_err());
     }
     assert!(load(&format!("{{{{ {}1{} }}}}", "(".repeat(500), ")".repeat(500))).is_err());
+}
+
+#[test]
+fn what_would_take_too_long_or_too_much_is_refused() {
+    let doubling: String = (1..30)
+        .map(|level| {
+            let call = format!("{{{{ include \"d{}\" . }}}}", level - 1);
+            format!("{{{{ define \"d{level}\" }}}}{call}{call}{{{{ end }}}}")
+        })
+        .collect();
+    let doubling =
+        format!("{{{{ define \"d0\" }}}}{}{{{{ end }}}}{doubling}{{{{ include \"d29\" . }}}}", "x".repeat(100_000));
+    for (text, message) in [
+        ("{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}", "text and lists"),
+        ("{{ range until 100000 }}{{ range 100000 }}{{ range 100000 }}x{{ end }}{{ end }}{{ end }}", "text and lists"),
+        (&doubling, "text and lists"),
+        ("{{ $x := list }}{{ range until 200 }}{{ $x = list $x }}{{ end }}", "deeper than 130 levels"),
+        ("{{ $x := list }}{{ range until 40 }}{{ $x = list $x $x }}{{ end }}", "more than 100000 parts"),
+        ("{{ $x := \"x\" }}{{ range until 40 }}{{ $x = print $x $x }}{{ end }}", "larger than 6 MiB"),
+        ("{{ $x := until 100000 }}{{ range until 1000 }}{{ $y := concat $x $x }}{{ end }}", "text and lists"),
+        ("{{ $x := until 90000 }}{{ uniq $x | len }}", "too long"),
+        ("{{ printf (repeat 100000 \"%1000000d\") 1 }}", "larger than 6 MiB"),
+        ("{{ printf \"%.1000000d\" (until 1000) }}", "larger than 6 MiB"),
+        ("{{ $x := repeat 100000 \"x\" }}{{ $x | replace \"\" $x }}", "larger than 6 MiB"),
+        ("{{ join (repeat 100000 \"x\") (until 100000) }}", "larger than 6 MiB"),
+        ("{{ splitList \"\" (repeat 200000 \"x\") }}", "more than 100000 parts"),
+        ("{{ fromJson (printf \"{\\\"a\\\":[%s]}\" (repeat 1000000 \"[],\")) }}", "more than 64 MiB"),
+    ] {
+        let shown: String = text.chars().take(200).collect();
+        let outcome = render(text).map_or_else(|error| error.to_string(), |text| text.chars().take(200).collect());
+        assert!(outcome.contains(message), "{shown}: {outcome}");
+    }
+    let many = |text: &str| text.repeat(2000);
+    assert!(load(&many("{{ $x := 1 }}")).unwrap_err().to_string().contains("more than 1000 variables"));
+    let defines: String = (0..1001).map(|at| format!("{{{{ define \"d{at}\" }}}}{{{{ end }}}}")).collect();
+    assert!(load(&defines).unwrap_err().to_string().contains("more than 1000 defines"));
+}
+
+#[test]
+fn a_budget_is_that_of_all_templates_of_a_set() {
+    let templates = load("{{ $x := repeat 5000000 \"x\" }}").unwrap();
+    let rendered: Vec<bool> = (0..20).map(|_| templates.render(PATH, &from_json(&json!({}))).is_ok()).collect();
+    assert!(rendered[0] && !rendered[19]);
+}
+
+#[test]
+fn a_number_is_printed_with_any_precision() {
+    let text = render("{{ printf \"%.70000f\" 1.5 }}").unwrap();
+    assert_eq!((text.len(), text.trim_end_matches('0')), (70_002, "1.5"));
+    assert_eq!(render("{{ printf \"%.2000e\" 1.5 }}").unwrap(), format!("1.5{}e+00", "0".repeat(1999)));
 }
 
 proptest! {

@@ -8,6 +8,9 @@ use super::ownership::{Own, Variable};
 use super::syntax::{Branch, Node, NodeKind, Operand, Pipeline};
 use std::collections::BTreeMap;
 
+/// How many variables may be in sight at one place.
+const MOST_VARIABLES: usize = 1000;
+
 /// What the whole set of templates defines: for each name, whether it can reach itself.
 pub(super) type Defines = BTreeMap<String, Recursion>;
 
@@ -42,6 +45,12 @@ pub(super) fn component_name(define: &str) -> String {
     }
     let hex: Vec<String> = define.bytes().map(|byte| format!("{byte:02x}")).collect();
     format!("hex_{}", hex.concat())
+}
+
+/// A part of the source, and the line breaks that its end still owes.
+struct Apart {
+    code: String,
+    breaks: usize,
 }
 
 pub(super) struct Translator<'a> {
@@ -79,8 +88,10 @@ impl<'a> Translator<'a> {
             let outside = std::mem::take(&mut self.variables);
             if keep(&define.name) {
                 let name = component_name(&define.name);
+                let body = self.apart(|this| this.nodes(&define.body))?;
                 self.tag(&format!("{{% component {name}(dot) %}}"));
-                self.nodes(&define.body)?;
+                self.tag(&format!("{{{{ entered(_0={}) }}}}", body.code.len()));
+                self.append(body);
                 self.tag("{% endcomponent %}");
             } else {
                 let written = std::mem::take(&mut self.out);
@@ -128,6 +139,19 @@ impl<'a> Translator<'a> {
             NodeKind::Define(_) => return Err(self.failure(node.line, "{{define}} must stand outside of other blocks")),
         }
         Ok(())
+    }
+
+    /// Translates something for itself, so that its length is known before what stands in front of it is written.
+    fn apart(&mut self, write: impl FnOnce(&mut Self) -> Result<(), TemplateError>) -> Result<Apart, TemplateError> {
+        let (code, breaks) = (std::mem::take(&mut self.out), std::mem::take(&mut self.breaks));
+        write(self)?;
+        Ok(Apart { code: std::mem::replace(&mut self.out, code), breaks: std::mem::replace(&mut self.breaks, breaks) })
+    }
+
+    fn append(&mut self, part: Apart) {
+        self.flush_breaks();
+        self.out.push_str(&part.code);
+        self.breaks = part.breaks;
     }
 
     fn text(&mut self, text: &str) {
@@ -193,6 +217,11 @@ impl<'a> Translator<'a> {
 
     fn set_variable(&mut self, pipeline: &Pipeline, name: &str, value: &Expression) -> Result<(), TemplateError> {
         let code = if pipeline.declares {
+            // They are looked for one after the other.
+            if self.variables.len() > MOST_VARIABLES {
+                let message = format!("more than {MOST_VARIABLES} variables are declared here");
+                return Err(self.failure(pipeline.line, message));
+            }
             let code = self.fresh(name);
             self.variables.push(Variable::new(name, &code, value.own, self.loops.clone()));
             code
@@ -305,10 +334,11 @@ impl<'a> Translator<'a> {
         for (name, code) in pipeline.variables.iter().rev().zip([&item, &key]) {
             self.variables.push(Variable::of_loop(name, code, self.loops.clone()));
         }
-        self.tag(&format!("{{% for {key}, {item} in {} | range %}}", over.code));
-        let outer = std::mem::replace(&mut self.dot, item);
-        self.scope(body)?;
+        let outer = std::mem::replace(&mut self.dot, item.clone());
+        let body = self.apart(|this| this.scope(body))?;
         self.dot = outer;
+        self.tag(&format!("{{% for {key}, {item} in {} | range(_0={}) %}}", over.code, body.code.len()));
+        self.append(body);
         self.loops.pop();
         self.variables.truncate(visible);
         self.otherwise(otherwise)?;
@@ -332,7 +362,7 @@ impl<'a> Translator<'a> {
 }
 
 /// Finds the names of all defines that a list of nodes calls by a literal name.
-pub(super) fn called_names(nodes: &[Node], found: &mut Vec<String>) {
+pub(super) fn called_names<'a>(nodes: &'a [Node], found: &mut Vec<&'a str>) {
     for node in nodes {
         match &node.kind {
             NodeKind::Action(pipeline) => names_in_pipeline(pipeline, found),
@@ -349,7 +379,7 @@ pub(super) fn called_names(nodes: &[Node], found: &mut Vec<String>) {
                 called_names(otherwise.as_deref().unwrap_or_default(), found);
             }
             NodeKind::Template { name, argument } => {
-                found.push(name.clone());
+                found.push(name);
                 if let Some(pipeline) = argument {
                     names_in_pipeline(pipeline, found);
                 }
@@ -360,12 +390,12 @@ pub(super) fn called_names(nodes: &[Node], found: &mut Vec<String>) {
     }
 }
 
-fn names_in_pipeline(pipeline: &Pipeline, found: &mut Vec<String>) {
+fn names_in_pipeline<'a>(pipeline: &'a Pipeline, found: &mut Vec<&'a str>) {
     for command in &pipeline.commands {
         if let [Operand::Function(function), Operand::Text(name), ..] = command.operands.as_slice()
             && function == "include"
         {
-            found.push(name.clone());
+            found.push(name);
         }
         for operand in &command.operands {
             if let Operand::Pipeline(inner) | Operand::Chain(inner, _) = operand {

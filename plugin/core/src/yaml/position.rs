@@ -11,6 +11,9 @@ pub struct Position {
     pub column: usize,
 }
 
+/// How many keys of all paths together are kept: a text of a megabyte can have a hundred million. Past that, what is inside a key is where
+/// that key is.
+const MAX_KEYS: usize = 500_000;
 impl Position {
     /// The position of the byte at `offset`, which must be the first of a character.
     #[must_use]
@@ -26,6 +29,8 @@ impl Position {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Locations {
     keys: BTreeMap<Vec<String>, Position>,
+    count: usize,
+    incomplete_from: Option<Position>,
     start: Option<Position>,
 }
 
@@ -42,6 +47,12 @@ impl Locations {
         (0..=path.len()).rev().find_map(|length| self.get(&path[..length]))
     }
 
+    /// Where the first key stands that is not known here, if there were too many.
+    #[must_use]
+    pub fn incomplete_from(&self) -> Option<Position> {
+        self.incomplete_from
+    }
+
     /// Iterates over all paths in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[String], Position)> {
         self.keys.iter().map(|(path, position)| (path.as_slice(), *position))
@@ -49,6 +60,7 @@ impl Locations {
 
     /// Takes over the positions of a later document of the same file.
     pub fn extend(&mut self, later: Self) {
+        self.count += later.count;
         self.keys.extend(later.keys);
     }
 
@@ -62,7 +74,13 @@ impl Locations {
         self.start = Some(position);
     }
 
-    pub(super) fn insert(&mut self, path: Vec<String>, position: Position) {
-        self.keys.insert(path, position);
+    pub(super) fn insert(&mut self, path: &[String], position: Position) {
+        let count = self.count + path.len();
+        if count <= MAX_KEYS {
+            self.count = count;
+            self.keys.insert(path.to_vec(), position);
+        } else if self.incomplete_from.is_none() {
+            self.incomplete_from = Some(position);
+        }
     }
 }

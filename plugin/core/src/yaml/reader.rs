@@ -10,8 +10,16 @@ use std::collections::HashMap;
 
 /// Texts nested deeper than this are refused; no chart or manifest comes near it.
 const MAX_DEPTH: usize = 100;
-/// Nodes of one text, aliases counted as what they stand for.
-const MAX_NODES: usize = 1_000_000;
+/// Bytes that the values of one text take, aliases counted as what they stand for.
+const MAX_WEIGHT: usize = 64 * 1024 * 1024;
+/// The same for values, which are copied from layer to layer.
+const MAX_WEIGHT_OF_VALUES: usize = 24 * 1024 * 1024;
+/// What a value takes besides its text.
+const VALUE_WEIGHT: usize = size_of::<Value>();
+/// What the first entry of a mapping takes: room for four at once.
+const MAPPING_WEIGHT: usize = 4 * ENTRY_WEIGHT;
+/// What another entry of a mapping takes: a hash, a key and its place in the table.
+const ENTRY_WEIGHT: usize = VALUE_WEIGHT + 48;
 /// Bytes of one text.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
@@ -45,15 +53,48 @@ pub fn read(text: &str, duplicates: DuplicateKeys) -> Result<Value, YamlError> {
     read_located(text, duplicates).map(|(value, _)| value)
 }
 
+/// What several texts may take together.
+#[derive(Debug)]
+pub struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(MAX_WEIGHT)
+    }
+}
+
+/// Reads the first document of a text, one of several that together may take no more than one alone.
+pub fn read_within(text: &str, duplicates: DuplicateKeys, room: &mut Room) -> Result<Value, YamlError> {
+    let mut reader = Reader::new(text, duplicates, room.0)?;
+    let document = reader.next_document()?;
+    room.0 -= reader.weight;
+    Ok(document.unwrap_or_default().0)
+}
+
 /// Reads the first document of a text and where each of its keys stands.
 pub fn read_located(text: &str, duplicates: DuplicateKeys) -> Result<(Value, Locations), YamlError> {
-    let mut reader = Reader::new(text, duplicates)?;
+    let mut reader = Reader::new(text, duplicates, MAX_WEIGHT)?;
     Ok(reader.next_document()?.unwrap_or_default())
 }
 
 /// Reads all documents of a text, each with the places of its keys.
 pub fn read_all(text: &str, duplicates: DuplicateKeys) -> Result<Vec<(Value, Locations)>, YamlError> {
-    let mut reader = Reader::new(text, duplicates)?;
+    read_documents(text, duplicates, MAX_WEIGHT)
+}
+
+/// Reads all documents of a values file; it may hold less than other texts.
+pub fn read_values(text: &str) -> Result<Vec<(Value, Locations)>, YamlError> {
+    let documents = read_documents(text, DuplicateKeys::Refuse, MAX_WEIGHT_OF_VALUES)?;
+    match documents.iter().find_map(|(_, places)| places.incomplete_from()) {
+        Some(position) => {
+            Err(YamlError::new(position, "there are too many values; everything up to here is counted with its path"))
+        }
+        None => Ok(documents),
+    }
+}
+
+fn read_documents(text: &str, duplicates: DuplicateKeys, most: usize) -> Result<Vec<(Value, Locations)>, YamlError> {
+    let mut reader = Reader::new(text, duplicates, most)?;
     let mut documents = Vec::new();
     while let Some(document) = reader.next_document()? {
         documents.push(document);
@@ -63,21 +104,22 @@ pub fn read_all(text: &str, duplicates: DuplicateKeys) -> Result<Vec<(Value, Loc
 
 struct Anchored {
     value: Value,
-    nodes: usize,
+    weight: usize,
 }
 
 struct Reader<'text> {
     events: Box<dyn Iterator<Item = Result<(Event<'text>, Span), ScanError>> + 'text>,
     duplicates: DuplicateKeys,
     anchors: HashMap<usize, Anchored>,
-    nodes: usize,
+    weight: usize,
+    max_weight: usize,
     locations: Locations,
     path: Vec<String>,
     last: Position,
 }
 
 impl<'text> Reader<'text> {
-    fn new(text: &'text str, duplicates: DuplicateKeys) -> Result<Self, YamlError> {
+    fn new(text: &'text str, duplicates: DuplicateKeys, max_weight: usize) -> Result<Self, YamlError> {
         let start = Position { line: 1, column: 1 };
         if text.len() > MAX_BYTES {
             return Err(YamlError::new(start, format!("the text is larger than {} MiB", MAX_BYTES >> 20)));
@@ -88,7 +130,8 @@ impl<'text> Reader<'text> {
             events: Box::new(Parser::new_from_str(text)),
             duplicates,
             anchors: HashMap::new(),
-            nodes: 0,
+            weight: 0,
+            max_weight,
             locations: Locations::default(),
             path: Vec::new(),
             last: start,
@@ -130,79 +173,81 @@ impl<'text> Reader<'text> {
         Ok(None)
     }
 
-    /// Reads one node; the second result is how many nodes it stands for.
+    /// Reads one node; the second result is what it weighs.
     fn node(&mut self, event: Event<'text>, at: Position, depth: usize) -> Result<(Value, usize), YamlError> {
         if depth > MAX_DEPTH {
             return Err(YamlError::new(at, format!("nested deeper than {MAX_DEPTH} levels")));
         }
-        self.count(1, at)?;
-        let (value, nodes, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => (scalar(&text, style, tag.as_ref(), at)?, 1, anchor),
+        let (value, weight, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let weight = self.weigh(VALUE_WEIGHT + text.len(), at)?;
+                (scalar(&text, style, tag.as_ref(), at)?, weight, anchor)
+            }
             Event::SequenceStart(_, anchor, _) => {
-                let (value, nodes) = self.sequence(depth)?;
-                (value, nodes, anchor)
+                let (value, weight) = self.sequence(at, depth)?;
+                (value, weight, anchor)
             }
             Event::MappingStart(_, anchor, _) => {
-                let (value, nodes) = self.mapping(depth)?;
-                (value, nodes, anchor)
+                let (value, weight) = self.mapping(at, depth)?;
+                (value, weight, anchor)
             }
             Event::Alias(anchor) => {
                 let found = self.anchors.get(&anchor);
                 let found = found.ok_or_else(|| YamlError::new(at, "an alias refers to the node it stands in"))?;
-                let (value, nodes) = (found.value.clone(), found.nodes);
-                self.count(nodes, at)?;
-                return Ok((value, nodes));
+                let weight = found.weight;
+                self.weigh(weight, at)?;
+                return Ok((self.anchors[&anchor].value.clone(), weight));
             }
             other => return Err(YamlError::new(at, format!("expected a value, found {other:?}"))),
         };
         if anchor > 0 {
-            self.anchors.insert(anchor, Anchored { value: value.clone(), nodes });
+            self.weigh(weight, at)?;
+            self.anchors.insert(anchor, Anchored { value: value.clone(), weight });
         }
-        Ok((value, nodes))
+        Ok((value, weight))
     }
 
-    fn count(&mut self, nodes: usize, at: Position) -> Result<(), YamlError> {
-        self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes > MAX_NODES {
-            return Err(YamlError::new(
-                at,
-                format!("more than {MAX_NODES} values, aliases counted as what they repeat"),
-            ));
+    /// Counts what is about to be kept, and gives it back.
+    fn weigh(&mut self, weight: usize, at: Position) -> Result<usize, YamlError> {
+        self.weight = self.weight.saturating_add(weight);
+        if self.weight > self.max_weight {
+            let message = "the values take too much memory, aliases counted as what they repeat";
+            return Err(YamlError::new(at, message));
         }
-        Ok(())
+        Ok(weight)
     }
 
-    fn sequence(&mut self, depth: usize) -> Result<(Value, usize), YamlError> {
+    fn sequence(&mut self, at: Position, depth: usize) -> Result<(Value, usize), YamlError> {
         let mut items = Vec::new();
-        let mut nodes = 1;
+        let mut weight = self.weigh(VALUE_WEIGHT, at)?;
         loop {
             let (event, at) = self.expect_event()?;
             if event == Event::SequenceEnd {
-                return Ok((Value::Array(items), nodes));
+                return Ok((Value::Array(items), weight));
             }
             self.path.push(items.len().to_string());
-            self.locations.insert(self.path.clone(), at);
+            self.locations.insert(&self.path, at);
             let (item, size) = self.node(event, at, depth + 1)?;
             self.path.pop();
-            nodes += size;
+            weight += size;
             items.push(item);
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<(Value, usize), YamlError> {
+    fn mapping(&mut self, at: Position, depth: usize) -> Result<(Value, usize), YamlError> {
         let mut fields = Map::new();
         let mut seen: HashMap<String, usize> = HashMap::new();
-        let mut nodes = 1;
+        let mut weight = self.weigh(VALUE_WEIGHT, at)?;
         loop {
             let (event, at) = self.expect_event()?;
             if event == Event::MappingEnd {
-                return Ok((Value::Object(fields), nodes));
+                return Ok((Value::Object(fields), weight));
             }
             let key = self.key(event, at, depth)?;
             let (event, value_at) = self.expect_event()?;
             let Some(key) = key else {
                 let (value, size) = self.node(event, value_at, depth + 1)?;
-                nodes += size;
+                weight += size;
                 merge(&mut fields, value, value_at)?;
                 continue;
             };
@@ -213,10 +258,10 @@ impl<'text> Reader<'text> {
                 return Err(YamlError::new(at, message));
             }
             self.path.push(key.clone());
-            self.locations.insert(self.path.clone(), at);
+            self.locations.insert(&self.path, at);
             let (value, size) = self.node(event, value_at, depth + 1)?;
             self.path.pop();
-            nodes += size + 1;
+            weight += size + self.weigh(if fields.is_empty() { MAPPING_WEIGHT } else { ENTRY_WEIGHT }, at)?;
             fields.insert(key, value);
         }
     }

@@ -69,6 +69,44 @@ fn texts_made_to_exhaust_us_are_refused() {
 }
 
 #[test]
+fn what_is_repeated_weighs_as_often_as_it_stands_there() {
+    let text = "x".repeat(100_000);
+    let repeated = format!("a: &a {text}\nb: [{}]", vec!["*a"; 1000].join(", "));
+    let message = read(&repeated, DuplicateKeys::TakeLast).unwrap_err().message;
+    assert_eq!(message, "the values take too much memory, aliases counted as what they repeat");
+    let anchors: String = (0..90).map(|at| format!("&a{at} [")).collect();
+    let anchored = format!("{anchors}{}{}", vec!["x"; 50_000].join(","), "]".repeat(90));
+    assert!(read(&anchored, DuplicateKeys::TakeLast).unwrap_err().message.contains("too much memory"));
+    let small = format!("[{}]", vec!["{a}"; 60_000].join(","));
+    assert!(read(&small, DuplicateKeys::Refuse).is_ok());
+    assert!(read_values(&small).unwrap_err().message.contains("too much memory"));
+}
+
+#[test]
+fn places_are_kept_up_to_a_limit_and_values_past_it_are_refused() {
+    let deep: String = (0..90).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    let text = format!("{deep}{}", (0..8000).map(|at| format!("{}k{at}: 1\n", " ".repeat(90))).collect::<String>());
+    let (_, places) = read_located(&text, DuplicateKeys::Refuse).unwrap();
+    let mut path = vec!["a".to_string(); 90];
+    assert_eq!(places.nearest(&path).map(|at| at.line), Some(90));
+    path.push("k7999".into());
+    assert_eq!((places.get(&path), places.nearest(&path).map(|at| at.line)), (None, Some(90)));
+    let error = read_values(&text).unwrap_err();
+    assert!(error.position.line > 5000 && error.message.starts_with("there are too many values"), "{error}");
+}
+
+#[test]
+fn keys_in_an_order_that_goes_in_circles_are_written_all_the_same() {
+    let keys =
+        ["a", "a0", "a00", "a01", "a1", "a1b", "a01b", "a10", "a010", "a2", "0", "00", "01", "1", "10", "b", "_", "-1"];
+    let all: Vec<String> =
+        keys.iter().flat_map(|left| keys.iter().map(move |right| format!("{left}{right}"))).collect();
+    let map: serde_json::Map<_, _> = all.iter().map(|key| (key.clone(), json!(1))).collect();
+    let value = serde_json::Value::Object(map);
+    assert_eq!(read(&write(&value), DuplicateKeys::Refuse).unwrap(), value);
+}
+
+#[test]
 fn a_control_character_is_named_with_its_place() {
     for (text, message) in [
         ("a: 1\0", "line 1, column 5: the control character U+0000 cannot stand in YAML; is this a text file?"),

@@ -94,7 +94,7 @@ impl Emitter {
         let outer = self.indent;
         self.increase_indent(false, false);
         let mut keys: Vec<&String> = fields.keys().collect();
-        keys.sort_by(|left, right| compare_keys(left, right));
+        sort_keys(&mut keys);
         for key in keys {
             self.write_indent();
             if key.len() <= SIMPLE_KEY_LENGTH && !analyze(key).multiline {
@@ -421,6 +421,24 @@ fn analyze(text: &str) -> Analysis {
     let (plain, single_quoted, block) =
         allowed(leading_or_trailing, text.ends_with(' '), break_space, space_break || special);
     Analysis { multiline: line_breaks, plain: plain && !line_breaks && !indicators, single_quoted, block }
+}
+
+/// Sorts by merging. The library's order is none in the strict sense (`a1b`, `a01`, … can go in circles), over which the standard library's
+/// sort may panic.
+fn sort_keys(keys: &mut Vec<&String>) {
+    if keys.len() < 2 {
+        return;
+    }
+    let mut later = keys.split_off(keys.len() / 2);
+    sort_keys(keys);
+    sort_keys(&mut later);
+    let (mut earlier, mut later) = (std::mem::take(keys).into_iter().peekable(), later.into_iter().peekable());
+    while let (Some(left), Some(right)) = (earlier.peek(), later.peek()) {
+        let next = if key_less(right, left) { later.next() } else { earlier.next() };
+        keys.extend(next);
+    }
+    keys.extend(earlier);
+    keys.extend(later);
 }
 
 /// The library's natural order: runs of digits by value, letters after everything else.

@@ -9,10 +9,14 @@ pub(crate) fn ends_everything(failure: &ApiFailure) -> bool {
     matches!(
         failure.cause,
         Cause::Unreachable(_)
+            | Cause::ConnectionRefused
             | Cause::Tls(_)
             | Cause::Unauthorized
-            | Cause::Credentials(_)
+            | Cause::Credentials { .. }
             | Cause::NotKubernetes { .. }
+            | Cause::Redirect { .. }
+            | Cause::TooLarge { .. }
+            | Cause::Garbled(_)
             | Cause::Refused(_)
             | Cause::Broken(_)
     )

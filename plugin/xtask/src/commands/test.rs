@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use mizar_bed::{Program, cargo, lifecycle, programs};
 
+use super::{deny, fuzz};
 use crate::failure::Failure;
 use crate::report;
 
@@ -43,6 +44,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             step(&mut done, name, || cargo_runs(command, &[]))?;
         }
     }
+    if arguments.filter.is_none() {
+        step(&mut done, "licences and bans", deny::run)?;
+    }
     step(&mut done, "programs of the test bed", || {
         programs::ensure(&Program::ALL)?;
         Ok(())
@@ -57,6 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         cargo_runs(&command, &[("MIZAR_BED_PROGRAM", &supervisor)])
     })?;
+    if arguments.filter.is_none() {
+        step(&mut done, "fuzz", fuzz::bounded)?;
+    }
     report::status(&format!("\nall passed in {:.0} s", started.elapsed().as_secs_f64()));
     for (name, seconds) in done {
         report::status(&format!("  {seconds:>6.1} s  {name}"));

@@ -1,6 +1,7 @@
 //! Maps and lists: making them, looking into them, and the versions of Sprig's changing functions that give the changed map.
 
 use super::{Outcome, as_int, as_map, as_text, wrong_type};
+use crate::template::budget;
 use crate::template::format::plain;
 use crate::template::value::{fields, is_nil, is_truthy, key_text, kind, map, type_name};
 use std::collections::BTreeSet;
@@ -10,26 +11,43 @@ use tera::value::Key;
 /// A longer list is a mistake in a chart.
 const MAX_ITEMS: i64 = 100_000;
 
-/// What a loop runs over: an ordered map from index or key to item.
+/// What a loop runs over: an ordered map from index or key to item. The first argument is the length of the loop's code.
 pub(super) fn range(arguments: &[Value]) -> Outcome {
-    let value = &arguments[0];
+    let (code, value) = (as_length(&arguments[0]), &arguments[1]);
     let indexed = |items: &mut dyn Iterator<Item = Value>| {
         let map: tera::Map = (0i64..).map(Key::I64).zip(items).collect();
         Value::from(map)
     };
     match kind(value) {
         "invalid" => Ok(Value::from(tera::Map::new())),
-        "slice" => Ok(indexed(&mut value.as_array().unwrap_or_default().iter().cloned())),
-        "map" => Ok(map(fields(value).map(|(key, value)| (key, value.clone())))),
+        "slice" => {
+            budget::begin_loop(value.as_array().map_or(0, <[Value]>::len), code)?;
+            Ok(indexed(&mut value.as_array().unwrap_or_default().iter().cloned()))
+        }
+        "map" => {
+            budget::begin_loop(value.as_map().map_or(0, tera::Map::len), code)?;
+            Ok(map(fields(value).map(|(key, value)| (key, value.clone()))))
+        }
         "int" | "int64" => {
             let count = value.as_i64().unwrap_or_default();
             if count > MAX_ITEMS {
                 return Err(format!("range over {count}: more than {MAX_ITEMS}"));
             }
+            budget::begin_loop(usize::try_from(count).unwrap_or_default(), code)?;
             Ok(indexed(&mut (0..count).map(Value::from)))
         }
         _ => Err(format!("range can't iterate over {}", plain(value))),
     }
+}
+
+/// What every define begins with: pays for it, and prints nothing. The argument is the length of its code.
+pub(super) fn entered(arguments: &[Value]) -> Outcome {
+    budget::begin_define(as_length(&arguments[0]))?;
+    Ok("".into())
+}
+
+fn as_length(value: &Value) -> usize {
+    value.as_u64().and_then(|length| usize::try_from(length).ok()).unwrap_or_default()
 }
 
 /// `(value).a.b`: nothing of a missing value is missing too.
@@ -86,11 +104,10 @@ pub(super) fn index(arguments: &[Value]) -> Outcome {
                 None if is_nil(step) => return Err("value is nil; should be of type string".into()),
                 None => return Err(format!("value has type {}; should be string", type_name(step))),
             },
-            "slice" => item(value.as_array().unwrap_or_default(), step)?,
+            "slice" => item(value.as_array().unwrap_or_default(), step, Value::clone)?,
             "string" => {
-                let bytes: Vec<Value> =
-                    value.as_str().unwrap_or_default().bytes().map(|byte| i64::from(byte).into()).collect();
-                item(&bytes, step)?
+                let bytes = value.as_str().unwrap_or_default().as_bytes();
+                item(bytes, step, |byte| i64::from(*byte).into())?
             }
             "invalid" => return Err("index of nil pointer".into()),
             other => return Err(format!("can't index item of type {other}")),
@@ -99,12 +116,12 @@ pub(super) fn index(arguments: &[Value]) -> Outcome {
     Ok(value)
 }
 
-fn item(items: &[Value], step: &Value) -> Outcome {
+fn item<T>(items: &[T], step: &Value, as_value: impl Fn(&T) -> Value) -> Outcome {
     if !matches!(kind(step), "int" | "int64") {
         return Err(format!("cannot index slice/array with type {}", type_name(step)));
     }
     let at = step.as_i64().and_then(|at| usize::try_from(at).ok());
-    at.and_then(|at| items.get(at)).cloned().ok_or_else(|| format!("index out of range: {step}"))
+    at.and_then(|at| items.get(at)).map(as_value).ok_or_else(|| format!("index out of range: {step}"))
 }
 
 pub(super) fn dict(arguments: &[Value]) -> Outcome {
@@ -149,6 +166,7 @@ fn same(left: &Value, right: &Value) -> bool {
 pub(super) fn uniq(arguments: &[Value]) -> Outcome {
     let mut kept: Vec<Value> = Vec::new();
     for item in items("uniq", &arguments[0])? {
+        budget::compare(item, kept.len())?;
         if !kept.iter().any(|known| same(known, item)) {
             kept.push(item.clone());
         }
@@ -161,13 +179,18 @@ pub(super) fn compact(arguments: &[Value]) -> Outcome {
 }
 
 pub(super) fn without(arguments: &[Value]) -> Outcome {
-    let kept = items("without", &arguments[0])?.iter().filter(|item| !arguments[1..].iter().any(|cut| same(cut, item)));
+    let list = items("without", &arguments[0])?;
+    for cut in &arguments[1..] {
+        budget::compare(cut, list.len())?;
+    }
+    let kept = list.iter().filter(|item| !arguments[1..].iter().any(|cut| same(cut, item)));
     Ok(Value::from(kept.cloned().collect::<Vec<_>>()))
 }
 
 pub(super) fn concat(arguments: &[Value]) -> Outcome {
     let mut all = Vec::new();
     for list in arguments {
+        budget::make(std::mem::size_of_val(items("concat", list)?))?;
         all.extend_from_slice(items("concat", list)?);
     }
     Ok(Value::from(all))
@@ -177,7 +200,9 @@ pub(super) fn has(arguments: &[Value]) -> Outcome {
     if is_nil(&arguments[1]) {
         return Ok(false.into());
     }
-    Ok(items("has", &arguments[1])?.iter().any(|item| same(item, &arguments[0])).into())
+    let list = items("has", &arguments[1])?;
+    budget::compare(&arguments[0], list.len())?;
+    Ok(list.iter().any(|item| same(item, &arguments[0])).into())
 }
 
 pub(super) fn append(arguments: &[Value]) -> Outcome {
@@ -310,6 +335,15 @@ pub(super) fn until(arguments: &[Value]) -> Outcome {
 
 pub(super) fn split_list(arguments: &[Value]) -> Outcome {
     let (separator, text) = (as_text(&arguments[0])?, as_text(&arguments[1])?);
+    let most = usize::try_from(MAX_ITEMS).unwrap_or_default();
+    let is_longer = if separator.is_empty() {
+        text.chars().nth(most).is_some()
+    } else {
+        text.matches(separator).nth(most).is_some()
+    };
+    if is_longer {
+        return Err(format!("splitList: more than {MAX_ITEMS} parts"));
+    }
     let parts: Vec<Value> = if separator.is_empty() {
         text.chars().map(|character| Value::from(character.to_string())).collect()
     } else {
@@ -333,5 +367,7 @@ pub(super) fn sort_alpha(arguments: &[Value]) -> Outcome {
 }
 
 pub(super) fn join(arguments: &[Value]) -> Outcome {
-    Ok(texts(&arguments[1]).join(as_text(&arguments[0])?).into())
+    let (separator, texts) = (as_text(&arguments[0])?, texts(&arguments[1]));
+    budget::check_text(separator.len().saturating_mul(texts.len()))?;
+    Ok(texts.join(separator).into())
 }

@@ -1,6 +1,7 @@
 //! YAML, JSON, base64 and checksums.
 
 use super::{Outcome, as_text};
+use crate::template::budget;
 use crate::template::format::hex;
 use crate::template::value;
 use crate::yaml::{self, DuplicateKeys, format_float, with_float_numbers, with_plain_numbers};
@@ -86,12 +87,18 @@ fn write_json_text(text: &str, out: &mut String) {
 
 /// Like Helm, an unusable text gives a map with the reason under `Error`.
 pub(super) fn from_yaml(arguments: &[Value]) -> Outcome {
+    budget::parse(as_text(&arguments[0])?.len())?;
     let read = yaml::read(as_text(&arguments[0])?, DuplicateKeys::TakeLast).map_err(|error| error.to_string());
     Ok(map_or_error(read))
 }
 
 pub(super) fn from_json(arguments: &[Value]) -> Outcome {
-    let read = serde_json::from_str(as_text(&arguments[0])?).map_err(|error| error.to_string());
+    let text = as_text(&arguments[0])?;
+    budget::parse(text.len())?;
+    let read = match crate::json::check_weight(text.as_bytes()) {
+        Ok(()) => serde_json::from_str(text).map_err(|error| error.to_string()),
+        Err(too_large) => Err(too_large.to_string()),
+    };
     Ok(map_or_error(read))
 }
 

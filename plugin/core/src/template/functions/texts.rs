@@ -1,12 +1,11 @@
 //! Texts: printing, quoting, indenting, trimming. Lengths count bytes, as in Go.
 
 use super::{Outcome, as_int, as_text};
+use crate::template::budget;
 use crate::template::format::{self, plain, quoted, sprint, sprintf};
 use crate::template::value::is_nil;
+use std::collections::HashSet;
 use tera::Value;
-
-/// A text longer than this is a mistake in a chart.
-const MAX_TEXT: usize = 16 * 1024 * 1024;
 
 /// What the translator prints every value with.
 pub(super) fn text(arguments: &[Value]) -> Outcome {
@@ -39,7 +38,7 @@ pub(super) fn println(arguments: &[Value]) -> Outcome {
 }
 
 pub(super) fn printf(arguments: &[Value]) -> Outcome {
-    Ok(sprintf(as_text(&arguments[0])?, &arguments[1..]).into())
+    sprintf(as_text(&arguments[0])?, &arguments[1..]).map(Into::into)
 }
 
 pub(super) fn cat(arguments: &[Value]) -> Outcome {
@@ -52,9 +51,7 @@ fn padded(arguments: &[Value]) -> Result<String, String> {
         .map_err(|_| "a text cannot be indented by less than nothing".to_string())?;
     let text = as_text(&arguments[1])?;
     let lines = text.matches('\n').count() + 1;
-    if width.saturating_mul(lines).saturating_add(text.len()) > MAX_TEXT {
-        return Err(format!("the text would be larger than {} MiB", MAX_TEXT >> 20));
-    }
+    budget::check_text(width.saturating_mul(lines).saturating_add(text.len()))?;
     let padding = " ".repeat(width);
     Ok(format!("{padding}{}", text.replace('\n', &format!("\n{padding}"))))
 }
@@ -72,8 +69,8 @@ pub(super) fn trim(arguments: &[Value]) -> Outcome {
 }
 
 pub(super) fn trim_all(arguments: &[Value]) -> Outcome {
-    let cut: Vec<char> = as_text(&arguments[0])?.chars().collect();
-    Ok(as_text(&arguments[1])?.trim_matches(cut.as_slice()).into())
+    let cut: HashSet<char> = as_text(&arguments[0])?.chars().collect();
+    Ok(as_text(&arguments[1])?.trim_matches(|edge| cut.contains(&edge)).into())
 }
 
 pub(super) fn trim_prefix(arguments: &[Value]) -> Outcome {
@@ -100,6 +97,7 @@ pub(super) fn trunc(arguments: &[Value]) -> Outcome {
 
 pub(super) fn replace(arguments: &[Value]) -> Outcome {
     let (old, new, text) = (as_text(&arguments[0])?, as_text(&arguments[1])?, as_text(&arguments[2])?);
+    budget::check_text(text.matches(old).count().saturating_mul(new.len()).saturating_add(text.len()))?;
     Ok(text.replace(old, new).into())
 }
 
@@ -107,9 +105,7 @@ pub(super) fn repeat(arguments: &[Value]) -> Outcome {
     let count =
         usize::try_from(as_int(&arguments[0])?).map_err(|_| "a text cannot be repeated less than never".to_string())?;
     let text = as_text(&arguments[1])?;
-    if count.saturating_mul(text.len()) > MAX_TEXT {
-        return Err(format!("the text would be larger than {} MiB", MAX_TEXT >> 20));
-    }
+    budget::check_text(count.saturating_mul(text.len()))?;
     Ok(text.repeat(count).into())
 }
 
