@@ -2,6 +2,7 @@
 //! means: how kinds are addressed is [`crate::kind`], how objects compare is [`crate::plan`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,10 +10,11 @@ use thiserror::Error;
 
 /// A Kubernetes object that has at least `apiVersion`, `kind` and `metadata.name`.
 ///
-/// The fields are checked once, by [`Object::new`]; afterwards they can be read without a second thought.
+/// The fields are checked once, by [`Object::new`]; afterwards they can be read without a second thought. Cheap to clone: a
+/// plan, a record and the one who writes speak of the same object, and a chart's definitions are large.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
-pub struct Object(Value);
+pub struct Object(Arc<Value>);
 
 /// Says which object is meant, without its content.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -77,7 +79,7 @@ impl Object {
                 }
             }
         }
-        Ok(Self(value))
+        Ok(Self(Arc::new(value)))
     }
 
     /// Returns `apiVersion`.
@@ -137,7 +139,7 @@ impl Object {
     /// Gives the JSON away.
     #[must_use]
     pub fn into_value(self) -> Value {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 
     /// Returns the name by which to speak of the object.
@@ -155,7 +157,7 @@ impl Object {
     #[must_use]
     pub fn in_namespace(mut self, namespace: &str) -> Self {
         if self.namespace().is_none()
-            && let Some(metadata) = self.0.get_mut("metadata").and_then(Value::as_object_mut)
+            && let Some(metadata) = Arc::make_mut(&mut self.0).get_mut("metadata").and_then(Value::as_object_mut)
         {
             metadata.insert("namespace".to_owned(), Value::String(namespace.to_owned()));
         }
@@ -177,7 +179,7 @@ impl TryFrom<Value> for Object {
 
 impl From<Object> for Value {
     fn from(object: Object) -> Self {
-        object.0
+        object.into_value()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mizar_core::chart::render::{ReleaseInfo, Rendered, render};
+use mizar_core::chart::render::{Hook, ReleaseInfo, Rendered, render};
 use mizar_core::chart::{Chart, RenderError};
 use mizar_core::chart::{Merged, ValueLayers};
 use mizar_core::check::access;
@@ -195,21 +195,22 @@ fn rendered(chart: &Chart, values: &Merged, namespace: &str) -> Result<Rendered,
 
 fn release(chart: &Chart, values: &Merged, namespace: &str) -> Result<PreparedRelease, Failure> {
     let rendered = rendered(chart, values, namespace)?;
-    let staged = |document: &mizar_core::chart::render::Document| -> Result<Option<StagedObject>, Failure> {
-        let Some(value) = document.value.clone() else { return Ok(None) };
+    let content = content(chart, values, &rendered, namespace);
+    let staged = |document: mizar_core::chart::render::Document| -> Result<Option<StagedObject>, Failure> {
+        let Some(value) = document.value else { return Ok(None) };
         let object =
             Object::new(value).map_err(|error| Failure::new(Kind::Failed, format!("{}: {error}", document.path)))?;
         Ok(Some(StagedObject::new(document.stage.as_deref(), object)))
     };
     let mut objects = Vec::new();
-    for document in &rendered.documents {
+    for document in rendered.documents {
         objects.extend(staged(document)?);
     }
     let mut hooks = Vec::new();
-    for hook in rendered.hooks.iter().filter(|hook| hook.events.iter().any(|event| event.as_str() == "pre-install")) {
-        hooks.extend(staged(&hook.document)?);
+    let is_wanted = |hook: &Hook| hook.events.iter().any(|event| event.as_str() == "pre-install");
+    for hook in rendered.hooks.into_iter().filter(is_wanted) {
+        hooks.extend(staged(hook.document)?);
     }
-    let content = content(chart, values, &rendered, namespace);
     Ok(PreparedRelease { name: chart.metadata.name.clone(), content, objects, hooks })
 }
 

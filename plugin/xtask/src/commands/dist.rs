@@ -33,6 +33,11 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Below this a user waits for nothing when krew upgrades.
 const LARGEST_PROGRAM: usize = 10_000_000;
 
+/// Builds the program as it is released for this machine, which is what a benchmark measures.
+pub(crate) fn program() -> Result<PathBuf, Failure> {
+    build::release()
+}
+
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {

@@ -12,6 +12,7 @@ use mizar_bed::{Role, cargo, seed};
 
 use super::measured::{Ended, Run, measure};
 use super::table::{self, Row};
+use crate::commands::dist;
 use crate::failure::Failure;
 use crate::report;
 
@@ -42,7 +43,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let binary = match &arguments.binary {
         Some(binary) => binary.clone(),
-        None => cargo::build_as("kubectl-mizar", "release")?,
+        None => dist::program()?,
     };
     if cfg!(debug_assertions) {
         return run_optimized(arguments, &binary);

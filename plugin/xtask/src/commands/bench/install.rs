@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use mizar_bed::cargo;
 
 use self::page::Results;
 use self::stage::{Link, Stage};
 use self::tool::{Task, Tool};
 use self::wire::Traffic;
 use super::measured::Run;
+use crate::commands::dist;
 use crate::failure::Failure;
 use crate::report;
 
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let binary = match &arguments.binary {
         // Commands run in other folders.
         Some(binary) => binary.canonicalize().map_err(|source| Failure::File { path: binary.clone(), source })?,
-        None => cargo::build_as("kubectl-mizar", "release")?,
+        None => dist::program()?,
     };
     let before = machine::load();
     let round_trip = Duration::from_millis(arguments.delay.into());

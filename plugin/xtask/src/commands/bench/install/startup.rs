@@ -26,11 +26,7 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Starts>, Failure> {
     for _ in 0..STARTS {
         for (tool, helps, versions) in &mut times {
             helps.push(start(stage, *tool, &["--help"], Until::FirstByte)?);
-            let version: &[&str] = match tool {
-                Tool::Mizar => &["--version"],
-                Tool::Helm => &["version"],
-                Tool::Kubectl => &["version", "--client"],
-            };
+            let version: &[&str] = if *tool == Tool::Helm { &["version"] } else { &["version", "--client"] };
             versions.push(start(stage, *tool, version, Until::End)?);
         }
     }
