@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn text(versions: &Versions) -> String {
-        versions.lines().into_iter().map(|(name, is)| format!("{name}: {is}\n")).collect()
+        versions.lines().into_iter().map(|(name, is)| format!("{name}: {is}\n")).collect::<Vec<_>>().concat()
     }
 
     #[test]

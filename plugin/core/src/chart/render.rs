@@ -140,13 +140,13 @@ pub fn render_with(
     let templates = Templates::load(&sources)?;
     let mut rendered = Rendered { documents: Vec::new(), hooks: Vec::new(), notes: None };
     let mut room = Room::default();
-    let root = root(chart, values, release, capabilities);
+    let scope = root(chart, values, release, capabilities);
     for source in sources {
         let file_name = source.path.rsplit('/').next().unwrap_or(source.path);
         if file_name.starts_with('_') {
             continue;
         }
-        let text = templates.render(source.path, &with_template(&root, chart, source.path))?;
+        let text = templates.render(source.path, &with_template(&scope, chart, source.path))?;
         if source.path.ends_with("NOTES.txt") {
             if source.path == format!("{}/templates/NOTES.txt", chart.metadata.name) {
                 rendered.notes = Some(text);

@@ -259,7 +259,9 @@ fn flags_made_to_exhaust_us_are_refused() {
     let long: Vec<String> = (0..5).map(|at| format!("a{at}[65000]=1")).collect();
     assert!(set(SetFlag::Typed, &long.join(",")).unwrap_err().contains("lists of more than 262144 items"));
     let mut layers = ValueLayers::new();
-    long.iter().for_each(|flag| layers.add_set(SetFlag::Typed, flag));
+    for flag in &long {
+        layers.add_set(SetFlag::Typed, flag);
+    }
     let error = layers.merge(&a_chart(&[])).unwrap_err().to_string();
     assert!(error.starts_with("--set \"a4[65000]=1\": at character") && error.contains("more than 262144"), "{error}");
 }
@@ -269,10 +271,12 @@ fn a_hundred_thousand_values_take_no_time_for_each_other() {
     let assignments: Vec<String> = (0..20_000).map(|at| format!("a.b{at}=1")).collect();
     let mut layers = ValueLayers::new();
     layers.add_set(SetFlag::Typed, &assignments.join(","));
-    assignments.iter().for_each(|flag| layers.add_set(SetFlag::Json, flag));
+    for flag in &assignments {
+        layers.add_set(SetFlag::Json, flag);
+    }
     let error = layers.merge(&a_chart(&[])).unwrap_err().to_string();
     assert!(error.contains(" of the chart sample ") && error.len() < 1000, "{}", error.len());
-    let many: String = (0..20_000).map(|at| format!("b{at}: 1\n")).collect();
+    let many = (0..20_000).map(|at| format!("b{at}: 1\n")).collect::<Vec<_>>().concat();
     let mut layers = ValueLayers::new();
     layers.add_file("mine.yaml", &many).unwrap();
     let error = layers.merge(&a_chart(&[])).unwrap_err().to_string();

@@ -193,7 +193,7 @@ impl<'value> Entry<'value> {
     }
 
     /// A mapping below; none where the field is not there.
-    pub(super) fn below(&self, field: &str) -> Result<Option<Entry<'value>>, Wrong> {
+    pub(super) fn below(&self, field: &str) -> Result<Option<Self>, Wrong> {
         let Some(value) = self.value(field) else {
             return Ok(None);
         };

@@ -36,21 +36,22 @@ fn config() -> Kubeconfig {
     parse(FILE, "/home/k/config".as_ref()).unwrap()
 }
 
-fn chosen(flags: Flags) -> Destination {
-    choose(&config(), &flags).unwrap()
+fn chosen(flags: &Flags) -> Destination {
+    choose(&config(), flags).unwrap()
 }
 
-fn refused(flags: Flags) -> String {
-    choose(&config(), &flags).unwrap_err().to_string()
+fn refused(flags: &Flags) -> String {
+    choose(&config(), flags).unwrap_err().to_string()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the flags hold it")]
 fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
 #[test]
 fn the_current_context_chooses_cluster_and_user() {
-    let destination = chosen(Flags::default());
+    let destination = chosen(&Flags::default());
     assert_eq!(destination.server.what, "https://h:6443");
     assert_eq!(destination.cluster.tls_server_name.unwrap().what, "api");
     assert!(matches!(destination.cluster.authority.unwrap().what, Material::Data(_)), "data wins over a file");
@@ -63,7 +64,7 @@ fn the_current_context_chooses_cluster_and_user() {
 
 #[test]
 fn flags_win_over_the_file() {
-    let destination = chosen(Flags {
+    let destination = chosen(&Flags {
         server: text("https://other"),
         token: Some("flag".into()),
         user: text("plugin"),
@@ -80,16 +81,16 @@ fn flags_win_over_the_file() {
 
 #[test]
 fn insecure_drops_what_is_said_about_authorities_and_the_other_way_round() {
-    let insecure = chosen(Flags { insecure: true, ..Flags::default() });
+    let insecure = chosen(&Flags { insecure: true, ..Flags::default() });
     assert!(insecure.cluster.insecure && insecure.cluster.authority.is_none());
     let both = Flags { insecure: true, authority: Some("my.pem".into()), ..Flags::default() };
-    assert!(refused(both).contains("exclude each other"));
+    assert!(refused(&both).contains("exclude each other"));
 }
 
 #[test]
 fn whom_to_act_as_is_replaced_part_by_part() {
     let act_as = ActAs { groups: vec!["c".into()], ..ActAs::default() };
-    let destination = chosen(Flags { user: text("plugin"), act_as, ..Flags::default() });
+    let destination = chosen(&Flags { user: text("plugin"), act_as, ..Flags::default() });
     assert_eq!(destination.user.act_as.user.as_deref(), Some("boss"));
     assert_eq!(destination.user.act_as.groups, ["c"]);
     assert_eq!(destination.user.act_as.extra, [("scopes".into(), "v".into()), ("scopes".into(), "w".into())]);
@@ -101,13 +102,13 @@ fn more_about_nobody_is_refused() {
     let extra = ActAs { extra: vec![("a".into(), "b".into())], ..ActAs::default() };
     let uid = ActAs { uid: text("7"), ..ActAs::default() };
     for act_as in [groups, extra, uid] {
-        assert!(refused(Flags { act_as, ..Flags::default() }).contains("need --as"));
+        assert!(refused(&Flags { act_as, ..Flags::default() }).contains("need --as"));
     }
 }
 
 #[test]
 fn a_program_with_a_folder_is_relative_to_the_kubeconfig_and_a_bare_name_is_not() {
-    let Credential::Exec(exec) = chosen(Flags { user: text("plugin"), ..Flags::default() }).credential else {
+    let Credential::Exec(exec) = chosen(&Flags { user: text("plugin"), ..Flags::default() }).credential else {
         panic!("no plugin")
     };
     assert_eq!(exec.what.command, "/home/k/./bin/login");
@@ -121,7 +122,7 @@ fn a_program_with_a_folder_is_relative_to_the_kubeconfig_and_a_bare_name_is_not(
 
 #[test]
 fn a_token_file_wins_over_the_token_beside_it() {
-    let destination = chosen(Flags { user: text("file"), ..Flags::default() });
+    let destination = chosen(&Flags { user: text("file"), ..Flags::default() });
     let Credential::TokenFile(path, Some(_)) = destination.credential else { panic!("not the file") };
     assert_eq!(path.what, std::path::Path::new("/home/k/token"));
 }
@@ -129,7 +130,7 @@ fn a_token_file_wins_over_the_token_beside_it() {
 #[test]
 fn nothing_secret_goes_over_an_open_line() {
     let flags = Flags { server: text("http://h:8080"), user: text("plugin"), ..Flags::default() };
-    let destination = chosen(flags);
+    let destination = chosen(&flags);
     assert!(matches!(destination.credential, Credential::None), "kubectl runs no plugin either");
     assert!(destination.user.certificate.is_none() && destination.user.key.is_none());
     assert_eq!(destination.user.act_as.user.as_deref(), Some("boss"));
@@ -148,16 +149,16 @@ fn a_server_without_a_scheme_gets_one_as_in_kubectl() {
 fn what_a_context_or_flag_names_must_be_there() {
     let flags = |context: &str| Flags { context: text(context), ..Flags::default() };
     assert_eq!(
-        refused(flags("lost")),
+        refused(&flags("lost")),
         "kubeconfig /home/k/config, line 26: context \"lost\": names the user \"nobody\", which does not exist; \
          there are: me, file, basic, plugin"
     );
     assert_eq!(
-        refused(Flags { cluster: text("x"), ..Flags::default() }),
+        refused(&Flags { cluster: text("x"), ..Flags::default() }),
         "--cluster: \"x\" does not exist in the kubeconfig; there are: here"
     );
-    assert!(matches!(chosen(flags("bare")).credential, Credential::None), "nobody is anonymous");
-    assert!(matches!(chosen(Flags { token: Some("t".into()), ..flags("lost") }).credential, Credential::Token(_)));
+    assert!(matches!(chosen(&flags("bare")).credential, Credential::None), "nobody is anonymous");
+    assert!(matches!(chosen(&Flags { token: Some("t".into()), ..flags("lost") }).credential, Credential::Token(_)));
 }
 
 #[test]

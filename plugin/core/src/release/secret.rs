@@ -310,6 +310,9 @@ mod tests {
         assert!(damaged(&packed(b"{\"name\":")).contains("JSON"));
     }
 
+    /// What hands do to the content of a record, and to its Secret.
+    type Change = fn(&mut Value, &mut Value);
+
     /// Records as other programs, versions and hands have left them: what is told, or nothing where they are read.
     #[test]
     fn what_a_record_may_hold_and_what_not() {
@@ -321,7 +324,6 @@ mod tests {
             let place = "release record in secret mizar-system/sh.helm.release.v1.mizar.v3 is damaged: ";
             from_secret(&secret).map_err(|error| error.to_string().replace(place, ""))
         };
-        type Change = fn(&mut Value, &mut Value);
         let refused: [(Change, &str); 12] = [
             (
                 |content, _| content["version"] = json!(3.5),

@@ -91,7 +91,7 @@ impl<'a> Translator<'a> {
                 let body = self.apart(|this| this.nodes(&define.body))?;
                 self.tag(&format!("{{% component {name}(dot) %}}"));
                 self.tag(&format!("{{{{ entered(_0={}) }}}}", body.code.len()));
-                self.append(body);
+                self.append(&body);
                 self.tag("{% endcomponent %}");
             } else {
                 let written = std::mem::take(&mut self.out);
@@ -148,7 +148,7 @@ impl<'a> Translator<'a> {
         Ok(Apart { code: std::mem::replace(&mut self.out, code), breaks: std::mem::replace(&mut self.breaks, breaks) })
     }
 
-    fn append(&mut self, part: Apart) {
+    fn append(&mut self, part: &Apart) {
         self.flush_breaks();
         self.out.push_str(&part.code);
         self.breaks = part.breaks;
@@ -338,7 +338,7 @@ impl<'a> Translator<'a> {
         let body = self.apart(|this| this.scope(body))?;
         self.dot = outer;
         self.tag(&format!("{{% for {key}, {item} in {} | range(_0={}) %}}", over.code, body.code.len()));
-        self.append(body);
+        self.append(&body);
         self.loops.pop();
         self.variables.truncate(visible);
         self.otherwise(otherwise)?;

@@ -74,7 +74,7 @@ fn what_is_repeated_weighs_as_often_as_it_stands_there() {
     let repeated = format!("a: &a {text}\nb: [{}]", vec!["*a"; 1000].join(", "));
     let message = read(&repeated, DuplicateKeys::TakeLast).unwrap_err().message;
     assert_eq!(message, "the values take too much memory, aliases counted as what they repeat");
-    let anchors: String = (0..90).map(|at| format!("&a{at} [")).collect();
+    let anchors = (0..90).map(|at| format!("&a{at} [")).collect::<Vec<_>>().concat();
     let anchored = format!("{anchors}{}{}", vec!["x"; 50_000].join(","), "]".repeat(90));
     assert!(read(&anchored, DuplicateKeys::TakeLast).unwrap_err().message.contains("too much memory"));
     let small = format!("[{}]", vec!["{a}"; 60_000].join(","));
@@ -84,8 +84,9 @@ fn what_is_repeated_weighs_as_often_as_it_stands_there() {
 
 #[test]
 fn places_are_kept_up_to_a_limit_and_values_past_it_are_refused() {
-    let deep: String = (0..90).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
-    let text = format!("{deep}{}", (0..8000).map(|at| format!("{}k{at}: 1\n", " ".repeat(90))).collect::<String>());
+    let deep = (0..90).map(|level| format!("{}a:\n", " ".repeat(level))).collect::<Vec<_>>().concat();
+    let text =
+        format!("{deep}{}", (0..8000).map(|at| format!("{}k{at}: 1\n", " ".repeat(90))).collect::<Vec<_>>().concat());
     let (_, places) = read_located(&text, DuplicateKeys::Refuse).unwrap();
     let mut path = vec!["a".to_string(); 90];
     assert_eq!(places.nearest(&path).map(|at| at.line), Some(90));
