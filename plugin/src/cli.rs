@@ -124,7 +124,6 @@ fn renamed(command: clap::Command, name: &str) -> clap::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -93,7 +93,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Repair(args) => commands::repair::run(&context, args).await,
         Command::Render(args) => commands::render::run(&context, &args),
         Command::Values(args) => commands::values::run(&context, &args),
-        Command::Version(args) => until_interrupted(commands::version::run(&context, args)).await,
+        Command::Version(args) => until_interrupted(Box::pin(commands::version::run(&context, args))).await,
         Command::Completion(args) => commands::completion::run(&args),
         Command::Man(args) => commands::man::run(&args),
     }

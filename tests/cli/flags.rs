@@ -154,7 +154,7 @@ fn a_wrong_value_of_any_flag_of_any_command_is_refused_and_the_flag_is_named() {
             assert!(outcome.stderr.contains("hint: ") || outcome.stderr.contains("--help"), "{told}");
             let names_it =
                 [*flag, flag.trim_start_matches('-'), value].iter().any(|name| outcome.stderr.contains(name));
-            assert!(names_it || *value == "", "{told}");
+            assert!(names_it || value.is_empty(), "{told}");
         }
     }
 }

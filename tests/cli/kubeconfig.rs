@@ -235,16 +235,17 @@ fn every_field_of_a_user() {
         ),
         ("    auth-provider: {}", 11, ", auth-provider.name", "is missing", SEE_CONFIG),
     ] {
-        let (me, other) = (SelfSigned::of(&["me"], |_| {}), SelfSigned::of(&["me"], |_| {}));
-        let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nhunter2\n-----END ENCRYPTED PRIVATE KEY-----\n";
-        let place = Place::with("k", config(SERVER, user)).and("empty", "\n").and("lines", "hunter2\nhunter2\n");
-        let place = place.and("me.pem", &me.certificate).and("me.key", &me.key).and("other.key", &other.key);
-        refused(
-            &place.and("locked.key", locked),
-            &format!("kubeconfig k, line {line}: user \"me\"{field}: {error}"),
-            hint,
-        );
+        refused(&place_of(user), &format!("kubeconfig k, line {line}: user \"me\"{field}: {error}"), hint);
     }
+}
+
+/// A kubeconfig with this user, and the files that it may name.
+fn place_of(user: &str) -> Place {
+    let (me, other) = (SelfSigned::of(&["me"], |_| {}), SelfSigned::of(&["me"], |_| {}));
+    let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nhunter2\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let place = Place::with("k", config(SERVER, user)).and("empty", "\n").and("lines", "hunter2\nhunter2\n");
+    let place = place.and("me.pem", &me.certificate).and("me.key", &me.key).and("other.key", &other.key);
+    place.and("locked.key", locked)
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! No secret in any output, whatever fails and however much is logged.
 
 use serde_json::json;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::fake_server::{Fake, Reply, SelfSigned, http, refusal};
 use crate::program::Place;
@@ -53,7 +54,6 @@ fn place(server: &Fake, user: &serde_json::Value, proxy: Option<&str>) -> (Place
         .and(".kube/login", script)
         .variable("PATH", "/usr/bin:/bin")
         .variable("MIZAR_TIME_SCALE", "0.3");
-    use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(place.path(".kube/login"), std::fs::Permissions::from_mode(0o755)).unwrap();
     (place, key)
 }

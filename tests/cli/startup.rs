@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[test]
 fn help_is_printed_by_one_thread_that_has_opened_nothing() {
     let (mut reader, mut writer) = std::io::pipe().unwrap();
-    writer.write_all(&[b'.'; FULL_PIPE]).unwrap();
+    writer.write_all(&vec![b'.'; FULL_PIPE]).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-mizar"))
         .arg("--help")
         .env_clear()

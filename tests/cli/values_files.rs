@@ -112,7 +112,8 @@ fn an_endless_file_is_refused_too() {
 
 #[test]
 fn deep_nesting_is_refused_by_its_line() {
-    let deep = |levels: usize| (0..levels).map(|level| format!("{}a:\n", " ".repeat(level))).collect::<String>();
+    let deep =
+        |levels: usize| (0..levels).map(|level| format!("{}a:\n", " ".repeat(level))).collect::<Vec<_>>().concat();
     unreadable(deep(150), "mine.yaml:101:101: nested deeper than 100 levels");
     let outcome = Place::with("flow.yaml", "[".repeat(100_000)).run(&["values", "-f", "flow.yaml"]);
     assert_eq!(outcome.code, 1, "{}", outcome.stderr);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Serves a folder until the process ends; returns its address.
 pub(crate) fn serve(folder: &Path) -> String {
@@ -14,13 +14,13 @@ pub(crate) fn serve(folder: &Path) -> String {
         for stream in listener.incoming().flatten() {
             let folder = folder.clone();
             // A client that leaves in the middle is its own affair.
-            std::thread::spawn(move || answer(&stream, folder).ok());
+            std::thread::spawn(move || answer(&stream, &folder).ok());
         }
     });
     address
 }
 
-fn answer(mut stream: &TcpStream, folder: PathBuf) -> std::io::Result<()> {
+fn answer(mut stream: &TcpStream, folder: &Path) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let request = lines.next().unwrap_or_default();
     while lines.next().is_some_and(|line| !line.is_empty()) {}

@@ -27,13 +27,12 @@ pub(crate) struct ManArgs {
 
 pub(crate) fn run(args: &ManArgs) -> Result<ExitCode, Failure> {
     let command = cli::command(OsStr::new("kubectl-mizar"));
-    match &args.dir {
-        Some(folder) => write(command, folder).map_err(|error| unwritten(folder, &error))?,
-        None => {
-            let mut page = Vec::new();
-            Man::new(command).render(&mut page).map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
-            report::data(&String::from_utf8_lossy(&page))?;
-        }
+    if let Some(folder) = &args.dir {
+        write(command, folder).map_err(|error| unwritten(folder, &error))?;
+    } else {
+        let mut page = Vec::new();
+        Man::new(command).render(&mut page).map_err(|error| Failure::new(Kind::Bug, error.to_string()))?;
+        report::data(&String::from_utf8_lossy(&page))?;
     }
     Ok(ExitCode::SUCCESS)
 }

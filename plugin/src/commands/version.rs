@@ -93,6 +93,6 @@ fn client() -> Result<Client, Failure> {
 }
 
 fn show(versions: &Versions, format: &Format) -> Result<(), Failure> {
-    let text = || versions.lines().into_iter().map(|(name, is)| format!("{name}: {is}\n")).collect();
+    let text = || versions.lines().into_iter().map(|(name, is)| format!("{name}: {is}\n")).collect::<Vec<_>>().concat();
     report::data(&format.write_or(|| versions.document(), text)?)
 }

@@ -63,7 +63,7 @@ impl From<JsonPathError> for Failure {
 
 /// Names, one a line, as `kubectl -o name` prints them.
 pub(crate) fn names<Name: std::fmt::Display>(names: impl IntoIterator<Item = Name>) -> String {
-    names.into_iter().map(|name| format!("{name}\n")).collect()
+    names.into_iter().map(|name| format!("{name}\n")).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

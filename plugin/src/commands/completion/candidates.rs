@@ -20,7 +20,7 @@ pub(super) fn added_to(command: Command, line: &[OsString]) -> Command {
         let file = file.clone();
         ArgValueCandidates::new(move || named(of_kubeconfig(section, file.as_deref())))
     };
-    let live = |kind: Live| {
+    let of_server = |kind: Live| {
         let target = target.clone();
         ArgValueCandidates::new(move || {
             named(target.as_ref().map(|target| of_cluster(kind, &context(target))).unwrap_or_default())
@@ -30,10 +30,10 @@ pub(super) fn added_to(command: Command, line: &[OsString]) -> Command {
         .mut_arg("context", |arg| arg.add(section(Section::Contexts)))
         .mut_arg("cluster", |arg| arg.add(section(Section::Clusters)))
         .mut_arg("user", |arg| arg.add(section(Section::Users)))
-        .mut_arg("namespace", |arg| arg.add(live(Live::Namespaces)))
+        .mut_arg("namespace", |arg| arg.add(of_server(Live::Namespaces)))
         .mut_subcommand("check", |check| {
             check
-                .mut_arg("node", |arg| arg.add(live(Live::Nodes)))
+                .mut_arg("node", |arg| arg.add(of_server(Live::Nodes)))
                 .mut_arg("ids", |arg| arg.add(ArgValueCandidates::new(checks)))
                 .mut_arg("categories", |arg| arg.add(ArgValueCandidates::new(categories)))
         })
