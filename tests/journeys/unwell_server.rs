@@ -132,3 +132,9 @@ async fn a_record_whose_writing_was_not_answered_is_written() {
     let is_meant = |request: &Parts| request.method == "PUT" && request.uri.path().contains("/secrets/sh.helm.");
     assert_a_lost_answer_is_got_over(is_meant).await;
 }
+
+#[tokio::test]
+async fn a_record_whose_creation_was_not_answered_is_ours() {
+    let is_meant = |request: &Parts| request.method == "POST" && request.uri.path().ends_with("/mizar-system/secrets");
+    assert_a_lost_answer_is_got_over(is_meant).await;
+}

@@ -57,7 +57,21 @@ impl Cluster {
             .ok_or_else(|| self.unknown_kind(&what))?;
         let dry = if commit == Commit::DryRun { "&dryRun=All" } else { "" };
         let uri = format!("{}?fieldManager={manager}{dry}", kind.collection_path(reference.namespace.as_deref()));
-        self.send(&Call::with_json(Method::POST, uri, what, JSON, wanted.value())).await
+        let call = Call::with_json(Method::POST, uri, what.clone(), JSON, wanted.value());
+        match self.send(&call).await {
+            Err(lost) if nobody_knows(&lost) && commit == Commit::Store => {
+                let path = object(&reference).ok_or_else(|| self.unknown_kind(&what))?;
+                match self.send(&Call::get(path, what)).await {
+                    // It was created; what somebody else has created under its name is another one.
+                    Ok(live) if is_content_of(&live, wanted.value()) => Ok(live),
+                    Ok(_) => Err(ApiFailure { cause: Cause::AlreadyExists, ..lost }),
+                    // One of the two is refused if both arrive.
+                    Err(failure) if failure.is_not_found() => self.send(&call).await,
+                    Err(_) => Err(lost),
+                }
+            }
+            answer => answer,
+        }
     }
 
     /// Replaces an object as a whole; its resourceVersion must be the stored one.
@@ -74,7 +88,7 @@ impl Cluster {
         let mut call = Call::with_json(Method::PUT, uri, what.clone(), JSON, wanted.value());
         call.phase = phase;
         match self.send(&call).await {
-            Err(lost) if matches!(lost.cause, Cause::Lost(_) | Cause::TimedOut { .. } | Cause::Busy { .. }) => {
+            Err(lost) if nobody_knows(&lost) => {
                 let mut look = Call::get(path, what);
                 look.phase = phase;
                 let live = self.send(&look).await.map_err(|_| lost)?;
@@ -133,6 +147,11 @@ impl Cluster {
             Err(failure) => Err(failure),
         }
     }
+}
+
+/// Whether the request may have been carried out all the same.
+fn nobody_knows(failure: &ApiFailure) -> bool {
+    matches!(failure.cause, Cause::Lost(_) | Cause::TimedOut { .. } | Cause::Busy { .. })
 }
 
 /// Whether an object holds what was wanted, its metadata apart.
