@@ -73,7 +73,7 @@ pub(crate) enum Failure {
     /// The bed of a benchmark.
     #[error(transparent)]
     Counted(#[from] mizar_bed::counted::CountedError),
-    /// A file of a benchmark.
+    /// A file cannot be read or written.
     #[error("cannot use {}", path.display())]
     File {
         /// Which.
@@ -98,14 +98,6 @@ pub(crate) enum Failure {
         program: String,
         /// Why.
         source: serde_json::Error,
-    },
-    /// A file cannot be read or written.
-    #[error("{}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
     },
     /// A chart cannot be packed.
     #[error("charts/{chart}")]

@@ -71,5 +71,5 @@ impl Ran {
 
 /// Writes an input.
 pub(super) fn write(path: &Path, input: &[u8]) -> Result<(), Failure> {
-    std::fs::write(path, input).map_err(|source| Failure::Run { program: format!("write {}", path.display()), source })
+    std::fs::write(path, input).map_err(|source| Failure::File { path: path.to_owned(), source })
 }
