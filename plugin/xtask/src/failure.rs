@@ -73,14 +73,6 @@ pub(crate) enum Failure {
     /// The bed of a benchmark.
     #[error(transparent)]
     Counted(#[from] mizar_bed::counted::CountedError),
-    /// A file of a benchmark.
-    #[error("cannot use {}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
     /// The page of results has no place for them.
     #[error("{} has no lines {begin:?} and {end:?}, between which the results go", path.display())]
     NoPlace {
