@@ -302,7 +302,9 @@ fn is_as_it_must_be(case: &Case, first: &Ended, passed: &Passed) -> bool {
             false
         }
         (Fault::Interrupt, Some(130)) => {
-            first.tells(&["interrupted", "hint:"]);
+            if has_written {
+                first.tells(&["interrupted", "hint:"]);
+            }
             false
         }
         (_, Some(0)) => true,
