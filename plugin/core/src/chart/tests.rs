@@ -177,11 +177,7 @@ fn errors_of_set_name_the_flag_and_the_place() {
         (SetFlag::Typed, "a=b,c[x]=1", "--set \"a=b,c[x]=1\": at character 8: \"x\" is no index"),
         (SetFlag::Typed, "a={1", "--set \"a={1\": at character 4: list must terminate with '}'"),
         (SetFlag::Typed, "a=1,a.b=2", "--set \"a=1,a.b=2\": at character 6: \"a\" is a number, not a map"),
-        (
-            SetFlag::Json,
-            "a={b",
-            "--set-json \"a={b\": at character 4: not JSON: key must be a string at line 1 column 2",
-        ),
+        (SetFlag::Json, "a={b", "--set-json \"a={b\": at character 4: not JSON: key must be a string"),
     ] {
         assert_eq!(set(flag, text).unwrap_err(), message);
     }

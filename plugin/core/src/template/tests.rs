@@ -208,7 +208,7 @@ fn what_would_take_too_long_or_too_much_is_refused() {
         .collect::<Vec<_>>()
         .concat();
     let doubling =
-        format!("{{{{ define \"d0\" }}}}{}{{{{ end }}}}{doubling}{{{{ include \"d29\" . }}}}", "x".repeat(100_000));
+        format!("{{{{ define \"d0\" }}}}{}{{{{ end }}}}{doubling}{{{{ include \"d14\" . }}}}", "x".repeat(100_000));
     for (text, message) in [
         ("{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}", "text and lists"),
         ("{{ range until 100000 }}{{ range 100000 }}{{ range 100000 }}x{{ end }}{{ end }}{{ end }}", "text and lists"),

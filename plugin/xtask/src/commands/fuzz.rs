@@ -79,13 +79,14 @@ pub(crate) fn bounded() -> Result<(), Failure> {
 /// Builds all targets and returns the folder that they are in.
 fn build() -> Result<PathBuf, Failure> {
     // What cargo-fuzz gives to the compiler, without the sanitizers, which only a nightly one has.
-    const COUNTERS: [&str; 6] = [
+    const COUNTERS: [&str; 7] = [
         "-Cpasses=sancov-module",
         "-Cllvm-args=-sanitizer-coverage-level=4",
         "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
         "-Cllvm-args=-sanitizer-coverage-pc-table",
         "-Cllvm-args=-sanitizer-coverage-trace-compares",
-        "--cfg=fuzzing",
+        "--cfg",
+        "fuzzing",
     ];
     let target_folder = cache::folder("fuzz")?;
     let host = host()?;

@@ -141,14 +141,14 @@ fn set() -> Vec<(&'static str, String)> {
 
 fn templates() -> Vec<(&'static str, String)> {
     let doubling = |leaf: &str| {
-        let levels: String = (1..30)
+        let levels = (1..18)
             .map(|level| {
                 let call = format!("{{{{ include \"d{}\" . }}}}", level - 1);
-                format!("{{{{ define \"d{level}\" }}}}{call}{call}{{{{ end }}}}")
+                format!("{{{{ define \"d{level}\" }}}}{call}{call}{call}{call}{{{{ end }}}}")
             })
             .collect::<Vec<_>>()
             .concat();
-        format!("{{{{ define \"d0\" }}}}{leaf}{{{{ end }}}}{levels}{{{{ include \"d29\" . }}}}")
+        format!("{{{{ define \"d0\" }}}}{leaf}{{{{ end }}}}{levels}{{{{ include \"d17\" . }}}}")
     };
     let loops = |depth: usize, over: &str, body: &str| {
         format!("{}{body}{}", format!("{{{{ range {over} }}}}").repeat(depth), "{{ end }}".repeat(depth))
