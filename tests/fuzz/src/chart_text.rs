@@ -22,6 +22,7 @@ pub fn chart_text(data: &[u8]) {
     };
     let release = ReleaseInfo { name: "sample".into(), namespace: "default".into(), revision: 1, is_install: true };
     match render(&chart, &chart.values, &release) {
+        Ok(_) if crate::once() => {}
         Ok(rendered) => assert_eq!(rendered, render(&chart, &chart.values, &release).expect("it was rendered before")),
         Err(error) => crate::check(&error),
     }

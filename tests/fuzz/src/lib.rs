@@ -25,6 +25,11 @@ fn parts(data: &[u8]) -> Option<std::str::Split<'_, &'static str>> {
     std::str::from_utf8(data).ok().map(|text| text.split(BETWEEN))
 }
 
+/// Whether an input is to be read once and nothing more, because it is measured what that takes.
+fn once() -> bool {
+    std::env::var_os("MIZAR_FUZZ_ONCE").is_some()
+}
+
 /// An error must have something to say, and not the whole input again.
 fn check(error: &dyn std::error::Error) {
     let text = error.to_string();

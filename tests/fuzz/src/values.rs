@@ -43,6 +43,9 @@ pub fn values(data: &[u8]) {
     if let Err(error) = layers.add_profile(&CHART, "dev") {
         crate::check(&error);
     }
+    if crate::once() {
+        return layers.merge(&CHART).map_or_else(|error| crate::check(&error), drop);
+    }
     match layers.merge_unchecked(&CHART) {
         // What the layers set can be recorded and comes back as it was.
         Ok(merged) => {

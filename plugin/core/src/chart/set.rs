@@ -386,7 +386,10 @@ fn take(data: &mut Map<String, Value>, key: &str) -> Option<Value> {
 fn position_of(error: &serde_json::Error, json: &str, before: usize) -> usize {
     let lines = json.lines().take(error.line().saturating_sub(1));
     let in_lines: usize = lines.map(|line| line.chars().count() + 1).sum();
-    before + in_lines + error.column().max(1)
+    // The column counts bytes.
+    let line = json.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let column = line.char_indices().take_while(|(start, _)| *start < error.column()).count();
+    before + in_lines + column.max(1)
 }
 
 /// What is wrong with JSON, without the place: that is told for the whole flag.

@@ -263,6 +263,14 @@ fn flags_made_to_exhaust_us_are_refused() {
 }
 
 #[test]
+fn json_that_fails_behind_letters_of_two_bytes_names_the_character() {
+    for text in ["a={\"\u{e4}\u{e4}", "{\"\u{e4}\u{e4}\u{e4}"] {
+        let error = set(SetFlag::Json, text).unwrap_err();
+        assert!(error.contains(": at character 6: not JSON: EOF") || error.contains(": at character 5:"), "{error}");
+    }
+}
+
+#[test]
 fn a_hundred_thousand_values_take_no_time_for_each_other() {
     let assignments: Vec<String> = (0..20_000).map(|at| format!("a.b{at}=1")).collect();
     let mut layers = ValueLayers::new();

@@ -182,7 +182,7 @@ fn templates() -> Vec<(&'static str, String)> {
         ),
         ("a template that calls tpl in itself", "{{ $x := `{{ tpl . . }}{{ tpl . . }}` }}{{ tpl $x $x }}".to_owned()),
         ("many parts of unique lists", "{{ $x := until 90000 }}{{ uniq $x | len }}".to_owned()),
-        ("wide numbers", format!("{{{{ printf \"{}\" 1 }}}}", filled("%1000000d"))),
+        ("wide numbers", format!("{{{{ printf \"{}\" {} }}}}", "%1000000d".repeat(150), "1 ".repeat(150))),
         ("precise numbers", "{{ printf \"%.1000000f %.1000000d\" 1.5 (until 100000) }}".to_owned()),
         ("a text replaced by itself", format!("{{{{ $x := \"{}\" }}}}{{{{ replace \"x\" $x $x }}}}", filled("x"))),
         ("a text joined by itself", format!("{{{{ $x := \"{}\" }}}}{{{{ join $x (until 100000) }}}}", filled("x"))),

@@ -19,14 +19,15 @@ pub(super) struct Ran {
     said: String,
 }
 
-/// Runs a target through `bench measure`, which knows what a child took.
-pub(super) fn run(program: &Path, arguments: &[&str]) -> Result<Ran, Failure> {
+/// Runs a target through `bench measure`, which knows what a child took; `once` leaves out what the targets check besides reading.
+pub(super) fn run(program: &Path, arguments: &[&str], once: bool) -> Result<Ran, Failure> {
     let own = std::env::current_exe()
         .map_err(|source| Failure::Run { program: "this program once more".to_owned(), source })?;
     let output = Command::new(&own)
         .args(["bench", "measure", "--"])
         .arg(program)
         .args(arguments)
+        .envs(once.then_some(("MIZAR_FUZZ_ONCE", "1")))
         .stdin(Stdio::null())
         .output()
         .map_err(|source| Failure::Run { program: own.display().to_string(), source })?;
