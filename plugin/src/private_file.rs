@@ -28,11 +28,11 @@ fn cannot_be_replaced(path: &Path) -> bool {
     is_of_the_system || fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir())
 }
 
-/// The cause without the name beside it, which says nothing to anybody.
+/// The cause without the name beside it, which says nothing to anybody. The library tells the cause in its text alone.
 fn plain(error: io::Error) -> io::Error {
-    let wrapped = error.get_ref().and_then(|named| named.source()).and_then(|cause| cause.downcast_ref::<io::Error>());
-    match wrapped.unwrap_or(&error).raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((cause, _)) => io::Error::new(error.kind(), cause),
         None => error,
     }
 }

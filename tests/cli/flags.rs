@@ -114,6 +114,7 @@ fn flags_with_value(place: &Place, command: &str) -> Vec<String> {
 fn run_with(place: &Place, command: &str, (flag, value, ..): &Wrong) -> Outcome {
     let given = format!("{flag}={value}");
     let mut line = vec![command];
+    line.extend((command == "completion").then_some("bash"));
     // What else the command line needs, so that only the one value is wrong.
     line.extend(match *flag {
         "--timeout" if command == "status" => &["--watch"][..],

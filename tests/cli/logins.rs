@@ -281,7 +281,9 @@ fn a_plugin_that_does_not_end_is_ended() {
 
 #[test]
 fn nothing_secret_is_sent_and_no_plugin_run_over_plain_http() {
-    let server = Fake::plain(|_| refusal(403, "Forbidden", "no"));
+    let plain = Fake::plain(|_| refusal(403, "Forbidden", "no"));
+    // The kubeconfig names an authority, which has to be one even where nothing is encrypted.
+    let server = Fake { certificate: SelfSigned::of(&["h"], |_| {}).certificate, ..plain };
     let place = with_plugin(kubeconfig(&server, &plugin(&json!({}))), &issuing(&json!({"token": "t"})));
     env(&place);
     assert_eq!(runs(&place), 0);

@@ -35,7 +35,7 @@ async fn with_a_wrong_clock_all_is_installed_and_checked_by_the_servers() {
 async fn held_elsewhere(bed: &Bed, renewed_at: Timestamp) -> Operation {
     let mut held = operation(bed).await;
     held.outcome = None;
-    held.holder.host = "elsewhere".to_owned();
+    "elsewhere".clone_into(&mut held.holder.host);
     held.renewed_at = renewed_at;
     write(bed, &held).await;
     held

@@ -33,7 +33,7 @@ use worker::{Clean, Tried, Worker};
 use crate::cli::program;
 
 /// How many cases of a sample, besides one of each fault, are about writes that are cut off.
-const CUT_OFF: usize = 8;
+const CUT_OFF: usize = 4;
 /// A case that was wrong or not met is tried so often: a busy machine may come late.
 const ATTEMPTS: u64 = 2;
 
@@ -82,6 +82,7 @@ async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
         Wanted::All => report::write(&all, &results),
         Wanted::Sample(_) | Wanted::Named(_) => {}
     };
+    report();
     join_all(workers.into_iter().map(|worker| work(worker, &queue, &clean, &results, &report))).await;
     report();
     let wrong = queue.wrong.lock().unwrap();

@@ -55,7 +55,7 @@ pub(crate) enum Verdict {
     /// The connection is cut, and the API server never hears of it.
     Cut,
     /// Something happens first; then this becomes of it, also if the sender does not wait for it any more.
-    After(BoxFuture<'static, ()>, Box<Verdict>),
+    After(BoxFuture<'static, ()>, Box<Self>),
     /// It is sent on, and when it was answered this happens and the connection is cut.
     ThenLose(BoxFuture<'static, ()>),
     /// It is sent on, its answer begins, and the connection is cut before anything is said.

@@ -265,7 +265,16 @@ impl Repair {
         self.run.tell(Event::StepStarted { step });
         let limit = Some(self.request.timeout.unwrap_or(self.run.timing().operator_rounds));
         let quiet = treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await;
-        let (mut failure, report) = self.unhealthy(ending::unhealed(left, agreement)).await?;
+        if let Err(stopped) = &quiet
+            && stopped.kind == Kind::Interrupted
+        {
+            return Err(stopped.clone());
+        }
+        let judged = tokio::select! {
+            judged = self.unhealthy(ending::unhealed(left, agreement)) => judged,
+            stopped = self.run.stopped() => Err(stopped),
+        };
+        let (mut failure, report) = judged?;
         if let Err(unquiet) = quiet {
             failure = failure.detail(unquiet.message);
             failure.details.extend(unquiet.details);

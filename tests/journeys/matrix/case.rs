@@ -122,13 +122,13 @@ fn stages(run: &[Request]) -> Vec<Point> {
     let mut phases = BTreeSet::new();
     let (mut in_step, mut in_wait) = (false, false);
     for (request, nth) in numbered(run).filter(|(request, _)| request.verb != "renew") {
-        let is_step = request.key() == "update:secrets/mizar-operation";
-        let is_wait = request.verb == "watch" && !in_wait;
-        if phases.insert(request.phase.clone()) || is_step && !in_step || is_wait {
+        let begins_step = request.key() == "update:secrets/mizar-operation";
+        let begins_wait = request.verb == "watch" && !in_wait;
+        if phases.insert(request.phase.clone()) || begins_step && !in_step || begins_wait {
             points.push(Point::Nth(request.key(), nth));
         }
-        in_step = is_step;
-        in_wait = (in_wait || is_wait) && !is_step;
+        in_step = begins_step;
+        in_wait = (in_wait || begins_wait) && !begins_step;
     }
     points
 }

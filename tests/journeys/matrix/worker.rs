@@ -302,10 +302,13 @@ fn is_as_it_must_be(case: &Case, first: &Ended, passed: &Passed) -> bool {
             false
         }
         (Fault::Interrupt, Some(130)) => {
-            first.tells(&["interrupted", "hint:"]);
+            if has_written {
+                first.tells(&["interrupted", "hint:"]);
+            }
             false
         }
         (_, Some(0)) => true,
+        (Fault::Interrupt, Some(code)) => panic!("it was interrupted and ended with {code}\n{first}"),
         (_, Some(code)) => {
             assert!([1, 3, 4, 5, 6].contains(&code), "exit {code} says nothing\n{first}");
             first.tells(&["error:", "hint:"]);

@@ -87,7 +87,7 @@ fn cases() -> Vec<Case> {
         case(
             "access",
             Fail,
-            "you are not allowed to get/patch namespaces mizar-system, create namespaces, ",
+            "you are not allowed to list/create namespaces, get/patch namespaces mizar-system, ",
             |facts| {
                 facts.permissions.edit().rules.insert(String::new(), RuleSet::default());
                 facts.permissions.edit().rules.insert("mizar-system".into(), RuleSet::default());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, FromArgMatches as _};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use mizar_core::check::{CHECKS, word};
@@ -42,10 +43,22 @@ pub(super) fn added_to(command: Command, line: &[OsString]) -> Command {
 
 /// The flags for the cluster, as far as they were typed.
 fn target(command: Command, line: &[OsString]) -> Option<TargetArgs> {
-    let typed = line.get(..line.len().saturating_sub(1))?;
-    let lenient = command.ignore_errors(true).arg_required_else_help(false).subcommand_required(false);
-    let matches = lenient.try_get_matches_from(typed).ok()?;
+    let mut typed = line.get(..line.len().saturating_sub(1))?.to_vec();
+    let command = command.arg_required_else_help(false).subcommand_required(false);
+    // What is wrong ends the reading even of a lenient reader, so that unknown flags must go first.
+    while let Some(unknown) = unknown_flag(&command, &typed) {
+        typed.remove(unknown);
+    }
+    let matches = command.ignore_errors(true).try_get_matches_from(typed).ok()?;
     TargetArgs::from_arg_matches(&matches).ok()
+}
+
+/// Where there is a flag that the command does not know.
+fn unknown_flag(command: &Command, typed: &[OsString]) -> Option<usize> {
+    let error =
+        command.clone().try_get_matches_from(typed).err().filter(|it| it.kind() == ErrorKind::UnknownArgument)?;
+    let ContextValue::String(flag) = error.get(ContextKind::InvalidArg)? else { return None };
+    typed.iter().position(|word| word.to_string_lossy().split('=').next() == Some(flag))
 }
 
 fn context(target: &TargetArgs) -> Context {

@@ -38,7 +38,7 @@ impl Output {
 
     /// Writes the checksums of all that was written, in the form of sha256sum.
     pub(super) fn write_checksums(&mut self) -> Result<(), Failure> {
-        let lines: String = self.written.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
+        let lines = self.written.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect::<Vec<_>>().concat();
         self.write("SHA256SUMS", lines.as_bytes())
     }
 }

@@ -63,10 +63,12 @@ fn numbered(part: impl Fn(usize) -> String) -> String {
 }
 
 fn yaml() -> Vec<(&'static str, String)> {
-    let nested: String = (0..95).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
-    let doubling: String =
-        (1..40).map(|level| format!("a{level}: &a{level} {{<<: *a{0}, b{level}: *a{0}}}\n", level - 1)).collect();
-    let anchors: String = (0..95).map(|at| format!("&a{at} [")).collect();
+    let nested = (0..95).map(|level| format!("{}a:\n", " ".repeat(level))).collect::<Vec<_>>().concat();
+    let doubling = (1..40)
+        .map(|level| format!("a{level}: &a{level} {{<<: *a{0}, b{level}: *a{0}}}\n", level - 1))
+        .collect::<Vec<_>>()
+        .concat();
+    let anchors = (0..95).map(|at| format!("&a{at} [")).collect::<Vec<_>>().concat();
     vec![
         ("nested lists", filled("[")),
         ("nested mappings", filled("{a: ")),
@@ -139,12 +141,13 @@ fn set() -> Vec<(&'static str, String)> {
 
 fn templates() -> Vec<(&'static str, String)> {
     let doubling = |leaf: &str| {
-        let levels: String = (1..18)
+        let levels = (1..18)
             .map(|level| {
                 let call = format!("{{{{ include \"d{}\" . }}}}", level - 1);
                 format!("{{{{ define \"d{level}\" }}}}{call}{call}{call}{call}{{{{ end }}}}")
             })
-            .collect();
+            .collect::<Vec<_>>()
+            .concat();
         format!("{{{{ define \"d0\" }}}}{leaf}{{{{ end }}}}{levels}{{{{ include \"d17\" . }}}}")
     };
     let loops = |depth: usize, over: &str, body: &str| {
@@ -201,11 +204,14 @@ fn templates() -> Vec<(&'static str, String)> {
             "defines that all call each other",
             (0..900)
                 .map(|at| {
-                    let calls: String =
-                        (0..50).map(|to| format!("{{{{ template \"d{}\" }}}}", (at * 7 + to * 13) % 900)).collect();
+                    let calls = (0..50)
+                        .map(|to| format!("{{{{ template \"d{}\" }}}}", (at * 7 + to * 13) % 900))
+                        .collect::<Vec<_>>()
+                        .concat();
                     format!("{{{{ define \"d{at}\" }}}}{calls}{{{{ end }}}}")
                 })
-                .collect(),
+                .collect::<Vec<_>>()
+                .concat(),
         ),
         ("many actions", filled("{{ . }}")),
         ("many comments", filled("{{/* */}}")),

@@ -62,7 +62,7 @@ fn add_objects(chart: &Path, objects: u16) -> io::Result<()> {
 /// About as much text as a small configuration file.
 fn config_map(number: u16) -> String {
     let value = if number == 0 { "{{ .Values.global.generated | quote }}" } else { "first" };
-    let lines: String = (0..10).map(|line| format!("    option-{line} = {number}\n")).collect();
+    let lines = (0..10).map(|line| format!("    option-{line} = {number}\n")).collect::<Vec<_>>().concat();
     format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: generated-{number:03}\n  namespace: {{{{ .Release.Namespace }}}}\n  \
          labels:\n    {{{{- include \"mizar.labels\" (dict \"context\" . \"component\" \"configuration\") | nindent 4 }}}}\n\

@@ -115,8 +115,8 @@ impl Stage {
         self.wire.take();
         let mut sample = Sample::default();
         for line in lines {
-            let line: Vec<&str> = line.iter().map(String::as_str).collect();
-            sample.add(&measure_in(&environment, self.program(tool), &line, ended)?);
+            let arguments: Vec<&str> = line.iter().map(String::as_str).collect();
+            sample.add(&measure_in(&environment, self.program(tool), &arguments, ended)?);
         }
         sample.traffic = self.wire.take();
         let requests = self.counted.requests_since(mark)?.agent(tool.agent());
