@@ -5,6 +5,17 @@ use mizar_core::facts::{Facts, PageVisitor, Source, read_object, read_page};
 use mizar_core::{facts_file, object::Object};
 use serde_json::{Value, json};
 
+/// Items as the product takes them: each becomes a fact and is dropped.
+struct Absorbed<'a>(&'a mut Facts, Source);
+
+impl PageVisitor for Absorbed<'_> {
+    fn next(&mut self, _: Option<String>) {}
+
+    fn item(&mut self, item: Value) {
+        self.0.absorb(self.1, &item);
+    }
+}
+
 #[derive(Default)]
 struct Items(Vec<Value>);
 
@@ -26,6 +37,10 @@ pub fn api_reply(data: &[u8]) {
     }
     let now = "2026-01-01T00:00:00Z".parse().expect("it is a time");
     let mut streamed = Facts::new(now);
+    if crate::once() {
+        let read = read_page(body, source.unread(), &mut Absorbed(&mut streamed, source));
+        return read.map_or_else(|error| crate::check(&error), drop);
+    }
     let mut items = Items::default();
     if read_page(body, source.unread(), &mut items).is_ok() {
         streamed.absorb_page(source, &json!({"items": items.0}));

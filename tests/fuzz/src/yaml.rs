@@ -37,7 +37,7 @@ pub fn yaml_writer(data: &[u8]) {
 }
 
 fn comes_back(value: Value) {
-    if has_merge_key(&value) {
+    if is_read_otherwise(&value) {
         return;
     }
     let text = write(&value);
@@ -46,11 +46,16 @@ fn comes_back(value: Value) {
     assert_eq!(with_plain_numbers(again), with_plain_numbers(value), "written as:\n{text}");
 }
 
-/// The key `<<` is written plain, as Helm does, and merges when it is read.
-fn has_merge_key(value: &Value) -> bool {
+/// Whether a value is written as Helm writes it, and read otherwise here: the key `<<` is written plain and merges, and the breaks that
+/// only YAML 1.1 knows are written as such, while the scanner takes them for letters.
+fn is_read_otherwise(value: &Value) -> bool {
+    let has_old_break = |text: &str| text.contains(['\u{85}', '\u{2028}', '\u{2029}']);
     match value {
-        Value::Object(fields) => fields.iter().any(|(key, value)| key == "<<" || has_merge_key(value)),
-        Value::Array(items) => items.iter().any(has_merge_key),
+        Value::Object(fields) => {
+            fields.iter().any(|(key, value)| key == "<<" || has_old_break(key) || is_read_otherwise(value))
+        }
+        Value::Array(items) => items.iter().any(is_read_otherwise),
+        Value::String(text) => has_old_break(text),
         _ => false,
     }
 }

@@ -171,7 +171,7 @@ pub(super) fn begin_define(code: usize) -> Result<(), String> {
     make(code)
 }
 
-/// Pays for reading a text that is in a language of its own.
+/// Pays for reading or writing a text that is in a language of its own.
 pub(super) fn parse(bytes: usize) -> Result<(), String> {
-    spend(bytes.saturating_mul(20))
+    spend(bytes.saturating_mul(60))
 }

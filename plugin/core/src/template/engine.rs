@@ -115,8 +115,8 @@ impl Templates {
     }
 }
 
-/// How many actions the templates of a chart may have together; those of the largest charts are half of that.
-const MOST_ACTIONS: usize = 50_000;
+/// How many actions the templates of a chart may have together; each takes some kilobytes until it is translated.
+const MOST_ACTIONS: usize = 30_000;
 /// How many a text given to `tpl` may have, since such texts can be given inside of each other.
 const MOST_ACTIONS_IN_TPL: usize = 5000;
 

@@ -19,9 +19,9 @@ use process::Ran;
 
 /// The most memory that any input may need, in MB.
 const MAX_MEGABYTES: u32 = 200;
-/// How long a hostile input of a megabyte may keep the processor busy: two seconds, times what the counters, the trace of every comparison
-/// and the checks of overflow cost that the product does not have.
-const MAX_BUSY: Duration = Duration::from_secs(6);
+/// How long a hostile input of a megabyte may keep the processor busy: two seconds, twice, for the counters, the trace of every comparison
+/// and the checks of overflow that the product does not have.
+const MAX_BUSY: Duration = Duration::from_secs(4);
 
 /// A target, and how long its inputs may become.
 pub(crate) struct Target {

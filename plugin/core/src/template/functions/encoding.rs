@@ -12,6 +12,7 @@ use tera::Value;
 
 pub(super) fn to_yaml(arguments: &[Value]) -> Outcome {
     let text = yaml::write(&value::to_json(&arguments[0]));
+    budget::parse(text.len())?;
     Ok(text.strip_suffix('\n').unwrap_or(&text).into())
 }
 
