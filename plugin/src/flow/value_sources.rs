@@ -81,7 +81,9 @@ impl ValueSources {
         }
         sources.chart = flags.chart.as_deref().map(assets::from_folder).transpose()?;
         // What cannot be read at all is told before any cluster is asked.
-        sources.layers(&mut ValueLayers::new())?;
+        let mut layers = ValueLayers::new();
+        sources.layers(&mut layers)?;
+        layers.check()?;
         Ok(sources)
     }
 

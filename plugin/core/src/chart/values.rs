@@ -145,6 +145,11 @@ impl ValueLayers {
         Ok(())
     }
 
+    /// Whether all that was added can be read, whatever the chart is.
+    pub fn check(&self) -> Result<(), ValuesError> {
+        self.user_values().map(drop)
+    }
+
     /// What the layers above the chart come to, and the origins of what they set.
     fn user_values(&self) -> Result<(Map<String, Value>, Origins), ValuesError> {
         let mut user = Map::new();
