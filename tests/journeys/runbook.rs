@@ -7,9 +7,10 @@ use std::time::Duration;
 use mizar_bed::{Bed, Fault, FaultOrder};
 
 use crate::cli::{Mizar, root};
-use crate::cluster::{NAMESPACE, address_of_new_pod, installed, patch};
+use crate::cluster::{NAMESPACE, address_of_new_pod, installed, items, patch};
 use crate::docs::{section, shown};
 use crate::repair::restart_operator;
+use crate::restart::until;
 
 /// The program is as impatient as the bed's operator, whose rounds take a second instead of fifteen.
 const SCALE: f64 = 0.1;
@@ -52,6 +53,7 @@ async fn the_operator_is_scaled_down() {
     let bed = installed().await;
     let operator = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mizar-operator");
     patch(&bed, &operator, &serde_json::json!({"spec": {"replicas": 0}})).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods?labelSelector=app=mizar-operator");
+    until("the operator's pod is gone", async || items(&bed, &pods).await.is_empty()).await;
     assert_as_told(&bed, "The operator is down", "repair --restart-operator").await;
 }

@@ -31,7 +31,7 @@ pub use operator::{
 };
 pub(crate) use pods::seniority;
 pub use pods::{CutOff, CutOffPod, Duplicate, Holder, cut_off_pods, duplicates};
-pub use runs::{DoubtfulNode, doubtful_nodes};
+pub use runs::{DoubtfulNode, doubtful_nodes, told_apart_from};
 pub use settling::{Settling, settles, settling};
 pub use waiting::{WaitingObject, waiting_objects};
 

@@ -14,8 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use mizar_core::check::{Phase, Report};
-use mizar_core::diagnosis::{OperatorRun, operator_run};
+use mizar_core::diagnosis::{OperatorRun, operator_run, told_apart_from};
 use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
 use mizar_core::facts::{Facts, Gap, Source};
 use mizar_core::operation::Outcome;
@@ -81,6 +82,7 @@ pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
         wish,
         finishes: false,
         operator: None,
+        told_apart_from: None,
         unsettled: None,
     };
     let result = repair.carry_out().await;
@@ -101,6 +103,8 @@ struct Repair {
     finishes: bool,
     /// The run of the operator that was seen last.
     operator: Option<OperatorRun>,
+    /// From when on what is programmed is told from what a daemon lost that has just started.
+    told_apart_from: Option<Timestamp>,
     /// What did not follow a restart of the operator in time: told at the end, when everything else is done.
     unsettled: Option<Failure>,
 }
@@ -187,6 +191,7 @@ impl Repair {
         let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }).await?.facts;
         refuse_gaps(&facts, self.run.held.is_some())?;
         self.operator = operator_run(&facts);
+        self.told_apart_from = told_apart_from(&facts);
         let moment = judge::options(self.run.namespace(), facts.gathered_at).moment();
         Ok((repair::plan(&facts, &moment, &self.wish), facts))
     }
@@ -236,11 +241,33 @@ impl Repair {
 
     /// Says that there is nothing to do, unless the checks find what no remedy heals.
     async fn nothing_to_do(&self, plan: &RepairPlan) -> Result<Outcome, Failure> {
-        let (failure, _) = self.unhealthy(ending::unhealed(plan, &Agreement::to(plan))).await?;
+        let (failure, _) = self.unhealthy_when_quiet(ending::unhealed(plan, &Agreement::to(plan))).await?;
         if failure.details.is_empty() {
             return Ok(Outcome::NothingToDo);
         }
         Err(failure.hint("see everything with hints: kubectl mizar check"))
+    }
+
+    /// Waits until the operator is through with what it has to do again: only then does it know every address in use. Then
+    /// judges.
+    async fn unhealthy_when_quiet(&self, failure: Failure) -> Result<(Failure, Report), Failure> {
+        let limit = Some(self.request.timeout.unwrap_or(self.run.timing().operator_rounds));
+        let quiet = treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await;
+        if let Err(stopped) = &quiet
+            && stopped.kind == Kind::Interrupted
+        {
+            return Err(stopped.clone());
+        }
+        let judged = tokio::select! {
+            judged = self.unhealthy(failure) => judged,
+            stopped = self.run.stopped() => Err(stopped),
+        };
+        let (mut failure, report) = judged?;
+        if let Err(unquiet) = quiet {
+            failure = failure.detail(unquiet.message);
+            failure.details.extend(unquiet.details);
+        }
+        Ok((failure, report))
     }
 
     /// Adds what the checks find to what is left, and returns it with all that they say.
@@ -263,22 +290,7 @@ impl Repair {
         let step = Part::SanityCheck;
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step });
-        let limit = Some(self.request.timeout.unwrap_or(self.run.timing().operator_rounds));
-        let quiet = treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await;
-        if let Err(stopped) = &quiet
-            && stopped.kind == Kind::Interrupted
-        {
-            return Err(stopped.clone());
-        }
-        let judged = tokio::select! {
-            judged = self.unhealthy(ending::unhealed(left, agreement)) => judged,
-            stopped = self.run.stopped() => Err(stopped),
-        };
-        let (mut failure, report) = judged?;
-        if let Err(unquiet) = quiet {
-            failure = failure.detail(unquiet.message);
-            failure.details.extend(unquiet.details);
-        }
+        let (failure, report) = self.unhealthy_when_quiet(ending::unhealed(left, agreement)).await?;
         if failure.details.is_empty() {
             let summary = ending::repaired(&report);
             self.run.tell(Event::StepFinished {

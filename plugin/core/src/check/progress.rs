@@ -1,6 +1,8 @@
 //! What does not move: objects that stay Init, and handlers of the operator that never end although the object they
 //! belong to says Provisioned.
 
+use jiff::Timestamp;
+
 use super::Options;
 use super::parts::kind_and_name;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons, some_of};
@@ -64,22 +66,40 @@ pub(super) fn unfinished_handlers(facts: &Facts, options: &Options) -> Verdict {
         return deadlocked(&deadlocks);
     }
     let objects = objects(facts);
-    let mut problems = Vec::new();
+    let built = last_built(facts);
     let mut worst = Status::Warn;
+    let mut problems = Vec::new();
+    let mut ends: Vec<Option<Timestamp>> = Vec::new();
     for (kind, object) in objects.iter().filter(|(_, object)| object.is_provisioned() && object.deleting.is_none()) {
         // What a Droplet says of a Subnet that the operator forgot is told by another check.
         for retry in object.retries.iter().filter(|retry| !forgotten_message(retry)) {
             let since = retry.started.or(object.created);
-            if !options.is_older(since, options.thresholds.unfinished_handler) {
-                continue;
-            }
             if options.is_older(since, options.thresholds.stuck_failure) {
                 worst = Status::Fail;
             }
             problems.push(unfinished(kind, object, retry));
+            ends.push(patience_ends(since.max(built), options));
         }
     }
-    grouped("objects", objects.len(), problems, worst)
+    let verdict = grouped("objects", objects.len(), problems, worst);
+    let all: Option<Vec<Timestamp>> = ends.into_iter().collect();
+    match all.and_then(|ends| ends.into_iter().max()) {
+        Some(until) => verdict.settling(until),
+        None => verdict,
+    }
+}
+
+/// Returns until when a handler may still end by itself, if that is not over.
+fn patience_ends(since: Option<Timestamp>, options: &Options) -> Option<Timestamp> {
+    let until = since?.checked_add(options.thresholds.unfinished_handler).ok()?;
+    (until > options.now).then_some(until)
+}
+
+/// Returns when the last part of the network was finished: what waited for it has its time from then on.
+fn last_built(facts: &Facts) -> Option<Timestamp> {
+    let dividers = facts.dividers.items().iter().map(|fact| &fact.object);
+    let bouncers = facts.bouncers.items().iter().map(|fact| &fact.object);
+    dividers.chain(bouncers).filter_map(|object| object.provisioned.filter(|_| object.is_provisioned())).max()
 }
 
 /// After a restart on a finished network the operator's Bouncers wait for Endpoints and its Endpoints for Bouncers. It is
@@ -195,4 +215,35 @@ fn unfinished(kind: &str, object: &MizarObject, retry: &Retry) -> Problem {
     let seen = format!("{}: {reason}", counted(retry.retries as usize, "try"));
     let evidence = Evidence::new(&name, field, seen, "not there").since(retry.started.or(object.created));
     Problem::new(name, reason, evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::samples::{a_healthy_cluster, a_retry, minutes_ago, now};
+
+    fn judged(change: impl FnOnce(&mut Facts)) -> Verdict {
+        let mut facts = a_healthy_cluster();
+        change(&mut facts);
+        unfinished_handlers(&facts, &Options::at(now()))
+    }
+
+    fn endpoint_tried_since(facts: &mut Facts, minutes: i64) {
+        facts.endpoints.edit()[0].object.retries = Box::new([a_retry("handler", minutes_ago(minutes))]);
+    }
+
+    #[test]
+    fn a_handler_may_still_end_in_its_first_minute_and_in_the_first_one_of_the_network_that_it_waits_for() {
+        let young = judged(|facts| endpoint_tried_since(facts, 0));
+        assert_eq!((young.status, young.settles), (Status::Warn, minutes_ago(-1)));
+        let late = judged(|facts| endpoint_tried_since(facts, 2));
+        assert_eq!((late.status, late.settles), (Status::Warn, None));
+        let unlocked = judged(|facts| {
+            endpoint_tried_since(facts, 2);
+            facts.bouncers.edit()[0].object.provisioned = minutes_ago(0);
+        });
+        assert_eq!((unlocked.status, unlocked.settles), (Status::Warn, minutes_ago(-1)));
+        let given_up = judged(|facts| endpoint_tried_since(facts, 90));
+        assert_eq!((given_up.status, given_up.settles), (Status::Fail, None));
+    }
 }

@@ -125,6 +125,14 @@ fn lead(pod: &PodFact) -> Option<SignedDuration> {
     Some(pod.acknowledged?.duration_since(placed))
 }
 
+/// Returns from when on everything that is programmed is told from what the daemons have lost, by a clock that may be off
+/// by a second; nothing if no daemon runs.
+#[must_use]
+pub fn told_apart_from(facts: &Facts) -> Option<Timestamp> {
+    let last = daemons(facts).into_values().filter_map(run_began).max()?;
+    last.checked_add(BLUR + BLUR).ok()
+}
+
 /// A node of which nobody can tell whether its daemon has lost something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

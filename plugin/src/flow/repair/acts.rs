@@ -19,6 +19,9 @@ use mizar_core::words::counted;
 /// Shows a node to the operator again, and tells people why.
 const REPROGRAMMED_AT: &str = "mizar.dev/reprogrammed-at";
 
+/// So long a daemon that has just started is waited for at the most: times are cut to the second.
+const DAEMON_SETTLES: Duration = Duration::from_secs(2);
+
 impl Repair {
     /// Does what a remedy has to do, and records that it is at it.
     pub(super) async fn carry_out_step(&mut self, step: &Step) -> Result<(), Failure> {
@@ -34,7 +37,10 @@ impl Repair {
                 self.delete(stage, &step.acts).await?;
                 self.one_by_one(stage, &step.acts).await?;
             }
-            Remedy::CutOffPods => self.recreate(stage, &step.acts).await?,
+            Remedy::CutOffPods => {
+                self.let_daemons_settle().await?;
+                self.recreate(stage, &step.acts).await?;
+            }
             Remedy::DuplicateAddresses => {
                 let is_before = |act: &&Act| matches!(act, Act::Reserve { .. });
                 let (before, after): (Vec<&Act>, Vec<&Act>) = step.acts.iter().partition(is_before);
@@ -117,6 +123,7 @@ impl Repair {
                     self.renew(stage, renew).await?;
                 }
                 Act::Reprogram { node, droplets, host_endpoints, addresses, vpcs, .. } => {
+                    self.let_daemons_settle().await?;
                     for objects in [host_endpoints, droplets] {
                         for object in objects {
                             treat::delete(&self.run, object).await?;
@@ -161,8 +168,20 @@ impl Repair {
         let runs_for = started.map_or(Duration::ZERO, |started| {
             Duration::try_from(self.run.cluster().now().duration_since(started)).unwrap_or_default()
         });
+        self.pause(needed.saturating_sub(runs_for)).await
+    }
+
+    /// What is programmed in the second in which a daemon starts looks lost, and would be done once more.
+    async fn let_daemons_settle(&self) -> Result<(), Failure> {
+        let left = self.told_apart_from.map(|from| from.duration_since(self.run.cluster().now()));
+        let left = left.and_then(|left| Duration::try_from(left).ok()).unwrap_or_default();
+        // A node's clock may be ahead of ours.
+        self.pause(left.min(DAEMON_SETTLES)).await
+    }
+
+    async fn pause(&self, pause: Duration) -> Result<(), Failure> {
         tokio::select! {
-            () = tokio::time::sleep(needed.saturating_sub(runs_for)) => Ok(()),
+            () = tokio::time::sleep(pause) => Ok(()),
             failure = self.run.stopped() => Err(failure),
         }
     }
