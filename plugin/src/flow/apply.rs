@@ -1,4 +1,4 @@
-//! Carries out the stages of a plan: eight objects at a time, never by force, and every write conditional on what was
+//! Carries out the stages of a plan: sixteen objects at a time, never by force, and every write conditional on what was
 //! planned from.
 
 use futures::stream::{self, StreamExt as _};
@@ -8,12 +8,14 @@ use mizar_core::plan::fold::fold;
 use mizar_core::plan::{Action, Change, Plan, Precondition, Stage};
 use serde_json::{Value, json};
 
-use super::gather::CONCURRENCY;
 use super::run::Run;
 use super::write_mode::WriteMode;
 use crate::cluster::write::{Applied, Commit};
 use crate::cluster::{ApiFailure, Cause, Cluster};
 use crate::failure::{Failure, Kind};
+
+/// How many objects are written at once. Over a long wire a small write spends its time there and not at the server.
+const AT_ONCE: usize = 16;
 
 /// Writes every change of a stage. All are tried; the failures are told together.
 pub(crate) async fn apply_stage(run: &Run, stage: &Stage) -> Result<(), Failure> {
@@ -65,7 +67,7 @@ async fn write_all(run: &Run, stage: &Stage, changes: Vec<&Change>) -> Vec<Resul
             }
             result.map_err(Failure::from)
         })
-        .buffer_unordered(CONCURRENCY)
+        .buffer_unordered(AT_ONCE)
         .collect()
         .await
 }
@@ -78,7 +80,7 @@ pub(crate) async fn dry_run_stage(cluster: &Cluster, stage: &Stage) -> Vec<ApiFa
             let failure = write(cluster, mode, change, Commit::DryRun).await.err()?;
             not_of_an_older_helm(change, failure)
         })
-        .buffer_unordered(CONCURRENCY)
+        .buffer_unordered(AT_ONCE)
         .filter_map(std::future::ready)
         .collect()
         .await
@@ -96,7 +98,7 @@ pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure>
             let failure = not_of_an_older_helm(change, failure)?;
             stands_in_the_way(&failure.cause).then_some(failure)
         })
-        .buffer_unordered(CONCURRENCY)
+        .buffer_unordered(AT_ONCE)
         .filter_map(std::future::ready)
         .collect()
         .await;
