@@ -182,7 +182,8 @@ impl Cluster {
             // A server that answered before is being restarted; nothing was sent to it.
             let was_answered = self.ledger.was_answered();
             let restarting = matches!(failure.cause, Cause::Unreachable(_) | Cause::ConnectionRefused) && was_answered;
-            let patience = if was_answered { self.timing.retry_for } else { self.timing.first_answer };
+            let patience = self.timing.retry_for;
+            let patience = if was_answered { patience } else { patience.min(self.timing.first_answer) };
             if !(restarting || failure.may_retry(call.idempotent)) || begun.elapsed() + pause > patience {
                 return Err(failure);
             }
