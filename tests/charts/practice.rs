@@ -91,7 +91,8 @@ fn every_object_carries_helm_s_labels_and_no_selector_uses_one_that_changes() {
         for object in rendered(&values) {
             let what = format!("{} {} with {values:?}", object["kind"], object["metadata"]["name"]);
             let labels = &object["metadata"]["labels"];
-            for (label, value) in [("name", "mizar"), ("part-of", "mizar"), ("managed-by", "Helm"), ("version", "0.91")] {
+            for (label, value) in [("name", "mizar"), ("part-of", "mizar"), ("managed-by", "Helm"), ("version", "0.91")]
+            {
                 assert_eq!(labels[format!("app.kubernetes.io/{label}")], value, "{what}: {label}");
             }
             for label in ["app.kubernetes.io/instance", "app.kubernetes.io/component", "helm.sh/chart"] {

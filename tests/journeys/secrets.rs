@@ -9,7 +9,7 @@ use mizar_bed::{Bed, Role};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cli::Mizar;
+use crate::cli::{Ended, Mizar};
 use crate::cluster::{NAMESPACE, bed, create, get, operation};
 
 /// In the values of a release, by a file and by a flag.
@@ -26,6 +26,13 @@ fn planted(bed: &Bed) -> Vec<String> {
     plain.flat_map(|plain| [STANDARD.encode(&plain), plain]).collect()
 }
 
+#[track_caller]
+fn shows_none_of(planted: &[String], ended: &Ended) {
+    for secret in planted {
+        assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret), "{secret} is in\n{ended}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_secret_is_shown_logged_or_saved_while_a_network_is_installed_checked_and_repaired() {
     let bed = bed().await;
@@ -37,22 +44,28 @@ async fn nothing_secret_is_shown_logged_or_saved_while_a_network_is_installed_ch
     let folder = TempDir::new().unwrap();
     let (values, facts) = (folder.path().join("values.yaml"), folder.path().join("facts.json"));
     std::fs::write(&values, format!("global: {{password: {}}}\n", VALUES[0])).unwrap();
-    let with_values = || Mizar::on(&bed).arg(format!("-f={}", values.display())).arg(format!("--set=global.key={}", VALUES[1]));
+    let with_values = |line: &str| {
+        let flags = [format!("-f={}", values.display()), format!("--set=global.key={}", VALUES[1])];
+        flags.iter().fold(Mizar::on(&bed).args(line), Mizar::arg)
+    };
 
     let mut ended = Vec::new();
-    for line in ["install --profile dev --plan", "install --profile dev --plan -o json", "install --profile dev -y -o json"] {
-        ended.push(with_values().args(line).args("-v 9").run().await);
+    for line in
+        ["install --profile dev --plan", "install --profile dev --plan -o json", "install --profile dev -y -o json"]
+    {
+        ended.push(with_values(line).args("-v 9").run().await);
     }
-    assert!(format!("{:?}", operation(&bed).await.intent).contains(VALUES[1]), "what is planted is in the cluster");
-    for line in ["check", "check --pre -o json", "status -o json", "env -o yaml", "repair --plan", "repair -y", "install -y"] {
+    let intent = json!(operation(&bed).await.intent).to_string();
+    assert!(VALUES.iter().all(|value| intent.contains(value)), "what is planted is in the cluster: {intent}");
+    for line in
+        ["check", "check --pre -o json", "status -o json", "env -o yaml", "repair --plan", "repair -y", "install -y"]
+    {
         ended.push(Mizar::on(&bed).args(line).args("-v 9").run().await);
     }
     ended.push(Mizar::on(&bed).args("check -v 9 --save-facts").arg(&facts).run().await);
     for ended in &ended {
         ended.exits(0).tells(&["status=200"]);
-        for secret in &planted {
-            assert!(!format!("{ended}").contains(secret), "{secret} is in\n{ended}");
-        }
+        shows_none_of(&planted, ended);
     }
     let mode = std::fs::metadata(&facts).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600, "{mode:o}");
@@ -69,9 +82,7 @@ async fn nothing_secret_is_shown_logged_or_saved_while_a_network_is_installed_ch
     for (line, code) in [("status -v 9", 0), ("check -v 9", 0), ("repair -y -v 9", 3), ("install -y -v 9", 3)] {
         let ended = Mizar::on(&bed).args(line).run().await;
         ended.exits(code);
-        assert!(format!("{ended}").contains("mizar-operation"), "{ended}");
-        for secret in &planted {
-            assert!(!format!("{ended}").contains(secret), "{secret} is in\n{ended}");
-        }
+        assert!(ended.stdout.contains("mizar-operation") || ended.stderr.contains("mizar-operation"), "{ended}");
+        shows_none_of(&planted, &ended);
     }
 }

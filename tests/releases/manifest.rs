@@ -63,7 +63,10 @@ fn the_name_is_in_kebab_case_and_does_not_say_what_goes_without_saying() {
     let name = manifest["metadata"]["name"].as_str().unwrap();
     let part = |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_lowercase());
     assert!(name.split('-').all(part), "{name}");
-    assert!(["kube", "kubectl", "kubernetes", "k8s", "krew", "plugin"].iter().all(|word| !name.contains(word)), "{name}");
+    assert!(
+        ["kube", "kubectl", "kubernetes", "k8s", "krew", "plugin"].iter().all(|word| !name.contains(word)),
+        "{name}"
+    );
     assert!(name.starts_with("mizar"), "the name of what it is for comes first: {name}");
 }
 

@@ -238,8 +238,8 @@ fn next(nothing_there: bool, change: &Change, worst: &[CheckResult]) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Gap, Illegible};
     use crate::facts::samples::*;
+    use crate::facts::{Gap, Illegible};
 
     fn status(facts: &Facts, change: Change) -> Status {
         let seen = Seen { server: Some("https://10.0.0.1:6443"), plugin: "0.1.0", environment: None, change };

@@ -84,7 +84,10 @@ pub(crate) async fn run(context: &Context, args: RepairArgs) -> Result<ExitCode,
         (false, false) => Consent::CannotAsk,
     };
     if args.timeout.is_some_and(|limit| limit.is_zero()) {
-        return Err(Failure::new(Kind::Usage, "--timeout must be longer than nothing: each part of a repair is waited for"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "--timeout must be longer than nothing: each part of a repair is waited for",
+        ));
     }
     let plan_only = args.plan || args.dry_run.is_client();
     plan::shown_alone(&args.output, plan_only)?;

@@ -325,10 +325,7 @@ next: `kubectl mizar check --pre` tells whether Mizar can be installed here
             "droplets": {"denied": {"right": "list droplets.mizar.com"}},
             "daemonSets": {"denied": {"right": "list daemonsets.apps"}},
             "deployments": {"failed": {"reason": "timed out"}}, "releases": {"denied": {"right": "list secrets"}}"#;
-        let text = plain(&status(
-            facts,
-            Change::Denied { right: "get secrets m/mizar-operation".into() },
-        ));
+        let text = plain(&status(facts, Change::Denied { right: "get secrets m/mizar-operation".into() }));
         for expected in [
             "  nodes        1, 1 ready; daemon ready on 0, Droplet on an unknown number\n",
             "  release      unknown\n",
