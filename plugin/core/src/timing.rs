@@ -28,7 +28,7 @@ pub struct Timing {
     pub look: Duration,
     /// Between two lines of a wait on which nothing moved.
     pub progress: Duration,
-    /// After a change that a watch tells, before it is judged: changes come in bursts.
+    /// The longest pause after a change that a watch tells, before it is judged: changes come in bursts.
     pub burst: Duration,
     /// Before a reading that takes longer is told about, and between two such lines.
     pub show_reading: Duration,
@@ -65,11 +65,18 @@ const LARGE_CLUSTER_NODES: usize = 20;
 /// What is followed may take one part in so many of the time to be judged.
 const JUDGING_SHARE: u32 = 10;
 
+/// A wait may be longer by one part in so many because changes are gathered.
+const GATHERING_SHARE: u32 = 10;
+
 /// No duration is scaled below this: a zero would turn pauses into busy loops.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How much faster than usual a server may be asked to answer: a busy machine stands still for a second now and then.
 const FASTEST_ANSWER: f64 = 0.3;
+
+/// Times of objects are cut to the second, and some are sums of two: what an operator makes sooner after its start cannot be
+/// told from what was there before.
+const TOLD_APART: Duration = Duration::from_secs(2);
 
 impl Default for Timing {
     fn default() -> Self {
@@ -136,7 +143,7 @@ impl Timing {
             operator_round: scale(self.operator_round),
             operator_rounds: scale(self.operator_rounds),
             operator_rounds_large: scale(self.operator_rounds_large),
-            operator_settle: scale(self.operator_settle),
+            operator_settle: scale(self.operator_settle).max(TOLD_APART.min(self.operator_settle)),
             settle: scale(self.settle),
             lease_ttl: answer(self.lease_ttl),
             lease_renew: answer(self.lease_renew),
@@ -152,10 +159,12 @@ impl Timing {
     }
 
     /// Returns for how long changes are gathered before they are judged, when judging took `cost` last time: on a cluster of
-    /// tens of thousands of pods, where something changes all the time, it must not take all of the time.
+    /// tens of thousands of pods, where something changes all the time, it must not take all of the time. A wait that has
+    /// `lasted` a moment only is not made much longer by it.
     #[must_use]
-    pub fn pause_between_judgements(&self, cost: Duration) -> Duration {
-        cost.saturating_mul(JUDGING_SHARE - 1).min(self.look).max(self.burst)
+    pub fn pause_between_judgements(&self, cost: Duration, lasted: Duration) -> Duration {
+        let burst = (lasted / GATHERING_SHARE).clamp(SHORTEST, self.burst);
+        cost.saturating_mul(JUDGING_SHARE - 1).min(self.look).max(burst)
     }
 
     /// Returns the pause before retry `attempt`, counted from 0.
@@ -187,6 +196,11 @@ mod tests {
         let quick = Timing::default().scaled(0.1);
         assert_eq!(quick.lease_ttl, Duration::from_millis(4500), "an answer still takes its time");
         assert_eq!(Timing::default().scaled(0.5).lease_ttl, Duration::from_millis(7500));
+        assert_eq!(
+            quick.operator_settle,
+            Duration::from_secs(2),
+            "what came before the operator is told from what it makes"
+        );
         assert_eq!(quick.daemon_timeout, Duration::from_secs(180));
         assert_eq!(quick.confirm_failure_looks, Timing::default().confirm_failure_looks);
     }
@@ -209,8 +223,16 @@ mod tests {
     #[test]
     fn judging_takes_a_tenth_of_the_time_at_most() {
         let timing = Timing::default();
-        let pause = |cost| timing.pause_between_judgements(Duration::from_millis(cost)).as_millis();
+        let lasted = Duration::from_secs(60);
+        let pause = |cost| timing.pause_between_judgements(Duration::from_millis(cost), lasted).as_millis();
         assert_eq!([0, 10, 100, 300, 60_000].map(pause), [500, 500, 900, 2700, 10_000]);
+    }
+
+    #[test]
+    fn a_wait_gets_longer_by_a_tenth_at_most_since_changes_are_gathered() {
+        let timing = Timing::default();
+        let pause = |lasted| timing.pause_between_judgements(Duration::ZERO, Duration::from_millis(lasted)).as_millis();
+        assert_eq!([0, 100, 2_000, 5_000, 60_000].map(pause), [1, 10, 200, 500, 500]);
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub(crate) async fn until(cluster: &Cluster, question: &Question, wait: &Wait<'_
         recorded = Some(change);
         let judging = Instant::now();
         let examined = examine(question, followed.facts(), cluster.now())?;
-        let pause = timing.pause_between_judgements(judging.elapsed());
+        let pause = timing.pause_between_judgements(judging.elapsed(), begun.elapsed());
         let stale = followed.unwatched_age() >= timing.progress;
         let enough = (wait.enough)(&examined.report);
         if enough && is_whole && followed.trouble().is_none() && !stale {

@@ -218,7 +218,7 @@ async fn wait_until<S: Sight>(
         tokio::select! {
             changed = sight.changed(calm) => {
                 changed?;
-                calm = Instant::now() + run.timing().pause_between_judgements(cost);
+                calm = Instant::now() + run.timing().pause_between_judgements(cost, begun.elapsed());
             }
             failure = run.stopped() => return Err(failure),
             () = sleep_until(settled), if standing.complete => {}
