@@ -180,16 +180,21 @@ impl Cluster {
             };
             let pause = failure.asked_pause().unwrap_or_else(|| self.timing.retry_pause_before(attempt));
             // A server that answered before is being restarted; nothing was sent to it.
-            let was_answered = self.ledger.was_answered();
-            let restarting = matches!(failure.cause, Cause::Unreachable(_) | Cause::ConnectionRefused) && was_answered;
-            let patience = if was_answered { self.timing.retry_for } else { self.timing.first_answer };
-            if !(restarting || failure.may_retry(call.idempotent)) || begun.elapsed() + pause > patience {
+            let restarting =
+                matches!(failure.cause, Cause::Unreachable(_) | Cause::ConnectionRefused) && self.ledger.was_answered();
+            if !(restarting || failure.may_retry(call.idempotent)) || begun.elapsed() + pause > self.patience() {
                 return Err(failure);
             }
             self.ledger.note_retry(&failure, pause);
             tokio::time::sleep(pause).await;
             attempt += 1;
         }
+    }
+
+    /// For how long a request is tried again.
+    fn patience(&self) -> Duration {
+        let patience = self.timing.retry_for;
+        if self.ledger.was_answered() { patience } else { patience.min(self.timing.first_answer) }
     }
 
     async fn send_once(&self, call: &Call) -> Result<(u16, Vec<u8>), ApiFailure> {

@@ -34,10 +34,10 @@ impl Context {
         verbosity: Verbosity,
     ) -> Self {
         let mut timing = settings::timing();
-        match request_timeout {
-            Some(limit) if limit.is_zero() => timing.request = NO_LIMIT,
-            Some(limit) => timing.request = limit,
-            None => {}
+        if let Some(limit) = request_timeout {
+            timing.request = if limit.is_zero() { NO_LIMIT } else { limit };
+            // A person who names a limit knows a server that takes so long, also for its first answer.
+            timing.first_answer = timing.request;
         }
         Self { target, namespace, timing, verbosity }
     }

@@ -1,6 +1,8 @@
 //! The charts as Helm's users meet them: linted by the real Helm 4 and 3, rendered by our program as by theirs, and the
 //! script that saves a node's state run against made-up nodes.
 
+mod practice;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

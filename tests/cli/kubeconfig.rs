@@ -131,6 +131,12 @@ fn every_field_of_a_cluster() {
         ("tls-server-name", "'a b'", "is no host name", SEE_CONFIG),
         ("proxy-url", "'ftp://me:hunter2@proxy'", scheme, proxy),
         ("proxy-url", "proxy:3128", scheme, proxy),
+        (
+            "proxy-url",
+            "'socks5h://me:hunter2@proxy:1080'",
+            "names a user: a SOCKS proxy that asks for one cannot be used",
+            "use its HTTP port, or one that trusts this machine",
+        ),
         ("proxy-url", "'http://'", "is no proxy address: it names no host", proxy),
     ] {
         let text = config(&format!("{SERVER}\n    {field}: {value}"), "    {}");

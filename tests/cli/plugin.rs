@@ -84,6 +84,57 @@ fn exit_codes_and_help_pass_through_kubectl() {
     assert!(text(&help.stdout).ends_with("Usage:\n  kubectl mizar [OPTIONS] <COMMAND>\n"), "{}", text(&help.stdout));
 }
 
+/// krew deletes the folder of a plugin with every upgrade.
+#[test]
+fn nothing_is_written_beside_the_program() {
+    let kubectl = Kubectl::new();
+    let (store, link) = (kubectl.place.path("store"), kubectl.place.path("bin/kubectl-mizar"));
+    std::fs::create_dir(&store).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_kubectl-mizar"), store.join("kubectl-mizar")).unwrap();
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(store.join("kubectl-mizar"), &link).unwrap();
+    for (arguments, code) in [
+        (&["mizar", "version", "--client"][..], 0),
+        (&["mizar", "render", "--profile", "dev"], 0),
+        (&["mizar", "completion", "install"], 0),
+        (&["mizar", "check", "-v", "9"], 4),
+        (&["mizar", "install", "--profile", "dev", "-y"], 4),
+    ] {
+        let ended = kubectl.run(arguments);
+        assert_eq!(ended.status.code(), Some(code), "{arguments:?}: {}", text(&ended.stderr));
+    }
+    let names = |folder: &str| {
+        let entries = std::fs::read_dir(kubectl.place.path(folder)).unwrap().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("store"), ["kubectl-mizar"]);
+    assert_eq!(names("bin"), ["kubectl-mizar", "kubectl_complete-mizar"], "beside the link, since that was asked for");
+}
+
+#[test]
+fn the_kubectl_that_called_us_is_used_and_none_of_the_path() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let script = |name: &str| format!("#!/bin/sh\necho \"$@\" > \"$HOME/{name}\"\n");
+    let place = Place::with("bin/kubectl", script("of-the-path")).and("caller/kubectl", script("of-the-caller"));
+    for name in ["bin/kubectl", "caller/kubectl"] {
+        std::fs::set_permissions(place.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let (path, caller) = (place.path("bin").display().to_string(), place.path("caller/kubectl").display().to_string());
+    let place = place.variable("PATH", &path);
+    let preflight = ["check", "--pre", "--server", "http://127.0.0.1:1"];
+    let heard = |place: &Place, name: &str| std::fs::read_to_string(place.path(name)).ok();
+    let asked = Some("version --client -o json\n".to_owned());
+
+    assert_eq!(place.run(&preflight).code, 4);
+    assert_eq!((heard(&place, "of-the-path"), heard(&place, "of-the-caller")), (asked.clone(), None));
+    std::fs::remove_file(place.path("of-the-path")).unwrap();
+    let place = place.variable("KUBECTL_PATH", &caller);
+    assert_eq!(place.run(&preflight).code, 4);
+    assert_eq!((heard(&place, "of-the-path"), heard(&place, "of-the-caller")), (None, asked));
+}
+
 #[test]
 fn a_version_without_a_server_shows_the_client_and_fails_as_kubectl_does() {
     let kubectl = Kubectl::new();

@@ -128,6 +128,31 @@ fn a_server_that_says_nothing_is_given_up() {
 }
 
 #[test]
+fn a_request_may_take_as_long_as_was_asked_for_and_without_end_if_that_was_zero() {
+    // Later than a server is given when nobody says how long.
+    let late = Fake::plain(|_| {
+        std::thread::sleep(Duration::from_millis(3500));
+        refusal(401, "Unauthorized", "no")
+    });
+    let asked = |limit: &'static [&'static str]| {
+        let (url, place) = (late.url(), Place::empty().variable("MIZAR_TIME_SCALE", "0.1"));
+        std::thread::spawn(move || look(&place, &url, limit))
+    };
+    for (limit, error) in [
+        (&[][..], "no answer within 2.7 s"),
+        (&["--request-timeout", "500ms"], "no answer within 0.5 s"),
+        (&["--request-timeout", "1m"], "does not accept the credentials"),
+        (&["--request-timeout", "0"], "does not accept the credentials"),
+    ]
+    .map(|(limit, error)| (asked(limit), error))
+    {
+        let outcome = limit.join().unwrap();
+        assert!(outcome.stderr.contains(error), "{error:?} is not in:\n{}", outcome.stderr);
+        assert_eq!(outcome.code, 4, "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn plain_http_where_tls_is_expected_and_the_other_way_round() {
     let outcome = look(&Place::empty(), &format!("https://{}", blunt()), &["--insecure-skip-tls-verify"]);
     is_told(&outcome, "it does not speak TLS", "does it speak plain http");

@@ -112,4 +112,8 @@ fn a_wait_of_no_time_is_refused_with_the_flag_that_does_not_wait() {
         &["install", "--profile", "dev", "--timeout", "0"],
         "error: --timeout must be longer than nothing; leave the waits out with --wait=false\n",
     );
+    misused(
+        &["repair", "--yes", "--timeout", "0s"],
+        "error: --timeout must be longer than nothing: each part of a repair is waited for\n",
+    );
 }

@@ -116,7 +116,9 @@ async fn a_record_of_a_change_that_cannot_be_read_is_named_with_its_field() {
     }
     patch(&bed, &secret(OPERATION), &json!({"data": {"operation": STANDARD.encode("not JSON")}})).await;
     let status = Mizar::on(&bed).args("status").run().await;
-    status.exits(0).prints(&["mizar-operation", "JSON: expected"]);
+    status.exits(0).prints(&["mizar-operation", "JSON: expected"]).prints(&["next: look at it", delete]);
+    let check = Mizar::on(&bed).args("check --check unfinished-restart").run().await;
+    check.exits(0).prints(&["?", "secret mizar-system/mizar-operation is damaged: JSON: expected", delete]);
 
     // What the hint says is enough.
     let deleted = bed.kubectl().unwrap().args(["-n", NAMESPACE, "delete", "secret", OPERATION]).output().unwrap();

@@ -89,6 +89,12 @@ async fn a_wait_in_vain_ends_in_time_with_what_is_left() {
     // What was not read is not well: all that was asked for is, or might be.
     let hurried = Mizar::on(&bed).args("check --wait --timeout 1ms --category nodes").run().await;
     hurried.exits(6).tells(&["error: time is up after 0.0 s; "]).prints(&["time was up before all of it was read"]);
+    // No time at all is one whole look.
+    let once = Mizar::on(&bed).args("check --wait --timeout 0 -o short").run().await;
+    once.exits(6)
+        .prints(&["FAIL other-networks: "])
+        .tells(&["error: time is up after 0.0 s; still open: other-networks"]);
+    Mizar::on(&bed).args("check --wait --timeout 0 --category nodes").run().await.exits(0);
     // Silence is kept where it was asked for, and only what was asked for is waited for.
     Mizar::on(&bed).args("check --wait --timeout 30s --category nodes -q").run().await.exits(0);
 }

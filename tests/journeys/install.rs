@@ -7,7 +7,8 @@ use mizar_core::event::SCHEMA;
 
 use crate::cli::Mizar;
 use crate::cluster::{
-    address_of_new_pod, assert_healthy_and_nothing_doubled, bed, bed_of, changes, items, names, requests,
+    NAMESPACE, address_of_new_pod, assert_healthy_and_nothing_doubled, bed, bed_of, changes, get, items, names,
+    requests,
 };
 
 #[tokio::test]
@@ -22,6 +23,11 @@ async fn a_first_install_brings_up_a_network_from_which_new_pods_get_their_addre
     assert_healthy_and_nothing_doubled(&bed).await;
     let address = address_of_new_pod(&bed, "first").await;
     assert!(address.starts_with("10.20."), "{address}");
+    let namespace = get(&bed, &format!("/api/v1/namespaces/{NAMESPACE}")).await;
+    for mode in ["enforce", "audit", "warn"] {
+        let label = format!("pod-security.kubernetes.io/{mode}");
+        assert_eq!(namespace["metadata"]["labels"][&label], "privileged", "{namespace:#}");
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ mod restart;
 mod restart_killed;
 mod restart_race;
 mod runbook;
+mod secrets;
 mod status;
 mod terminal;
 mod typed;

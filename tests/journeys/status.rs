@@ -75,11 +75,14 @@ async fn an_install_can_be_watched_from_its_first_change_to_its_last() {
 async fn while_nothing_changes_nothing_is_asked() {
     let bed = installed().await;
     let mark = bed.mark().await.unwrap();
-    let ended = Mizar::by(&bed, Role::Checker).args("status --watch --timeout 20s").run().await;
+    let ended = Mizar::by(&bed, Role::Checker).args("status --watch --timeout 20s --request-timeout 3s").run().await;
     ended.exits(0).prints(&["daemon ready on 3 of 3"]);
     let trail = bed.audit_since(mark).await.unwrap().by(Role::Checker).agent("kubectl-mizar/");
     assert!(trail.writes().is_empty(), "{}", trail.summary());
+    // Watches last longer than any request may.
     assert_one_list_and_one_watch_each(&trail);
+    let once = Mizar::by(&bed, Role::Checker).args("status --watch --timeout 0").run().await;
+    once.exits(0).prints(&["daemon ready on 3 of 3"]);
 }
 
 fn assert_one_list_and_one_watch_each(trail: &AuditTrail) {

@@ -56,6 +56,20 @@ fn the_manifest_follows_krew_s_rules() {
     assert_eq!(seen, PLATFORMS.into_iter().map(str::to_owned).collect());
 }
 
+/// By krew's guide for names, as far as a program can tell.
+#[test]
+fn the_name_is_in_kebab_case_and_does_not_say_what_goes_without_saying() {
+    let manifest: Value = serde_yaml::from_str(&repository("krew-manifest.yaml")).unwrap();
+    let name = manifest["metadata"]["name"].as_str().unwrap();
+    let part = |part: &str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_lowercase());
+    assert!(name.split('-').all(part), "{name}");
+    assert!(
+        ["kube", "kubectl", "kubernetes", "k8s", "krew", "plugin"].iter().all(|word| !name.contains(word)),
+        "{name}"
+    );
+    assert!(name.starts_with("mizar"), "the name of what it is for comes first: {name}");
+}
+
 /// A checksum of digits alone would be read as a number, and a placeholder must not look like a checksum.
 #[test]
 fn checksums_are_quoted_and_placeholders_say_that_they_are() {

@@ -32,7 +32,7 @@ use serde_json::Value;
 
 pub use access::{AccessAnswer, Decision, Need, Permissions, PolicyRule, Right, RuleSet};
 pub use arktos::{ApiGroupsFact, ArktosNetworkFact, CoreApiFact, GrpcServiceFact, SystemSourceFact};
-pub use change::ChangeFact;
+pub use change::{ChangeFact, Illegible};
 pub use cluster::{
     ApiServerFact, CORDON_ANNOTATION, ClientFact, DnsFact, NamespaceFact, NetworkPolicyFact, NodeFact, Readiness,
     SandboxFailureFact, ServiceFact, VersionFact,

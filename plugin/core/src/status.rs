@@ -222,6 +222,7 @@ fn next(nothing_there: bool, change: &Change, worst: &[CheckResult]) -> Option<S
         Change::Stopped { command, .. } => {
             Some(format!("`kubectl mizar {command}` with the same flags goes on where it stopped"))
         }
+        Change::Illegible(illegible) => Some(illegible.hint.clone()),
         Change::Ended { command, succeeded: false, .. } => {
             Some(format!("`kubectl mizar {command}` with the same flags goes on where it ended"))
         }
@@ -237,8 +238,8 @@ fn next(nothing_there: bool, change: &Change, worst: &[CheckResult]) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Gap;
     use crate::facts::samples::*;
+    use crate::facts::{Gap, Illegible};
 
     fn status(facts: &Facts, change: Change) -> Status {
         let seen = Seen { server: Some("https://10.0.0.1:6443"), plugin: "0.1.0", environment: None, change };
@@ -320,5 +321,7 @@ mod tests {
         };
         let next = status(&facts, stopped).next.unwrap();
         assert!(next.starts_with("`kubectl mizar install` with the same flags"), "{next}");
+        let damaged = Illegible { why: "it is damaged".into(), hint: "delete it".into() };
+        assert_eq!(status(&facts, Change::Illegible(damaged)).next.as_deref(), Some("delete it"));
     }
 }

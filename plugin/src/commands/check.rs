@@ -65,7 +65,7 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     wait: bool,
 
-    /// How long to wait with --wait
+    /// How long to wait with --wait; 0 looks once
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, requires = "wait")]
     timeout: Duration,
 
@@ -183,12 +183,15 @@ async fn ask(
     enough: &dyn Fn(&Report) -> bool,
 ) -> Result<Waited, Failure> {
     cluster.ledger().enter(if args.pre { "preflight" } else { "health" });
-    let outcome = if args.wait {
+    let outcome = if args.wait && !args.timeout.is_zero() {
         wait(context, cluster, question, args.timeout, enough).await
     } else {
         let reporter = report::reporter(Output::Text, context.verbosity);
         let examined = examine::once(cluster, question, &*reporter).await;
-        examined.map(|(examined, facts)| (Waited::Enough(examined), facts))
+        examined.map(|(examined, facts)| {
+            let is_late = args.wait && !enough(&examined.report);
+            (if is_late { Waited::TimedOut(examined) } else { Waited::Enough(examined) }, facts)
+        })
     };
     report::warnings(cluster.ledger().take_messages());
     let (waited, facts) = outcome?;

@@ -66,7 +66,7 @@ pub(crate) struct InstallArgs {
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     wait: bool,
 
-    /// Longest wait for any one part [default: 30m for the daemons, 5m for each other part]
+    /// Longest wait for any one part, more than 0 [default: 30m for the daemons, 5m for each other part]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
 

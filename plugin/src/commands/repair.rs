@@ -55,7 +55,7 @@ pub(crate) struct RepairArgs {
     #[arg(long)]
     restart_operator: bool,
 
-    /// Longest wait for any one part [default: 5m]
+    /// Longest wait for any one part, more than 0 [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
 
@@ -84,7 +84,10 @@ pub(crate) async fn run(context: &Context, args: RepairArgs) -> Result<ExitCode,
         (false, false) => Consent::CannotAsk,
     };
     if args.timeout.is_some_and(|limit| limit.is_zero()) {
-        return Err(Failure::new(Kind::Usage, "--timeout must be longer than nothing"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "--timeout must be longer than nothing: each part of a repair is waited for",
+        ));
     }
     let plan_only = args.plan || args.dry_run.is_client();
     plan::shown_alone(&args.output, plan_only)?;

@@ -44,7 +44,7 @@ pub(crate) struct StatusArgs {
     #[arg(short, long, conflicts_with = "facts")]
     watch: bool,
 
-    /// How long to stay with --watch
+    /// How long to stay with --watch; 0 shows it once
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "watch")]
     timeout: Option<Duration>,
 
@@ -67,7 +67,7 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Result<ExitCode,
     }
     let cluster = context.connect("status", Access::ReadOnly).await?;
     cluster.ledger().enter("facts");
-    if !args.watch {
+    if !args.watch || args.timeout.is_some_and(|limit| limit.is_zero()) {
         let status = once(&cluster, &question).await?;
         report::warnings(cluster.ledger().take_messages());
         report::data(&written(&status, &args.view.output)?)?;

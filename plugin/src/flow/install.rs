@@ -63,7 +63,7 @@ pub(crate) enum Extent {
 /// Installs. The events tell everything; what is returned is only how it ended.
 pub(crate) async fn install(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
-    let result = Installation::new(cluster.clone(), reporter.clone(), request).carry_out().await;
+    let result = Box::pin(Installation::new(cluster.clone(), reporter.clone(), request).carry_out()).await;
     let (outcome, exit, error) = match &result {
         Ok(outcome) => (*outcome, 0, None),
         Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),

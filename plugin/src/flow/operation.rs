@@ -11,8 +11,8 @@ use mizar_core::event::Event;
 use mizar_core::object::ObjectRef;
 use mizar_core::operation::storage::{from_secret, to_secret};
 use mizar_core::operation::{
-    Claim, HolderState, NewOperation, Observation, Operation, OperationError, Outcome, Owed, REPAIR, RestartRecord,
-    SECRET_NAME, StoredOperation, claim,
+    Claim, HolderState, NewOperation, Observation, Operation, Outcome, Owed, REPAIR, RestartRecord, SECRET_NAME,
+    StoredOperation, claim,
 };
 use mizar_core::timing::Timing;
 use tokio::sync::{Mutex, watch};
@@ -37,14 +37,8 @@ pub(crate) async fn read(cluster: &Cluster, namespace: &str) -> Result<Option<St
     };
     let Some(secret) = cluster.get(&reference).await? else { return Ok(None) };
     from_secret(&secret).map(Some).map_err(|error| {
-        let failure = Failure::new(Kind::Refused, format!("{error}; nothing was changed"))
-            .hint(format!("look at it: kubectl -n {namespace} get secret {SECRET_NAME} -o yaml"));
-        match error {
-            OperationError::Newer { .. } => failure,
-            OperationError::Damaged { .. } => failure.hint(format!(
-                "if nobody is at work on Mizar, delete it, and run this command again: kubectl -n {namespace} delete secret {SECRET_NAME}"
-            )),
-        }
+        let failure = Failure::new(Kind::Refused, format!("{error}; nothing was changed"));
+        error.hints().into_iter().fold(failure, Failure::hint)
     })
 }
 

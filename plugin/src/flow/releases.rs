@@ -104,11 +104,11 @@ pub(crate) fn change_of(secret: &Value, now: Timestamp) -> Change {
             let operation = &stored.operation;
             Change::of(operation, machine::state_of(&operation.holder), now)
         }
-        Err(error) => Change::Unread { why: error.to_string() },
+        Err(error) => error.into(),
     }
 }
 
 /// Says which right is missing.
 pub(crate) fn refused(namespace: &str) -> Change {
-    Change::Unread { why: format!("you are not allowed to get secrets {namespace}/{SECRET_NAME}") }
+    Change::Denied { right: format!("get secrets {namespace}/{SECRET_NAME}") }
 }

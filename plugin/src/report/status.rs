@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use mizar_core::facts::Illegible;
 use mizar_core::installed::{Found, Installed};
 use mizar_core::status::change::Change;
 use mizar_core::status::networks::{Share, SubnetState, VpcState};
@@ -206,7 +207,8 @@ fn change(change: &Change) -> String {
     };
     match change {
         Change::None => "none is recorded".to_owned(),
-        Change::Unread { why } => format!("unknown: {why}"),
+        Change::Denied { right } => format!("unknown: you are not allowed to {right}"),
+        Change::Illegible(Illegible { why, .. }) | Change::Unread { why } => format!("unknown: {why}"),
         Change::Running { command, holder, since, stage, done, stages } => {
             format!("{STRONG}{command}{STRONG:#} by {holder} since {since:.0}: {}", at(stage, *done, *stages))
         }
@@ -323,10 +325,7 @@ next: `kubectl mizar check --pre` tells whether Mizar can be installed here
             "droplets": {"denied": {"right": "list droplets.mizar.com"}},
             "daemonSets": {"denied": {"right": "list daemonsets.apps"}},
             "deployments": {"failed": {"reason": "timed out"}}, "releases": {"denied": {"right": "list secrets"}}"#;
-        let text = plain(&status(
-            facts,
-            Change::Unread { why: "you are not allowed to get secrets m/mizar-operation".into() },
-        ));
+        let text = plain(&status(facts, Change::Denied { right: "get secrets m/mizar-operation".into() }));
         for expected in [
             "  nodes        1, 1 ready; daemon ready on 0, Droplet on an unknown number\n",
             "  release      unknown\n",

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::Options;
 use super::placement::OPERATOR;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, reasons, some_of};
-use crate::facts::{CORDON_ANNOTATION, DaemonSetFact, DeploymentFact, Facts, NodeFact, PodFact, PodRole};
+use crate::facts::{
+    CORDON_ANNOTATION, ChangeFact, DaemonSetFact, DeploymentFact, Facts, Fetched, NodeFact, PodFact, PodRole,
+};
 use crate::network::{daemon_set, served_nodes};
 
 /// The gate that daemon and operator must agree on.
@@ -213,9 +215,16 @@ pub(super) fn strategy(facts: &Facts, _: &Options) -> Verdict {
 pub(super) fn restart(facts: &Facts, _: &Options) -> Verdict {
     let nodes = facts.nodes.items();
     let marked: Vec<Problem> = nodes.iter().filter_map(|node| Some(marked(node, node.cordoned_by.as_ref()?))).collect();
-    let Some(change) = facts.change.known() else {
+    let change = match &facts.change {
+        Fetched::Known(ChangeFact { illegible: Some(illegible), .. }) => {
+            return unknown_change(&illegible.why, &marked).hinting(|_| illegible.hint.clone());
+        }
+        Fetched::Failed { reason } => return unknown_change(reason, &marked),
+        Fetched::Known(change) => change,
         // Who may not read the record is told what the nodes tell.
-        return grouped("nodes", nodes.len(), marked, Status::Warn);
+        Fetched::Denied { .. } | Fetched::Absent | Fetched::NotAsked => {
+            return grouped("nodes", nodes.len(), marked, Status::Warn);
+        }
     };
     let (command, holder) = (&change.command, &change.holder);
     if change.at_work {
@@ -235,6 +244,14 @@ pub(super) fn restart(facts: &Facts, _: &Options) -> Verdict {
         return Verdict::warn(message).with(evidence).hinting(|_| "finish it: `kubectl mizar repair`".to_owned());
     }
     grouped("nodes", nodes.len(), marked, Status::Warn).hinting(|_| FINISH_RESTART.to_owned())
+}
+
+/// Nodes without a mark prove nothing: a restart may be about to cordon them, and what a repair owes is told by no node.
+fn unknown_change(why: &str, marked: &[Problem]) -> Verdict {
+    let kept = if marked.is_empty() { String::new() } else { format!("; {}", reasons(marked)) };
+    let record = Evidence::new("the record of the last change", "", why, "it can be read");
+    let nodes = marked.iter().map(|problem| problem.evidence.clone());
+    Verdict::unknown(format!("{why}{kept}")).with(std::iter::once(record).chain(nodes).collect())
 }
 
 const FINISH_RESTART: &str = "`kubectl mizar repair --restart-operator` finishes it and lets the nodes go";

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::*;
 use crate::facts::samples::*;
 use crate::facts::{
-    ChangeFact, DaemonSetFact, DropletFact, EndpointFact, Fetched, NamespaceFact, NodeFact, PodFact, PodRole,
-    Readiness, ReleaseFact, RuleSet, SystemSourceFact, Text,
+    ChangeFact, DaemonSetFact, DropletFact, EndpointFact, Fetched, Illegible, NamespaceFact, NodeFact, PodFact,
+    PodRole, Readiness, ReleaseFact, RuleSet, SystemSourceFact, Text,
 };
 
 fn options() -> Options {
@@ -67,6 +67,11 @@ fn a_repair(change: fn(&mut ChangeFact)) -> Fetched<ChangeFact> {
     let mut repair = ChangeFact { command: "repair".into(), holder: "ann".into(), ..ChangeFact::default() };
     change(&mut repair);
     Fetched::Known(repair)
+}
+
+fn damaged() -> Illegible {
+    let why = "the record of the last operation in secret m/mizar-operation is damaged: JSON";
+    Illegible { why: why.into(), hint: "delete it".into() }
 }
 
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -266,6 +271,19 @@ fn cases() -> Vec<Case> {
             // Somebody forced the record away, or put the mark there.
             (node(facts, 1).cordoned_by, node(facts, 1).unschedulable) = (Some("1b7c".into()), true);
             facts.change = a_repair(|_| {});
+        }),
+        case("unfinished-restart", Unknown, "is damaged: JSON; node-2: kept from new pods", |facts| {
+            (node(facts, 1).cordoned_by, node(facts, 1).unschedulable) = (Some("1b7c".into()), true);
+            facts.change = a_repair(|change| change.illegible = Some(damaged()));
+        }),
+        case("unfinished-restart", Unknown, "the record of the last operation in secret m/mizar", |facts| {
+            facts.change = a_repair(|change| change.illegible = Some(damaged()));
+        }),
+        case("unfinished-restart", Unknown, "timed out", |facts| {
+            facts.change = Fetched::Failed { reason: "timed out".into() };
+        }),
+        case("unfinished-restart", Pass, "all 3 nodes fine", |facts| {
+            facts.change = Fetched::Denied { right: "get secrets m/mizar-operation".into() };
         }),
         case("unfinished-restart", Pass, "repair by ann is at work", |facts| {
             (node(facts, 1).cordoned_by, node(facts, 1).unschedulable) = (Some("1b7c".into()), true);

@@ -17,4 +17,17 @@ pub struct ChangeFact {
     pub restart: bool,
     /// Whether acts of a repair must still follow that nothing in the cluster tells of.
     pub owed: bool,
+    /// Why the record cannot be made out, if it cannot; nothing else is known of the change then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub illegible: Option<Illegible>,
+}
+
+/// A record that was read, and that nobody can make out: it is damaged, or of a newer program.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Illegible {
+    /// Why.
+    pub why: String,
+    /// What to type.
+    pub hint: String,
 }

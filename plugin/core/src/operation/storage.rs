@@ -70,6 +70,26 @@ pub enum OperationError {
     },
 }
 
+impl OperationError {
+    /// Returns what to type: to see the record, and to go on without it where that is safe.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        let (Self::Newer { secret, .. } | Self::Damaged { secret, .. }) = self;
+        let (namespace, name) = secret.split_once('/').unwrap_or_default();
+        let look = format!("look at it: kubectl -n {namespace} get secret {name} -o yaml");
+        match self {
+            Self::Newer { .. } => vec![look],
+            Self::Damaged { .. } => vec![
+                look,
+                format!(
+                    "if nobody is at work on Mizar, delete it, and run this command again: \
+                     kubectl -n {namespace} delete secret {name}"
+                ),
+            ],
+        }
+    }
+}
+
 /// Returns the Secret that records an operation; with the resource version that was read, if it exists already.
 #[must_use]
 pub fn to_secret(operation: &Operation, resource_version: Option<&str>) -> Object {
@@ -170,6 +190,21 @@ mod tests {
         assert_eq!((&content["owed"], &content["format"]), (&json!({"resend": true}), &json!(FORMAT)));
         assert_eq!(from_secret(&stored(&content)).unwrap().operation, it);
         assert_eq!(serde_json::to_value(operation()).unwrap().get("owed"), None);
+    }
+
+    #[test]
+    fn only_a_damaged_record_may_be_deleted() {
+        let hints = |content: &Value| from_secret(&stored(content)).unwrap_err().hints();
+        let look = "look at it: kubectl -n one get secret mizar-operation -o yaml";
+        assert_eq!(hints(&json!({"format": 3})), [look]);
+        assert_eq!(
+            hints(&json!({})),
+            [
+                look,
+                "if nobody is at work on Mizar, delete it, and run this command again: \
+                 kubectl -n one delete secret mizar-operation"
+            ]
+        );
     }
 
     #[test]

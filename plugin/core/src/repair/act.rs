@@ -128,8 +128,7 @@ impl fmt::Display for Act {
                 write!(formatter, "keep {addresses}, then set {bouncer} back to Init")
             }
             Self::Reserve { hold, held, .. } => {
-                let addresses = counted(hold.len() + held.len(), "address");
-                write!(formatter, "note that {addresses} are to be kept")
+                write!(formatter, "note {} to keep", counted(hold.len() + held.len(), "address"))
             }
             Self::Hold { hold, renew, .. } => {
                 write!(formatter, "keep {}", counted(hold.len() + renew.len(), "address"))
@@ -141,5 +140,27 @@ impl fmt::Display for Act {
             }
             Self::Recreate { object, .. } => write!(formatter, "recreate {object}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::ObjectRef;
+
+    #[test]
+    fn one_address_is_told_in_the_singular() {
+        let kept = ObjectId {
+            object: ObjectRef {
+                api_version: "mizar.com/v1".into(),
+                kind: "Endpoint".into(),
+                namespace: Some("default".into()),
+                name: "kept-1".into(),
+            },
+            uid: "1".into(),
+        };
+        let reserve = |held| Act::Reserve { hold: Vec::new(), held, reason: String::new() }.to_string();
+        assert_eq!(reserve(vec![kept.clone()]), "note 1 address to keep");
+        assert_eq!(reserve(vec![kept.clone(), kept]), "note 2 addresses to keep");
     }
 }

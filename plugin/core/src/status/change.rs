@@ -4,8 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::facts::{ChangeFact, Fetched};
-use crate::operation::{HolderState, Operation, StageState};
+use crate::facts::{ChangeFact, Fetched, Illegible};
+use crate::operation::{HolderState, Operation, OperationError, StageState};
 
 /// Without a renewal for this long a holder on another host is taken to be gone; clocks may be apart by nearly as much.
 const SILENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -16,9 +16,16 @@ const SILENCE: SignedDuration = SignedDuration::from_mins(5);
 pub enum Change {
     /// Nothing was ever recorded.
     None,
-    /// It could not be read.
+    /// We may not read it.
+    Denied {
+        /// The right that is missing, `get secrets one/mizar-operation`.
+        right: String,
+    },
+    /// It was read, and cannot be made out.
+    Illegible(Illegible),
+    /// It could not be read for another reason.
     Unread {
-        /// Why: the right that is missing, or what went wrong.
+        /// What went wrong.
         why: String,
     },
     /// Somebody is at it.
@@ -130,6 +137,8 @@ impl Change {
         };
         Fetched::Known(match self {
             Self::None => return Fetched::Absent,
+            Self::Denied { right } => return Fetched::Denied { right: right.clone() },
+            Self::Illegible(illegible) => ChangeFact { illegible: Some(illegible.clone()), ..ChangeFact::default() },
             Self::Unread { why } => return Fetched::Failed { reason: why.clone() },
             Self::Running { command, holder, .. } => {
                 ChangeFact { at_work: true, ..of(command, holder, Left::default()) }
@@ -138,6 +147,12 @@ impl Change {
                 of(command, holder, *left)
             }
         })
+    }
+}
+
+impl From<OperationError> for Change {
+    fn from(error: OperationError) -> Self {
+        Self::Illegible(Illegible { why: error.to_string(), hint: error.hints().join("; ") })
     }
 }
 
@@ -220,6 +235,23 @@ mod tests {
             assert!(gone.known().is_some_and(|fact| fact.restart && fact.owed && !fact.at_work), "{gone:?}");
         }
         assert_eq!(Change::None.fact(), Fetched::Absent);
+    }
+
+    #[test]
+    fn what_nobody_may_read_is_told_from_what_nobody_can_make_out() {
+        let right = "get secrets one/mizar-operation";
+        let denied = Change::Denied { right: right.into() };
+        assert_eq!(denied.fact(), Fetched::Denied { right: right.into() });
+        let damaged = OperationError::Damaged { secret: "one/mizar-operation".into(), why: "JSON".into() };
+        let damaged = Change::from(damaged);
+        let fact = damaged.fact();
+        let illegible = fact.known().and_then(|fact| fact.illegible.as_ref()).unwrap();
+        assert!(illegible.why.ends_with("is damaged: JSON"), "{illegible:?}");
+        assert!(illegible.hint.contains("kubectl -n one delete secret mizar-operation"), "{illegible:?}");
+        let failed = Change::Unread { why: "timed out".into() };
+        assert_eq!(failed.fact(), Fetched::Failed { reason: "timed out".into() });
+        let states = [denied, damaged, failed].map(|change| serde_json::to_value(change).unwrap()["state"].clone());
+        assert_eq!(states, ["denied", "illegible", "unread"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 
 mod check;
 mod install;
-mod measured;
+pub(super) mod measured;
 mod table;
 
 /// Without a part: `install`, from which docs/performance.md is made.

@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Check] = &[
         severity: Warning,
         phases: &[Health],
         title: "No restart or repair is half done",
-        about: "While the operator is restarted the safe way, nodes are cordoned, with the annotation mizar.dev/cordoned-by. One that still has it is kept from new pods by a restart that is at work, or that was cut off. The record of the last change, in Secret mizar-operation, tells which, to who may read it, and whether a repair has more to do than the cluster shows.",
+        about: "While the operator is restarted the safe way, nodes are cordoned, with the annotation mizar.dev/cordoned-by. One that still has it is kept from new pods by a restart that is at work, or that was cut off. The record of the last change, in Secret mizar-operation, tells which, to who may read it, and whether a repair has more to do than the cluster shows; one that cannot be made out leaves that unknown.",
         hint: "`kubectl mizar status` tells whether somebody is at it; else `kubectl mizar repair --restart-operator` finishes it and lets the nodes go",
         sources: &[Source::Nodes],
         evaluate: components::restart,

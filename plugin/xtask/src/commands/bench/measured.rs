@@ -95,19 +95,21 @@ pub(super) enum Ended {
 
 /// What one run took.
 #[derive(Debug, Clone)]
-pub(super) struct Run {
+pub(in crate::commands) struct Run {
+    /// The exit code.
+    pub(in crate::commands) code: i64,
     /// From start to end.
     pub(super) elapsed: Duration,
     /// The most memory it had at once, in MB.
-    pub(super) megabytes: f64,
+    pub(in crate::commands) megabytes: f64,
     /// The same without the programs that it started, as far as it could be seen.
     pub(super) own_megabytes: f64,
     /// What the processor worked for it, all cores together.
-    pub(super) cpu: Duration,
+    pub(in crate::commands) cpu: Duration,
     /// What it printed.
     pub(super) stdout: String,
     /// What it said besides.
-    pub(super) stderr: String,
+    pub(in crate::commands) stderr: String,
 }
 
 /// Runs a program in a process of its own, which must end as expected.
@@ -122,6 +124,25 @@ pub(super) fn measure_in(
     arguments: &[&str],
     ended: Ended,
 ) -> Result<Run, Failure> {
+    let run = observe(environment, program, arguments)?;
+    let expected = match ended {
+        Ended::Well => 0,
+        Ended::With(code) => code,
+    };
+    if run.code != expected {
+        let command = format!("{} {}", program.display(), arguments.join(" "));
+        let said = format!("{}{}", run.stdout, run.stderr);
+        return Err(Failure::Benchmark { command, code: run.code.to_string(), said });
+    }
+    Ok(run)
+}
+
+/// As [`measure_in`], however it ends.
+pub(in crate::commands) fn observe(
+    environment: &[(&str, &OsStr)],
+    program: &Path,
+    arguments: &[&str],
+) -> Result<Run, Failure> {
     let own = std::env::current_exe()
         .map_err(|source| Failure::Run { program: "this program once more".to_owned(), source })?;
     let output = Command::new(&own)
@@ -133,20 +154,12 @@ pub(super) fn measure_in(
         .stdin(Stdio::null())
         .output()
         .map_err(|source| Failure::Run { program: own.display().to_string(), source })?;
-    let typed = format!("{} {}", program.display(), arguments.join(" "));
     let answer: Value = serde_json::from_slice(&output.stdout)
         .map_err(|source| Failure::Garbled { program: own.display().to_string(), source })?;
     let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
-    let expected = match ended {
-        Ended::Well => 0,
-        Ended::With(code) => code,
-    };
-    if answer["code"] != expected {
-        let said = format!("{}{}", text("stdout"), text("stderr"));
-        return Err(Failure::Benchmark { command: typed, code: answer["code"].to_string(), said });
-    }
     let megabytes = |key: &str| answer[key].as_f64().unwrap_or_default() * 1024.0 / 1e6;
     Ok(Run {
+        code: answer["code"].as_i64().unwrap_or(NOT_STARTED),
         elapsed: Duration::from_secs_f64(answer["seconds"].as_f64().unwrap_or_default()),
         megabytes: megabytes("kibibytes"),
         own_megabytes: megabytes("ownKibibytes"),

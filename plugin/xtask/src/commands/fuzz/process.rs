@@ -1,11 +1,10 @@
 //! One run of a target: what it took, and what libFuzzer says of it.
 
+use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::commands::bench::measured::observe;
 use crate::failure::Failure;
 
 /// What a run came to.
@@ -19,26 +18,11 @@ pub(super) struct Ran {
     said: String,
 }
 
-/// Runs a target through `bench measure`, which knows what a child took; `once` leaves out what the targets check besides reading.
+/// Runs a target; `once` leaves out what the targets check besides reading.
 pub(super) fn run(program: &Path, arguments: &[&str], once: bool) -> Result<Ran, Failure> {
-    let own = std::env::current_exe()
-        .map_err(|source| Failure::Run { program: "this program once more".to_owned(), source })?;
-    let output = Command::new(&own)
-        .args(["bench", "measure", "--"])
-        .arg(program)
-        .args(arguments)
-        .envs(once.then_some(("MIZAR_FUZZ_ONCE", "1")))
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| Failure::Run { program: own.display().to_string(), source })?;
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|source| Failure::Garbled { program: own.display().to_string(), source })?;
-    Ok(Ran {
-        ended_well: answer["code"] == 0,
-        busy: Duration::from_secs_f64(answer["cpuSeconds"].as_f64().unwrap_or_default()),
-        megabytes: answer["kibibytes"].as_f64().unwrap_or_default() * 1024.0 / 1e6,
-        said: answer["stderr"].as_str().unwrap_or_default().to_owned(),
-    })
+    let environment = once.then_some(("MIZAR_FUZZ_ONCE", OsStr::new("1")));
+    let run = observe(environment.as_slice(), program, arguments)?;
+    Ok(Ran { ended_well: run.code == 0, busy: run.cpu, megabytes: run.megabytes, said: run.stderr })
 }
 
 impl Ran {
