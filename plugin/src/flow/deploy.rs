@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use mizar_core::event::{Event, StepResult};
 use mizar_core::operation::{Claim, Intent, NewOperation, Outcome};
 use mizar_core::plan::{Change, Stage, StageName};
+use mizar_core::release::History;
 use tokio::time::Instant;
 
 use super::ground::Ground;
@@ -105,6 +106,12 @@ fn finished(stage: &Stage, summary: String, begun: Instant) -> Event {
     Event::StageFinished { stage: stage.name.to_string(), summary, result, elapsed: begun.elapsed() }
 }
 
+/// A release whose objects are as they should be.
+struct Applied<'a> {
+    revision: records::Revision,
+    history: &'a History,
+}
+
 /// A plan that is being carried out.
 struct Deployment<'a> {
     run: &'a Run,
@@ -114,6 +121,8 @@ struct Deployment<'a> {
 
 impl Deployment<'_> {
     async fn releases(&self) -> Result<(), Failure> {
+        // What was applied, and whose record is still to be closed: that shares a round trip with the begin of the next one.
+        let mut applied: Option<Applied<'_>> = None;
         for (release, history) in self.ground.prepared.releases.iter().zip(&self.ground.records.histories) {
             let stages: Vec<&Stage> = self
                 .ground
@@ -124,6 +133,7 @@ impl Deployment<'_> {
                 .collect();
             let recorded = records::is_recorded(history, &release.content);
             if recorded && !stages.iter().any(|stage| stage.changes.iter().any(Change::writes)) {
+                self.close(applied.take()).await?;
                 // Nothing of it changes; an earlier run may still have died before its waits were over.
                 self.wait_for_stages(&stages).await?;
                 continue;
@@ -132,13 +142,19 @@ impl Deployment<'_> {
             self.run.enter("apply");
             self.run.go_on()?;
             let ours = self.ground.our_revision(&release.name);
-            let revision = records::begin(cluster, history, ours, release.content.clone()).await?;
-            match self.stages(&stages).await {
-                Ok(()) => {
-                    self.run.go_on()?;
-                    self.run.enter("apply");
-                    revision.deployed(cluster, history).await?;
-                }
+            // Before the first object of a release: its record, and that its first stage begins.
+            let (closed, begun, announced) = tokio::join!(
+                self.close(applied.take()),
+                records::begin(cluster, history, ours, release.content.clone()),
+                self.announce(stages.first().copied()),
+            );
+            let revision = begun?;
+            let done = match closed.and(announced) {
+                Ok(()) => self.stages(&stages).await,
+                Err(failure) => Err(failure),
+            };
+            match done {
+                Ok(()) => applied = Some(Applied { revision, history }),
                 Err(failure) => {
                     self.run.enter("apply");
                     // Whoever took the change over writes this record now.
@@ -150,12 +166,33 @@ impl Deployment<'_> {
                 }
             }
         }
-        Ok(())
+        self.close(applied).await
     }
 
+    /// Records that a release is deployed.
+    async fn close(&self, applied: Option<Applied<'_>>) -> Result<(), Failure> {
+        let Some(Applied { revision, history }) = applied else { return Ok(()) };
+        self.run.go_on()?;
+        self.run.enter("apply");
+        revision.deployed(self.run.cluster(), history).await
+    }
+
+    /// Records that a stage begins: whoever lost the right to go on fails here, before the first object of it.
+    async fn announce(&self, stage: Option<&Stage>) -> Result<(), Failure> {
+        match (&self.run.held, stage) {
+            (Some(held), Some(stage)) => held.begin_stage(stage.name.as_str()).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Carries out the stages, of which the first is announced.
     async fn stages(&self, stages: &[&Stage]) -> Result<(), Failure> {
-        for stage in stages {
+        for (at, stage) in stages.iter().enumerate() {
             self.run.go_on()?;
+            if at > 0 {
+                self.run.enter("apply");
+                self.announce(Some(*stage)).await?;
+            }
             self.stage(stage, true).await?;
         }
         self.wait_for_network(stages).await
@@ -176,9 +213,6 @@ impl Deployment<'_> {
         run.tell(started(stage));
         if apply {
             run.enter("apply");
-            if let Some(held) = &run.held {
-                held.begin_stage(name).await?;
-            }
             apply::apply_stage(run, stage).await?;
         }
         let mut summary = workloads::applied(stage);

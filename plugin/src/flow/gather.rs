@@ -25,7 +25,7 @@ use crate::report::Reporter;
 const ARKTOS: &str = "arktos";
 
 /// Requests in flight at once: enough to hide round trips, few enough for an old server without fairness.
-pub(crate) const CONCURRENCY: usize = 8;
+pub(crate) const CONCURRENCY: usize = 12;
 
 /// Questions about our rights in flight at once, beside the lists: there are few, and the lists take longer.
 const QUESTIONS: usize = 2;

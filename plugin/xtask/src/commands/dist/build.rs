@@ -28,13 +28,9 @@ fn paths_of_this_machine() -> Vec<(String, &'static str)> {
     paths.into_iter().map(|(path, name)| (path.display().to_string(), name)).collect()
 }
 
-/// What CI and people set already stays. On Linux the tables for unwinding are left out, a tenth of the program: it aborts
-/// on a panic, and has no symbols that a backtrace could name.
+/// What CI and people set already stays.
 fn remapped(paths: &[(String, &str)]) -> String {
     let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-    if cfg!(target_os = "linux") {
-        flags += " -Cforce-unwind-tables=no";
-    }
     for (path, name) in paths {
         flags = format!("{flags} --remap-path-prefix={path}={name}");
     }
