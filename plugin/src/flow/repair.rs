@@ -125,7 +125,7 @@ impl Repair {
             return Ok(Outcome::Planned);
         }
         if plan.is_empty() && !self.finishes {
-            return self.nothing_to_do(&plan).await;
+            return self.nothing_to_do().await;
         }
         rights::refuse_missing(&self.run).await?;
         let (mut agreement, plan) = self.agree(plan, facts).await?;
@@ -239,31 +239,37 @@ impl Repair {
         Ok(())
     }
 
-    /// Says that there is nothing to do, unless the checks find what no remedy heals.
-    async fn nothing_to_do(&self, plan: &RepairPlan) -> Result<Outcome, Failure> {
-        let (failure, _) = self.unhealthy_when_quiet(ending::unhealed(plan, &Agreement::to(plan))).await?;
+    /// Says that there is nothing to do, unless something is left when the operator has had its time.
+    async fn nothing_to_do(&mut self) -> Result<Outcome, Failure> {
+        let quiet = self.until_quiet().await?;
+        let (plan, _) = self.plan().await?;
+        let left = ending::unhealed(&plan, &Agreement::to(&plan));
+        let (failure, _) = self.unhealthy_after(quiet, left).await?;
         if failure.details.is_empty() {
             return Ok(Outcome::NothingToDo);
         }
         Err(failure.hint("see everything with hints: kubectl mizar check"))
     }
 
-    /// Waits until the operator is through with what it has to do again: only then does it know every address in use. Then
-    /// judges.
-    async fn unhealthy_when_quiet(&self, failure: Failure) -> Result<(Failure, Report), Failure> {
+    /// Waits until the operator is through with what it has to do again: only then does it know every address in use. Returns
+    /// what it was not through with in time.
+    async fn until_quiet(&self) -> Result<Option<Failure>, Failure> {
         let limit = Some(self.request.timeout.unwrap_or(self.run.timing().operator_rounds));
-        let quiet = treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await;
-        if let Err(stopped) = &quiet
-            && stopped.kind == Kind::Interrupted
-        {
-            return Err(stopped.clone());
+        match treat::until_quiet(&self.run, "proof", Extent { limit, ..Extent::default() }).await {
+            Ok(()) => Ok(None),
+            Err(stopped) if stopped.kind == Kind::Interrupted => Err(stopped),
+            Err(unquiet) => Ok(Some(unquiet)),
         }
+    }
+
+    /// Judges, and adds what the operator was not through with.
+    async fn unhealthy_after(&self, quiet: Option<Failure>, failure: Failure) -> Result<(Failure, Report), Failure> {
         let judged = tokio::select! {
             judged = self.unhealthy(failure) => judged,
             stopped = self.run.stopped() => Err(stopped),
         };
         let (mut failure, report) = judged?;
-        if let Err(unquiet) = quiet {
+        if let Some(unquiet) = quiet {
             failure = failure.detail(unquiet.message);
             failure.details.extend(unquiet.details);
         }
@@ -290,7 +296,8 @@ impl Repair {
         let step = Part::SanityCheck;
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step });
-        let (failure, report) = self.unhealthy_when_quiet(ending::unhealed(left, agreement)).await?;
+        let quiet = self.until_quiet().await?;
+        let (failure, report) = self.unhealthy_after(quiet, ending::unhealed(left, agreement)).await?;
         if failure.details.is_empty() {
             let summary = ending::repaired(&report);
             self.run.tell(Event::StepFinished {
