@@ -131,8 +131,8 @@ pub fn deadlocks(facts: &Facts, moment: &Moment) -> Vec<Deadlock> {
     let of_net = |(net, bouncers): (Text, Vec<&BouncerFact>)| {
         let endpoints = endpoints.get(&net).map_or(&[][..], Vec::as_slice);
         let signs = match &run {
-            // One that was provisioned by the present run has the Endpoints come back, if it took notice.
-            Some(run) if !all_older(&bouncers, run) => overlooked(&bouncers, endpoints, run, moment)?,
+            // One that was provisioned by the present run has the Endpoints come back.
+            Some(run) if !all_older(&bouncers, run) => return None,
             Some(run) => {
                 let signs = signs(&bouncers, endpoints, |_| true);
                 let knows = !endpoints.iter().any(|endpoint| is_resumed(endpoint, run));
@@ -159,40 +159,6 @@ fn all_older(bouncers: &[&BouncerFact], run: &OperatorRun) -> bool {
     })
 }
 
-/// Returns the Endpoints that an operator found when it started and that still wait for Bouncers, although all of these have
-/// been there for long: it did not notice, as when the API server was restarted at that very moment.
-fn overlooked(
-    bouncers: &[&BouncerFact],
-    endpoints: &[&EndpointFact],
-    run: &OperatorRun,
-    moment: &Moment,
-) -> Option<Vec<Sign>> {
-    let is_there = |bouncer: &&BouncerFact| {
-        let object = &bouncer.object;
-        object.is_provisioned() && object.retries.is_empty() && moment.is_older(object.finished(), moment.unfinished)
-    };
-    if !bouncers.iter().all(is_there) {
-        return None;
-    }
-    let resumed = endpoints.iter().filter(|endpoint| is_resumed(endpoint, run));
-    let signs = resumed.flat_map(|endpoint| signs_of("Endpoint", &endpoint.object));
-    let waiting: Vec<Sign> =
-        signs.filter(|sign| !sign.message.is_empty() && waits_for_bouncers(&sign.message)).collect();
-    (!waiting.is_empty()).then_some(waiting)
-}
-
-/// What the handlers say that an object is tried again by.
-fn signs_of(kind: &'static str, object: &MizarObject) -> Vec<Sign> {
-    let of_retry = |retry: &Retry| Sign {
-        kind: kind.to_owned(),
-        name: object.name,
-        handler: Some(retry.handler),
-        message: retry.message.clone().unwrap_or_default(),
-        since: retry.started.or(object.created),
-    };
-    object.retries.iter().map(of_retry).collect()
-}
-
 /// Whether an operator that starts has to find the Droplet of an Endpoint again.
 fn is_resumed(endpoint: &EndpointFact, run: &OperatorRun) -> bool {
     matches!(endpoint.kind.as_str(), "simple" | "host")
@@ -207,7 +173,17 @@ fn signs(
     endpoints: &[&EndpointFact],
     counts: impl Fn(Option<Timestamp>) -> bool,
 ) -> Option<Vec<Sign>> {
-    let mut all: Vec<Sign> = bouncers.iter().flat_map(|bouncer| signs_of("Bouncer", &bouncer.object)).collect();
+    let retried = |kind: &'static str, object: &MizarObject| -> Vec<Sign> {
+        let of_retry = |retry: &Retry| Sign {
+            kind: kind.to_owned(),
+            name: object.name,
+            handler: Some(retry.handler),
+            message: retry.message.clone().unwrap_or_default(),
+            since: retry.started.or(object.created),
+        };
+        object.retries.iter().map(of_retry).collect()
+    };
+    let mut all: Vec<Sign> = bouncers.iter().flat_map(|bouncer| retried("Bouncer", &bouncer.object)).collect();
     all.retain(|sign| counts(sign.since));
     if all.is_empty() {
         return None;
@@ -215,7 +191,7 @@ fn signs(
     let before = all.len();
     for endpoint in endpoints {
         let object = &endpoint.object;
-        let waits = signs_of("Endpoint", object).into_iter().filter(|sign| waits_for_bouncers(&sign.message));
+        let waits = retried("Endpoint", object).into_iter().filter(|sign| waits_for_bouncers(&sign.message));
         all.extend(waits.filter(|sign| counts(sign.since)));
         if !object.is_provisioned() && object.retries.is_empty() && counts(object.created) {
             let message = format!("is {}", object.status);
@@ -372,7 +348,7 @@ pub fn hanging_deletions(facts: &Facts, moment: &Moment) -> Vec<HangingDeletion>
 mod tests {
     use super::*;
     use crate::check::Options;
-    use crate::facts::samples::{a_healthy_cluster, a_retry, minutes_ago, now};
+    use crate::facts::samples::{a_healthy_cluster, minutes_ago, now};
 
     #[test]
     fn a_bouncer_made_by_hand_since_the_operator_started_is_no_sign_of_a_deadlock() {
@@ -387,24 +363,5 @@ mod tests {
         };
         assert_eq!(deadlocks_with(&mut facts, minutes_ago(30)), 1, "it was there when the operator started");
         assert_eq!(deadlocks_with(&mut facts, minutes_ago(0)), 0, "it came before the operator's eyes");
-    }
-
-    #[test]
-    fn endpoints_that_still_wait_long_after_their_bouncers_came_back_are_a_deadlock_again() {
-        let mut facts = a_healthy_cluster();
-        let operator = facts.pods.edit().iter_mut().find(|pod| pod.role == PodRole::Operator).unwrap();
-        (operator.created, operator.containers[0].started) = (minutes_ago(5), minutes_ago(5));
-        for bouncer in facts.bouncers.edit() {
-            bouncer.object.provisioned = minutes_ago(4);
-        }
-        let moment = Options::at(now()).moment();
-        assert_eq!(deadlocks(&facts, &moment), [], "nothing waits");
-        let endpoint = facts.endpoints.edit().iter_mut().find(|endpoint| endpoint.kind == "simple").unwrap();
-        endpoint.object.provisioned = minutes_ago(30);
-        endpoint.object.retries = Box::new([a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(4))]);
-        let signs = |facts: &Facts| deadlocks(facts, &moment).into_iter().map(|found| found.signs.len()).sum::<usize>();
-        assert_eq!(signs(&facts), 1);
-        facts.bouncers.edit()[0].object.provisioned = minutes_ago(0);
-        assert_eq!(signs(&facts), 0, "they may still come back");
     }
 }
