@@ -174,6 +174,10 @@ impl Running {
             stderr: self.stderr.await.unwrap(),
         };
         println!("{:>6.2} s  exit {:?}  {}", ended.took.as_secs_f64(), ended.code, ended.line);
+        // For whoever looks for the reason of what is seen later.
+        if std::env::var_os("MIZAR_TELL").is_some() {
+            println!("{ended}\n");
+        }
         ended
     }
 }

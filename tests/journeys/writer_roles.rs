@@ -10,7 +10,7 @@ use mizar_core::yaml::{DuplicateKeys, read_all};
 use serde_json::{Value, json};
 
 use crate::cli::{Mizar, root};
-use crate::cluster::{address_of_new_pod, bed, changes, installed, send};
+use crate::cluster::{address_of_new_pod, bed, changes, installed, items, send};
 use crate::repair::restart_operator;
 
 const INSTALLER: Role = Role::Spare2;
@@ -143,6 +143,12 @@ async fn the_role_of_who_installs_is_enough_and_all_of_it_is_used() {
     assert_all_were_used(&rights(file), &trail, |right| why_installers_have(right, &operators));
 }
 
+/// Where the operator, which chooses at random, has placed the only Divider: a repair of that node's daemon wires it anew.
+async fn node_of_the_divider(bed: &Bed) -> String {
+    let dividers = items(bed, "/apis/mizar.com/v1/namespaces/default/dividers").await;
+    dividers.first().and_then(|divider| divider["spec"]["droplet"].as_str()).expect("a placed Divider").to_owned()
+}
+
 /// Why a repair has a right that these did not use.
 fn why_repairers_have(right: &Right) -> Option<&'static str> {
     match (right.verb.as_str(), right.resource.as_str()) {
@@ -167,7 +173,8 @@ async fn the_role_of_who_repairs_is_enough_and_all_of_it_is_used() {
     }
     let by = || Mizar::by(&bed, REPAIRER).impatient(SCALE);
     restart_operator(&bed).await;
-    bed.fault(FaultOrder { fault: Fault::DaemonRestart, node: Some("node-2".to_owned()) }).await.unwrap();
+    let node = Some(node_of_the_divider(&bed).await);
+    bed.fault(FaultOrder { fault: Fault::DaemonRestart, node }).await.unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     by().args("check").run().await.exits(1);
     let healed = by().args("repair -y").run().await;

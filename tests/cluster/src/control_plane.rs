@@ -268,13 +268,22 @@ impl ControlPlane {
         Ok(client)
     }
 
-    /// Kills the API server, as a machine that fails does, and starts it anew on its port.
+    /// Kills the API server, as a machine that fails does, and starts it anew on its port; then what else ran on that machine: nodes go on.
+    /// Controllers that had stayed would look for the server ever more seldom, after some restarts once in half a minute.
     pub(crate) async fn restart_api_server(&mut self) -> Result<(), ControlPlaneError> {
-        if let Some(mut killed) = self.children.remove(&Program::KubeApiserver) {
+        self.kill(Program::KubeApiserver).await;
+        self.start_api_server().await?;
+        for program in [Program::KubeControllerManager, Program::KubeScheduler] {
+            self.kill(program).await;
+        }
+        self.start_controllers()
+    }
+
+    async fn kill(&mut self, program: Program) {
+        if let Some(mut killed) = self.children.remove(&program) {
             // It fails only if the program has just ended.
             let _ended = killed.kill().await;
         }
-        self.start_api_server().await.map(drop)
     }
 
     /// Has a program stand still for a while, from now on.
@@ -302,9 +311,13 @@ impl ControlPlane {
 
     /// Starts everything that needs an API server; returns at once.
     pub(crate) fn start_the_rest(&mut self) -> Result<(), ControlPlaneError> {
-        self.start_controller_manager()?;
-        self.start_scheduler()?;
+        self.start_controllers()?;
         self.start_kwok()
+    }
+
+    fn start_controllers(&mut self) -> Result<(), ControlPlaneError> {
+        self.start_controller_manager()?;
+        self.start_scheduler()
     }
 
     fn start_controller_manager(&mut self) -> Result<(), ControlPlaneError> {

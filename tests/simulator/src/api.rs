@@ -12,6 +12,7 @@ use kube::{
 };
 use serde_json::Value;
 use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::object::{Key, Kind, Object};
 
@@ -22,7 +23,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug, Error)]
 pub(crate) enum RequestError {
     #[error("{verb} {what} was refused with {code}: {message}")]
-    Refused { verb: &'static str, what: String, code: u16, message: String },
+    Refused { verb: &'static str, what: String, code: u16, message: String, names_object: bool },
     #[error("{verb} {what} got no answer within {} s", DEADLINE.as_secs())]
     TimedOut { verb: &'static str, what: String },
     #[error("{verb} {what} failed")]
@@ -34,6 +35,15 @@ impl RequestError {
         match self {
             Self::Refused { code, .. } => Some(*code),
             Self::TimedOut { .. } | Self::Failed { .. } => None,
+        }
+    }
+
+    /// Whether nobody has answered who knows the object. A server that has just been started does not serve custom resources
+    /// for a moment, and says so by 404 as by 503.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        match self {
+            Self::Refused { code, names_object, .. } => *code >= 500 || *code == 404 && !names_object,
+            Self::TimedOut { .. } | Self::Failed { .. } => true,
         }
     }
 }
@@ -196,17 +206,42 @@ async fn within<T, F: Future<Output = kube::Result<T>>>(
     let answered = async {
         loop {
             match request().await {
-                Err(kube::Error::Api(status)) if status.code == 429 => tokio::time::sleep(BUSY_PAUSE).await,
+                Err(kube::Error::Api(status)) if status.code == 429 => sleep(BUSY_PAUSE).await,
                 other => return other,
             }
         }
     };
-    match tokio::time::timeout(DEADLINE, answered).await {
+    match timeout(DEADLINE, answered).await {
         Err(_) => Err(RequestError::TimedOut { verb, what }),
         Ok(Err(kube::Error::Api(status))) => {
-            Err(RequestError::Refused { verb, what, code: status.code, message: status.message.clone() })
+            let names_object = status.details.as_ref().is_some_and(|details| !details.name.is_empty());
+            Err(RequestError::Refused { verb, what, code: status.code, message: status.message.clone(), names_object })
         }
         Ok(Err(source)) => Err(RequestError::Failed { verb, what, source: Box::new(source) }),
         Ok(Ok(answer)) => Ok(answer),
+    }
+}
+
+/// How long a write is repeated while nobody answers: kubelets and kopf's client do so with growing pauses, and Mizar without
+/// end. An API server that is started anew is back by then.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Before a write is repeated.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Makes a request again and again while nobody answers it. Each time is told.
+pub(crate) async fn outlasting<T, F: Future<Output = Result<T, RequestError>>>(
+    mut request: impl FnMut() -> F,
+    unanswered: impl Fn(&RequestError),
+) -> Result<T, RequestError> {
+    let begun = Instant::now();
+    loop {
+        match request().await {
+            Err(error) if error.is_unanswered() && begun.elapsed() < PATIENCE => {
+                unanswered(&error);
+                sleep(PAUSE).await;
+            }
+            other => return other,
+        }
     }
 }

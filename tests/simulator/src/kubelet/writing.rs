@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    api::Objects,
+    api::{Objects, RequestError, outlasting},
     object::{Key, Kind, Object},
 };
 
@@ -25,17 +25,14 @@ pub(crate) struct Update {
     pub(crate) remove: Option<String>,
 }
 
-/// Enough to outlast a busy server.
-const REMOVAL_TRIES: u32 = 5;
-
 impl Update {
     /// Writes it. A pod that has gone meanwhile takes its news with it.
     pub(crate) async fn carry_out(self, objects: Objects) -> Written {
         if let Some(status) = &self.status
-            && let Err(error) = objects.merge_status(&self.key, status).await
+            && let Err(error) = outlasting(|| objects.merge_status(&self.key, status), warn).await
             && error.code() != Some(404)
         {
-            tracing::warn!("simulated kubelet: {error}");
+            warn(&error);
         }
         for post in &self.posts {
             let result = match post {
@@ -54,13 +51,14 @@ impl Update {
 }
 
 async fn remove(objects: &Objects, key: &Key, uid: &str) {
-    for _ in 0..REMOVAL_TRIES {
-        match objects.remove(key, uid).await {
-            Ok(()) => return,
-            Err(error) if error.code() == Some(404) => return,
-            Err(error) => tracing::warn!("simulated kubelet: {error}"),
-        }
+    match outlasting(|| objects.remove(key, uid), warn).await {
+        Err(error) if error.code() != Some(404) => warn(&error),
+        _ => {}
     }
+}
+
+fn warn(error: &RequestError) {
+    tracing::warn!("simulated kubelet: {error}");
 }
 
 /// An Event to write.

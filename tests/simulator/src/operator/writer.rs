@@ -1,9 +1,6 @@
 //! Carries out what handlers and bookkeeping want written, under the operator's two client names.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 use super::{
     handling::{Action, node_of},
@@ -11,7 +8,7 @@ use super::{
     status::Status,
 };
 use crate::{
-    api::{Objects, RequestError},
+    api::{Objects, RequestError, outlasting},
     arktos::GRPC_SERVICE,
     fault::{Fault, Faults},
     object::{Key, Kind},
@@ -37,35 +34,15 @@ pub(crate) enum Request {
 /// An update that fails is repeated by Mizar without end or pause; this is enough to outlast a busy server.
 const UPDATE_TRIES: u32 = 5;
 
-/// How long a write is repeated while nobody answers: kopf's client does so with growing pauses, and Mizar without end. An
-/// API server that is started anew is back by then.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Before it is repeated.
-const PAUSE: Duration = Duration::from_millis(200);
-
 impl Writer {
     /// Carries out all writes about an object, in order. A failure is noted and the rest goes on, as in Mizar.
     pub(crate) async fn carry_out(&self, key: &Key, requests: Vec<Request>, status: &Status) {
         for request in requests {
-            match self.outlasting(key, &request, status).await {
+            let once = || self.carry_out_once(key, &request, status);
+            match outlasting(once, |error| status.failed(error)).await {
                 Ok(()) => {}
                 Err(error) if error.code() == Some(404) => {}
                 Err(error) => status.failed(&error),
-            }
-        }
-    }
-
-    /// Carries out a write, again and again while nobody answers.
-    async fn outlasting(&self, key: &Key, request: &Request, status: &Status) -> Result<(), RequestError> {
-        let begun = Instant::now();
-        loop {
-            match self.carry_out_once(key, request, status).await {
-                Err(error) if error.code().is_none() && begun.elapsed() < PATIENCE => {
-                    status.failed(&error);
-                    sleep(PAUSE).await;
-                }
-                other => return other,
             }
         }
     }
