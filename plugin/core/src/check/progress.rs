@@ -77,11 +77,12 @@ pub(super) fn unfinished_handlers(facts: &Facts, options: &Options) -> Verdict {
             if !options.is_older(since, options.thresholds.unfinished_handler) {
                 continue;
             }
-            if options.is_older(since, options.thresholds.stuck_failure) {
+            let patient_since = since.max(built);
+            if options.is_older(patient_since, options.thresholds.stuck_failure) {
                 worst = Status::Fail;
             }
             problems.push(unfinished(kind, object, retry));
-            ends.push(patience_ends(since.max(built), options));
+            ends.push(patience_ends(patient_since, options));
         }
     }
     let verdict = grouped("objects", objects.len(), problems, worst);
