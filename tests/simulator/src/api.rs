@@ -38,11 +38,14 @@ impl RequestError {
         }
     }
 
-    /// Whether nobody has answered who knows the object. A server that has just been started does not serve custom resources
-    /// for a moment, and says so by 404 as by 503.
+    /// Whether nobody has answered who knows the object and who asks. A server that has just been started knows neither roles
+    /// nor custom resources for a moment, and says so by 401 and 403 as by 404 and 503.
     pub(crate) fn is_unanswered(&self) -> bool {
         match self {
-            Self::Refused { code, names_object, .. } => *code >= 500 || *code == 404 && !names_object,
+            Self::Refused { code: 401 | 500.., .. } => true,
+            // A post into a namespace that is being deleted is refused to everybody.
+            Self::Refused { code: 403, message, .. } => !message.contains("being terminated"),
+            Self::Refused { code, names_object, .. } => *code == 404 && !names_object,
             Self::TimedOut { .. } | Self::Failed { .. } => true,
         }
     }

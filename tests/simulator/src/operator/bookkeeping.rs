@@ -2,6 +2,8 @@
 //!
 //! Pure: objects in, patches out.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -139,16 +141,30 @@ impl Record {
     }
 }
 
-/// Records that a handler will not be called again for what was handled; `tries` if it had been put off before.
-pub(crate) fn finished(object: &Object, tries: Option<&Tries>) -> Record {
+/// Records that no handler will be called again for what was handled. The notes of all handlers of the kind go, as kopf purges
+/// them: those that the object shows, and that of the handler which this process has put off last.
+pub(crate) fn finished(object: &Object, put_off: Option<&str>) -> Record {
+    let mut handlers = noted_handlers(object);
+    handlers.extend(put_off);
     let mut annotations = Map::new();
     annotations.insert(LAST_HANDLED.to_owned(), json!(format!("{}\n", essence(object))));
-    let Some(tries) = tries else {
+    if handlers.is_empty() {
         return Record::new(object.kind(), &Value::Object(annotations), None);
-    };
-    annotations.insert(format!("{PREFIX}{}", tries.handler), Value::Null);
+    }
+    annotations.extend(handlers.iter().map(|handler| (format!("{PREFIX}{handler}"), Value::Null)));
     annotations.insert(TOUCH_DUMMY.to_owned(), Value::Null);
-    Record::new(object.kind(), &Value::Object(annotations), Some(&json!({ tries.handler: null })))
+    let progress: Map<String, Value> = handlers.iter().map(|handler| ((*handler).to_owned(), Value::Null)).collect();
+    Record::new(object.kind(), &Value::Object(annotations), Some(&Value::Object(progress)))
+}
+
+/// The handlers whose tries an object notes.
+fn noted_handlers(object: &Object) -> BTreeSet<&str> {
+    let annotations = object.at("/metadata/annotations").and_then(Value::as_object);
+    let names = annotations.into_iter().flatten().map(|(name, _)| name.as_str());
+    names
+        .filter(|name| ![LAST_HANDLED, TOUCH_DUMMY].contains(name))
+        .filter_map(|name| name.strip_prefix(PREFIX))
+        .collect()
 }
 
 /// Records that a handler is put off.
@@ -262,8 +278,11 @@ mod tests {
         let object = Object::new(Kind::Droplet, value);
         assert_eq!(noted(&object, tries.handler), Some(tries.clone()));
         assert_eq!(noted(&object, "another"), None);
-        let end = finished(&object, noted(&object, tries.handler).as_ref());
         let key = format!("{PREFIX}{}", tries.handler);
+        // Also by the end of another handler; and what was put off last may not be seen yet.
+        assert_eq!(finished(&object, None).object["metadata"]["annotations"].get(&key), Some(&Value::Null));
+        let unseen = an_object(Kind::Droplet, "n1", &json!({"status": "Provisioned"}));
+        let end = finished(&unseen, Some(tries.handler));
         assert_eq!(end.object["metadata"]["annotations"].get(&key), Some(&Value::Null));
     }
 

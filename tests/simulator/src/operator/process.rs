@@ -303,7 +303,9 @@ impl Process {
     fn handle(&mut self, key: &Key, tracked: &mut Tracked, purpose: Purpose, handler: Handler) {
         let now = Timestamp::now();
         let failed_at = Instant::now();
-        let before = tracked.tries.take().filter(|tries| tries.handler == handler.name);
+        let last = tracked.tries.take();
+        let put_off = last.as_ref().map(|tries| tries.handler);
+        let before = last.filter(|tries| tries.handler == handler.name);
         // What an earlier process put off goes on in this one, and its note goes when it is done.
         let before = before.or_else(|| bookkeeping::noted(&tracked.object, handler.name));
         let mut requests = Vec::new();
@@ -344,7 +346,7 @@ impl Process {
             tracked.first_sight = false;
             tracked.released = purpose == Purpose::Delete;
             tracked.handled = Some(bookkeeping::essence(&tracked.object));
-            requests.extend(settle(&tracked.object, purpose, before.as_ref()));
+            requests.extend(settle(&tracked.object, purpose, put_off));
             if let (true, Some(essence)) = (tracked.told, &tracked.handled) {
                 self.setting.controllers.note(&tracked.object, essence.clone());
             }
@@ -405,11 +407,11 @@ fn is_written_in_arktos(request: &Request) -> bool {
 }
 
 /// Returns the writes by which kopf closes a matter.
-fn settle(object: &Object, purpose: Purpose, tries: Option<&Tries>) -> Vec<Request> {
+fn settle(object: &Object, purpose: Purpose, put_off: Option<&str>) -> Vec<Request> {
     if purpose == Purpose::Delete {
         return vec![Request::Merge(bookkeeping::release_patch(object))];
     }
-    let record = bookkeeping::finished(object, tries);
+    let record = bookkeeping::finished(object, put_off);
     let status = record.status.map(Request::MergeStatus);
     [Some(Request::Merge(record.object)), status].into_iter().flatten().collect()
 }
