@@ -73,11 +73,16 @@ async fn fault(bed: &Bed, fault: Fault, node: Option<&str>) {
 /// The operator's pod ends, and its Deployment makes another one.
 pub(crate) async fn restart_operator(bed: &Bed) {
     let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
-    let uid = |pods: &[Value]| pods.iter().find(|pod| pod["metadata"]["labels"]["app"] == "mizar-operator").cloned();
-    let old = uid(&items(bed, &path).await).unwrap();
+    let operators = async || {
+        let mut pods = items(bed, &path).await;
+        pods.retain(|pod| pod["metadata"]["labels"]["app"] == "mizar-operator");
+        pods
+    };
+    let old = operators().await.remove(0);
     send(bed, "DELETE", &format!("{path}/{}", old["metadata"]["name"].as_str().unwrap()), None).await.unwrap();
-    until("another operator is ready", async || {
-        let Some(new) = uid(&items(bed, &path).await) else { return false };
+    // One that is still there has an address that is in use.
+    until("another operator is ready and the first one gone", async || {
+        let [new] = operators().await.try_into().unwrap_or_default();
         let ready = new["status"]["containerStatuses"][0]["ready"] == true;
         ready && new["metadata"]["uid"] != old["metadata"]["uid"]
     })

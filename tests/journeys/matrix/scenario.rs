@@ -3,11 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::{SignedDuration, Timestamp};
 use mizar_bed::{Bed, Fault, FaultOrder};
+use mizar_core::check::Thresholds;
 
 use super::oracle;
 use crate::cli::Mizar;
-use crate::cluster::{address_of_new_pod, operation};
+use crate::cluster::{address_of_new_pod, items, operation};
 use crate::repair::restart_operator;
 
 /// The program is as impatient as the bed's operator, whose rounds take a second instead of fifteen.
@@ -79,7 +81,10 @@ impl Scenario {
     pub(crate) async fn prepare(self, bed: &Bed) {
         match self {
             Self::Install | Self::Restart => {}
-            Self::Deadlock => restart_operator(bed).await,
+            Self::Deadlock => {
+                restart_operator(bed).await;
+                until_placeholders_have_settled(bed).await;
+            }
         }
     }
 
@@ -108,6 +113,19 @@ impl Scenario {
     /// Whether the record says that there is a restart of the operator to be finished.
     pub(crate) async fn is_half_done(self, bed: &Bed) -> bool {
         self == Self::Restart && operation(bed).await.restart.is_some()
+    }
+}
+
+/// A placeholder of the case before, whose pod is gone since, is nothing to be deleted before it has had the time to belong to
+/// somebody: in the middle of a run it would be.
+async fn until_placeholders_have_settled(bed: &Bed) {
+    let time = Thresholds::default().scaled(SCALE).settling + SignedDuration::from_secs(1);
+    let path = "/apis/mizar.com/v1/namespaces/default/endpoints?labelSelector=mizar.dev/holds-for";
+    let placeholders = items(bed, path).await;
+    let created = placeholders.iter().filter_map(|it| it["metadata"]["creationTimestamp"].as_str()?.parse().ok());
+    if let Some(youngest) = created.max() {
+        let left = time - Timestamp::now().duration_since(youngest);
+        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
     }
 }
 
