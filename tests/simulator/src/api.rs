@@ -42,11 +42,10 @@ impl RequestError {
     /// nor custom resources for a moment, and says so by 401 and 403 as by 404 and 503.
     pub(crate) fn is_unanswered(&self) -> bool {
         match self {
-            Self::Refused { code: 401 | 500.., .. } => true,
+            Self::Refused { code: 401 | 500.., .. } | Self::TimedOut { .. } | Self::Failed { .. } => true,
             // A post into a namespace that is being deleted is refused to everybody.
             Self::Refused { code: 403, message, .. } => !message.contains("being terminated"),
             Self::Refused { code, names_object, .. } => *code == 404 && !names_object,
-            Self::TimedOut { .. } | Self::Failed { .. } => true,
         }
     }
 }
