@@ -297,6 +297,8 @@ fn every_field_of_a_credential_plugin() {
 #[test]
 fn a_file_that_may_not_be_read_is_named() {
     use std::os::unix::fs::PermissionsExt as _;
+    let below = Place::with("k/inside", "");
+    refused(&below, "kubeconfig k: it is no file of at most 16 MiB", SEE_CONFIG);
     let place = Place::with("k", config(SERVER, "    token: hunter2"));
     std::fs::set_permissions(place.path("k"), std::fs::Permissions::from_mode(0o000)).unwrap();
     // Whoever is root may read everything.

@@ -20,6 +20,7 @@ mod fake_server;
 mod flags;
 mod formats;
 mod help;
+mod interrupted;
 mod kubeconfig;
 mod logins;
 mod pages;

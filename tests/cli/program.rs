@@ -112,7 +112,8 @@ impl Outcome {
     }
 }
 
-fn finish(mut child: Child, place: &Place) -> Outcome {
+/// Waits for the end of a run, and reads what it wrote.
+pub(crate) fn finish(mut child: Child, place: &Place) -> Outcome {
     let stdout = read_all(child.stdout.take().unwrap());
     let stderr = read_all(child.stderr.take().unwrap());
     let status = wait(&mut child);

@@ -55,7 +55,8 @@ fn every_block_says_what_it_is() {
             let known = ["sh", "console", "text", "yaml", "json", "rust", "toml"];
             assert!(known.contains(&language), "{}: a block is {language:?}, none of {known:?}", path.display());
         }
-        let typed = page.lines().find(|line| line.starts_with("    ") && line.trim().starts_with("kubectl "));
+        let is_typed = |line: &str| ["kubectl ", "cargo ", "helm "].iter().any(|start| line.trim().starts_with(start));
+        let typed = page.lines().find(|line| line.starts_with("    ") && is_typed(line));
         assert_eq!(typed, None, "{}: a block to type is a fence that says `sh`", path.display());
     }
 }

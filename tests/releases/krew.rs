@@ -126,7 +126,7 @@ fn krew_installs_lists_and_removes_the_plugin_and_kubectl_runs_it() {
     assert!(installed.status.success(), "{}", text(&installed));
     assert_eq!(machine.versions(), [TAG], "of the manifest, not of the index");
     assert!(machine.says(&["kubectl", "krew", "list"]).contains("mizar"));
-    let version = machine.says(&["kubectl", "mizar", "--version"]);
+    let version = machine.says(&["kubectl", "mizar", "version", "--client"]);
     assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
 
     machine.says(&["kubectl", "krew", "uninstall", "mizar"]);
@@ -184,7 +184,7 @@ fn krew_installs_from_an_index_and_upgrades_to_a_newer_version() {
     index.publishes(&release.manifest());
     let upgraded = machine.says(&["kubectl", "krew", "upgrade", "mizar"]);
     assert_eq!(machine.versions(), [TAG], "{upgraded}");
-    assert!(machine.says(&["kubectl", "mizar", "--version"]).contains(env!("CARGO_PKG_VERSION")));
+    assert!(machine.says(&["kubectl", "mizar", "version", "--client"]).contains(env!("CARGO_PKG_VERSION")));
 }
 
 /// The whole of it: every platform is installed from the addresses in the manifest, and must lay down a licence.

@@ -83,7 +83,7 @@ struct Installation {
 
 impl Installation {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
-        Self { run: Run::new(cluster, reporter), request }
+        Self { run: Run::new(cluster, reporter, request.output.output()), request }
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
@@ -250,6 +250,7 @@ impl Installation {
     async fn sanity_check(&self, ground: &Ground) -> Result<(), Failure> {
         let run = &self.run;
         if self.request.recreate_pods && self.request.wait {
+            run.stop_gently();
             run.enter("recreate");
             Box::pin(recreate::recreate(run, self.request.timeout)).await.map_err(apply::while_applying)?;
         }

@@ -77,7 +77,7 @@ pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
     let begun = Instant::now();
     let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, ..Wish::default() };
     let repair = Repair {
-        run: Run::new(cluster.clone(), reporter.clone()),
+        run: Run::new(cluster.clone(), reporter.clone(), request.output.output()),
         request,
         wish,
         finishes: false,

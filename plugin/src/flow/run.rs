@@ -1,6 +1,7 @@
 //! What every step of a change is handed: the cluster, whom to tell, and whether it may go on.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::FutureExt as _;
 use mizar_core::event::Event;
@@ -11,13 +12,13 @@ use super::write_mode::WriteMode;
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::interrupt::Interrupt;
-use crate::report::Reporter;
+use crate::report::{self, Output, Reporter};
 
 /// A change that is being made.
 pub(crate) struct Run {
     cluster: Cluster,
     reporter: Arc<dyn Reporter>,
-    interrupt: Option<Interrupt>,
+    interrupt: Interrupt,
     write_mode: WriteMode,
     /// The namespace of the release.
     pub(crate) namespace: String,
@@ -26,21 +27,28 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// A change that has not begun.
-    pub(crate) fn new(cluster: Cluster, reporter: Arc<dyn Reporter>) -> Self {
-        Self {
-            cluster,
-            reporter,
-            interrupt: None,
-            write_mode: WriteMode::default(),
-            namespace: String::new(),
-            held: None,
-        }
+    /// A change that has not begun: Ctrl-C ends the process at once. `output` is what stdout is for.
+    pub(crate) fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, output: Output) -> Self {
+        let (known, told, begun) = (cluster.clone(), reporter.clone(), Instant::now());
+        let interrupt = Interrupt::new(move || {
+            let failure =
+                Failure::new(Kind::Interrupted, "interrupted; nothing was changed").hint("run the same command again");
+            told.event(&Event::Finished {
+                outcome: failure.kind.outcome(),
+                exit: failure.kind.code(),
+                requests: known.ledger().requests(),
+                elapsed: begun.elapsed(),
+                error: Some(failure.message.clone()),
+            });
+            report::failure(&failure, output);
+        });
+        let (write_mode, namespace) = (WriteMode::default(), String::new());
+        Self { cluster, reporter, interrupt, write_mode, namespace, held: None }
     }
 
-    /// From now on Ctrl-C waits for a safe place to stop. Before, nothing is changed and it may end the process at once.
-    pub(crate) fn stop_gently(&mut self) {
-        self.interrupt.get_or_insert_with(Interrupt::new);
+    /// From now on Ctrl-C waits for a safe place to stop.
+    pub(crate) fn stop_gently(&self) {
+        self.interrupt.changes_begin();
     }
 
     /// Whom to tell.
@@ -84,12 +92,6 @@ impl Run {
 
     /// Ends when the change must not go on: Ctrl-C, or the lease is lost.
     pub(crate) async fn stopped(&self) -> Failure {
-        let interrupted = async {
-            match &self.interrupt {
-                Some(interrupt) => interrupt.asked().await,
-                None => std::future::pending().await,
-            }
-        };
         let lost_claim = async {
             match &self.held {
                 Some(held) => held.lost().await,
@@ -97,7 +99,7 @@ impl Run {
             }
         };
         tokio::select! {
-            () = interrupted => Failure::new(Kind::Interrupted, "interrupted")
+            () = self.interrupt.asked() => Failure::new(Kind::Interrupted, "interrupted")
                 .hint("run the same command again: it goes on where it stopped"),
             reason = lost_claim => lost(&reason),
         }

@@ -63,3 +63,33 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../../../tests/docs/mod.rs"]
+#[expect(dead_code, reason = "the tests of the plugin need the rest")]
+mod docs;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use mizar_bed::cargo;
+
+    use super::{Arguments, docs};
+
+    #[test]
+    fn every_line_of_the_pages_is_understood() {
+        let mut understood = 0;
+        for typed in docs::lines(&cargo::workspace()) {
+            let line = typed.text.trim_start_matches("eval \"$(").trim_end_matches(")\"");
+            let line = line.split(['|', '>']).next().unwrap_or(line);
+            // Variables of the environment come first.
+            let words: Vec<&str> = line.split_whitespace().skip_while(|word| word.contains('=')).collect();
+            let ["cargo", "xtask", arguments @ ..] = words.as_slice() else { continue };
+            let arguments = arguments.iter().map(|word| word.trim_matches('\''));
+            let parsed = Arguments::try_parse_from(std::iter::once("cargo xtask").chain(arguments));
+            assert!(parsed.is_ok(), "{}: {}: {}", typed.page, typed.text, parsed.err().unwrap());
+            understood += 1;
+        }
+        assert!(understood > 15, "{understood} lines were found");
+    }
+}

@@ -26,11 +26,12 @@ pub(crate) fn write(all: &[Case], results: &Results) {
 }
 
 fn every_case(known: &[(&Case, Line)]) -> String {
-    let mut text = "command\tfault\tpoint\tresult\tattempts\tthe first run said\n".to_owned();
+    let mut text = "command\tfault\tpoint\tresult\tattempts\tfirst try\tbuild\tthe first run said\n".to_owned();
     for (case, line) in known {
-        let (word, attempts) = (line.outcome.word(), line.attempts);
-        let reason = line.reason.replace('\t', " ");
-        writeln!(text, "{}\t{}\t{}\t{word}\t{attempts}\t{reason}", case.scenario, case.fault, case.point).unwrap();
+        let Line { outcome, attempts, first, build, reason, .. } = line;
+        let (word, reason) = (outcome.word(), reason.replace('\t', " "));
+        let Case { scenario, fault, point } = case;
+        writeln!(text, "{scenario}\t{fault}\t{point}\t{word}\t{attempts}\t{first}\t{build}\t{reason}").unwrap();
     }
     text
 }
@@ -63,18 +64,19 @@ fn table(total: usize, known: &[(&Case, Line)]) -> String {
             }
         }
     }
-    let builds: BTreeSet<&String> = known.iter().map(|(_, line)| &line.build).collect();
+    let mut builds: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, line) in known {
+        *builds.entry(&line.build).or_default() += 1;
+    }
+    let mut builds: Vec<usize> = builds.into_values().collect();
+    builds.sort_unstable_by(|one, other| other.cmp(one));
+    let builds = builds.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let again = known.iter().filter(|(_, line)| line.attempts > 1).count();
     let mut text = format!(
-        "{} of {total} cases were run, by {} build(s) of the program; {again} of them were tried twice, since the first try \
-         went wrong or did not meet its point. The run got over the fault in {} cases; in {} it was killed or stopped with a \
+        "{} of {total} cases were run, by these numbers with each build of the program (the table of all cases names it): {}; \
+         {again} of them were tried twice, since the first try went wrong or did not meet its point. The run got over the fault in {} cases; in {} it was killed or stopped with a \
          reason, and the same command then finished the work; {} did not meet their point; {} went wrong.\n\n",
-        sums.points,
-        builds.len(),
-        sums.overcome,
-        sums.rerun,
-        sums.not_met,
-        sums.wrong
+        sums.points, builds, sums.overcome, sums.rerun, sums.not_met, sums.wrong
     );
     text.push_str("| command | fault | points | got over it | a rerun finished it | first exit | not met | wrong |\n");
     text.push_str("|---|---|--:|--:|--:|---|--:|--:|\n");

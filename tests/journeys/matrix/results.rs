@@ -49,6 +49,8 @@ pub(crate) struct Line {
     pub(crate) build: String,
     /// How often it was tried.
     pub(crate) attempts: u64,
+    /// What came of the first try of two; blank if one was enough, or that was not noted.
+    pub(crate) first: String,
 }
 
 /// The results, as lines of JSON.
@@ -91,7 +93,7 @@ impl Results {
             Outcome::Wrong(why) => ("wrong", None, why.as_str()),
         };
         let text = json!({"case": case.to_string(), "outcome": outcome, "exit": code, "why": why, "reason": line.reason,
-            "millis": line.millis, "build": line.build, "attempts": line.attempts});
+            "millis": line.millis, "build": line.build, "attempts": line.attempts, "first": line.first});
         let mut lines = self.lines.lock().unwrap();
         let mut file = OpenOptions::new().create(true).append(true).open(&self.path).unwrap();
         writeln!(file, "{text}").unwrap();
@@ -109,5 +111,6 @@ fn read(line: &Value) -> Option<(String, Line)> {
     };
     let number = |field: &str| line[field].as_u64().unwrap_or_default();
     let (millis, attempts) = (number("millis"), number("attempts"));
-    Some((text("case"), Line { outcome, reason: text("reason"), millis, build: text("build"), attempts }))
+    let (reason, build, first) = (text("reason"), text("build"), text("first"));
+    Some((text("case"), Line { outcome, reason, millis, build, attempts, first }))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mizar_bed::Bed;
+use mizar_bed::{AuditMark, Bed};
 use mizar_core::timing::Timing;
 use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
@@ -122,7 +122,8 @@ impl Worker {
         self.gate.set(Some((case.fault, case.point.clone())));
         let first = self.through_the_gate(scenario).env("USER", "ann").start();
         self.gate.program(first.id());
-        let first = self.accompany(first, case).await;
+        let (first, relieved) = self.accompany(first, case).await;
+        self.assert_nothing_was_written_since(relieved).await;
         let passed = self.gate.open();
         self.until_it_is_over(case.fault, &passed).await;
         if passed.hit.is_none() {
@@ -157,14 +158,16 @@ impl Worker {
         Tried { outcome, reason }
     }
 
-    /// Waits for the end of a run, and meanwhile brings about the outages that it meets.
-    async fn accompany(&mut self, running: Running, case: &Case) -> Ended {
+    /// Waits for the end of a run, and meanwhile brings about the outages that it meets. Returns from when on the run may not
+    /// have changed anything, if somebody has relieved it of a change that it held.
+    async fn accompany(&mut self, running: Running, case: &Case) -> (Ended, Option<AuditMark>) {
         let id = running.id();
         let end = running.end();
         tokio::pin!(end);
+        let mut relieved = None;
         loop {
             let outage = tokio::select! {
-                ended = &mut end => return ended,
+                ended = &mut end => return (ended, relieved),
                 Some(outage) = self.outages.recv() => outage,
             };
             match outage.fault {
@@ -186,15 +189,16 @@ impl Worker {
                     let _gone = outage.begun.send(());
                 }
                 _ => {
-                    self.relieve(id, case).await;
+                    relieved = self.relieve(id, case).await;
                     let _gone = outage.begun.send(());
                 }
             }
         }
     }
 
-    /// Somebody else takes over from a program that stands still, and ends the work; then it goes on.
-    async fn relieve(&self, id: Option<u32>, case: &Case) {
+    /// Somebody else takes over from a program that stands still, and ends the work; then it goes on. Returns from when on it
+    /// may change nothing, if it held the change: whatever it is about to do, it must find out first that it has lost its claim.
+    async fn relieve(&self, id: Option<u32>, case: &Case) -> Option<AuditMark> {
         let stored = self.held_by(id).await;
         tokio::time::sleep(self.timing.lease_ttl + self.timing.lease_renew / 3).await;
         let second = case.scenario.command(&self.bed).env("USER", "bob").within(DEADLINE).run().await;
@@ -202,12 +206,16 @@ impl Worker {
         let mark = self.bed.mark().await.unwrap();
         signal(id, Signal::SIGCONT);
         if stored {
-            // Whatever it is about to do, it must find out first that it has lost the claim.
             tokio::time::sleep(self.timing.lease_renew).await;
-            let written = changes(&self.bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
-            let written = written.filter(|entry| (200..300).contains(&entry.code));
-            assert!(written.is_empty(), "who was relieved has written: {}", written.summary());
         }
+        stored.then_some(mark)
+    }
+
+    async fn assert_nothing_was_written_since(&self, relieved: Option<AuditMark>) {
+        let Some(mark) = relieved else { return };
+        let written = changes(&self.bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
+        let written = written.filter(|entry| (200..300).contains(&entry.code));
+        assert!(written.is_empty(), "who was relieved has written: {}", written.summary());
     }
 
     /// Whether the record says that this process holds a change.
@@ -290,9 +298,7 @@ fn is_as_it_must_be(case: &Case, first: &Ended, passed: &Passed) -> bool {
         passed.requests[..before].iter().any(|request| request.is_write() && !request.verb.starts_with("try-"));
     match (case.fault, first.code) {
         (fault, None) => {
-            // Before anything is changed Ctrl-C may end the process at once.
-            let by_ctrl_c = matches!(fault, Fault::Interrupt | Fault::InterruptTwice) && !has_written;
-            assert!(fault.kills() || by_ctrl_c, "it was ended by a signal that nobody sent\n{first}");
+            assert!(fault.kills(), "it was ended by a signal that nobody sent\n{first}");
             false
         }
         (fault, Some(code)) if fault.kills() => panic!("it ended with {code} instead of being killed\n{first}"),
@@ -302,9 +308,8 @@ fn is_as_it_must_be(case: &Case, first: &Ended, passed: &Passed) -> bool {
             false
         }
         (Fault::Interrupt, Some(130)) => {
-            if has_written {
-                first.tells(&["interrupted", "hint:"]);
-            }
+            first.tells(&["interrupted", "hint:"]);
+            assert!(!(has_written && first.stderr.contains("nothing was changed")), "{first}");
             false
         }
         (_, Some(0)) => true,

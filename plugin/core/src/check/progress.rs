@@ -77,12 +77,13 @@ pub(super) fn unfinished_handlers(facts: &Facts, options: &Options) -> Verdict {
             if !options.is_older(since, options.thresholds.unfinished_handler) {
                 continue;
             }
-            let patient_since = since.max(built);
-            if options.is_older(patient_since, options.thresholds.stuck_failure) {
+            // It is not tried again, whatever has come since.
+            let given_up = options.is_older(since, options.thresholds.stuck_failure);
+            if given_up {
                 worst = Status::Fail;
             }
             problems.push(unfinished(kind, object, retry));
-            ends.push(patience_ends(patient_since, options));
+            ends.push(patience_ends(since.max(built), options).filter(|_| !given_up));
         }
     }
     let verdict = grouped("objects", objects.len(), problems, worst);
@@ -249,5 +250,10 @@ mod tests {
         assert_eq!((unlocked.status, unlocked.settles), (Status::Warn, minutes_ago(-1)));
         let given_up = judged(|facts| endpoint_tried_since(facts, 90));
         assert_eq!((given_up.status, given_up.settles), (Status::Fail, None));
+        let given_up_before = judged(|facts| {
+            endpoint_tried_since(facts, 90);
+            facts.bouncers.edit()[0].object.provisioned = minutes_ago(0);
+        });
+        assert_eq!((given_up_before.status, given_up_before.settles), (Status::Fail, None));
     }
 }

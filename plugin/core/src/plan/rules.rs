@@ -29,7 +29,7 @@ const RULES: &[Rule] = &[
         kinds: &["DaemonSet", "Deployment", "StatefulSet"],
         paths: &[".spec.selector"],
         why: "exists with another selector, which can never change",
-        hint: "uninstall first: `kubectl mizar uninstall`",
+        hint: "uninstall first: `kubectl mizar uninstall` (a later version brings it)",
     },
     Rule {
         group: "rbac.authorization.k8s.io",

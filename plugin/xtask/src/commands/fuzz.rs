@@ -19,9 +19,8 @@ use process::Ran;
 
 /// The most memory that any input may need, in MB.
 const MAX_MEGABYTES: u32 = 200;
-/// How long a hostile input of a megabyte may keep the processor busy: two seconds, twice, for the counters, the trace of every comparison
-/// and the checks of overflow that the product does not have.
-const MAX_BUSY: Duration = Duration::from_secs(4);
+/// How long a hostile input of a megabyte may keep the processor busy.
+const MAX_BUSY: Duration = Duration::from_secs(2);
 
 /// A target, and how long its inputs may become.
 pub(crate) struct Target {
@@ -62,10 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .iter()
         .filter(|target| arguments.targets.is_empty() || arguments.targets.iter().any(|name| name == target.name))
         .collect();
-    let programs = build()?;
-    let mut fine = exhaust(&programs, &chosen)?;
+    let mut fine = exhaust(&build(Build::Product)?, &chosen)?;
     if !arguments.hostile {
-        fine &= search(&programs, &chosen, arguments.seconds, arguments.timeout)?;
+        fine &= search(&build(Build::Counting)?, &chosen, arguments.seconds, arguments.timeout)?;
     }
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -77,25 +75,52 @@ pub(crate) fn bounded() -> Result<(), Failure> {
     if run(&arguments)? == ExitCode::SUCCESS { Ok(()) } else { Err(Failure::Found) }
 }
 
+/// How the targets are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Build {
+    /// As the product is, so that time and memory are those of the product.
+    Product,
+    /// With coverage counters, the trace of every comparison and checks of overflow, for the search.
+    Counting,
+}
+
+impl Build {
+    const fn profile(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Counting => "release",
+        }
+    }
+
+    const fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Product => &["--cfg", "fuzzing"],
+            Self::Counting => &COUNTERS,
+        }
+    }
+}
+
+/// What cargo-fuzz gives to the compiler, without the sanitizers, which only a nightly one has.
+const COUNTERS: [&str; 7] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "--cfg",
+    "fuzzing",
+];
+
 /// Builds all targets and returns the folder that they are in.
-fn build() -> Result<PathBuf, Failure> {
-    // What cargo-fuzz gives to the compiler, without the sanitizers, which only a nightly one has.
-    const COUNTERS: [&str; 7] = [
-        "-Cpasses=sancov-module",
-        "-Cllvm-args=-sanitizer-coverage-level=4",
-        "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-        "-Cllvm-args=-sanitizer-coverage-pc-table",
-        "-Cllvm-args=-sanitizer-coverage-trace-compares",
-        "--cfg",
-        "fuzzing",
-    ];
+fn build(kind: Build) -> Result<PathBuf, Failure> {
     let target_folder = cache::folder("fuzz")?;
     let host = host()?;
     // With a named target, build scripts and macros are compiled without the counters, which they could not link.
     let status = cargo::command()
         .args([
             "build",
-            "--release",
+            "--profile",
+            kind.profile(),
             "--locked",
             "--bins",
             "--manifest-path",
@@ -105,7 +130,7 @@ fn build() -> Result<PathBuf, Failure> {
         ])
         .arg("--target-dir")
         .arg(&target_folder)
-        .env("CARGO_ENCODED_RUSTFLAGS", COUNTERS.join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", kind.flags().join("\u{1f}"))
         .status()
         .map_err(|source| Failure::Run { program: "cargo".to_owned(), source })?;
     if !status.success() {
@@ -114,7 +139,7 @@ fn build() -> Result<PathBuf, Failure> {
             status,
         });
     }
-    Ok(target_folder.join(host).join("release"))
+    Ok(target_folder.join(host).join(kind.profile()))
 }
 
 /// The name of this machine, as the compiler says it.

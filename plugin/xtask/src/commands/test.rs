@@ -38,14 +38,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return exhaustive(arguments);
     }
     let started = Instant::now();
-    let mut done = Vec::new();
+    let (mut done, mut left_out) = (Vec::new(), Vec::new());
     if arguments.filter.is_none() {
         for (name, command) in LINTS {
             step(&mut done, name, || cargo_runs(command, &[]))?;
         }
     }
     if arguments.filter.is_none() {
-        step(&mut done, "licences and bans", deny::run)?;
+        let mut is_there = false;
+        step(&mut done, "licences and bans", || {
+            is_there = deny::run()?;
+            Ok(())
+        })?;
+        if !is_there {
+            left_out.push("licences and bans: cargo-deny is not installed");
+        }
     }
     step(&mut done, "programs of the test bed", || {
         programs::ensure(&Program::ALL)?;
@@ -67,6 +74,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     report::status(&format!("\nall passed in {:.0} s", started.elapsed().as_secs_f64()));
     for (name, seconds) in done {
         report::status(&format!("  {seconds:>6.1} s  {name}"));
+    }
+    for name in left_out {
+        report::status(&format!("  NOT RUN   {name}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -16,15 +16,6 @@ fn endpoint_waits(facts: &mut Facts, minutes: i64) {
         Box::new([a_retry("endpoint_opr_on_endpoint_provisioned", minutes_ago(minutes))]);
 }
 
-fn built(facts: &mut Facts, minutes: i64) {
-    for divider in facts.dividers.edit() {
-        divider.object.provisioned = minutes_ago(minutes);
-    }
-    for bouncer in facts.bouncers.edit() {
-        bouncer.object.provisioned = minutes_ago(minutes);
-    }
-}
-
 fn bouncer_waits(facts: &mut Facts, minutes: i64) {
     facts.bouncers.edit()[0].object.retries =
         Box::new([a_retry("bouncer_opr_on_bouncer_provisioned", minutes_ago(minutes))]);
@@ -70,12 +61,6 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         case("unfinished-handlers", Fail, "Endpoint web-default--eth0: Bouncers not yet ready!", |facts| {
             endpoint_waits(facts, 90);
-            built(facts, 90);
-        }),
-        case("unfinished-handlers", Warn, "Endpoint web-default--eth0: Bouncers not yet ready!", |facts| {
-            // What it waited for has just come: it has its time from now on.
-            endpoint_waits(facts, 90);
-            built(facts, 0);
         }),
         case("unfinished-handlers", Fail, "was restarted on the finished network net0", |facts| {
             restarted(facts, 300);

@@ -29,9 +29,9 @@ spec:
   description: |
     Looks after Mizar, a cluster network built on XDP and eBPF. Checks find
     what is wrong with a running Mizar without changing anything, and repairs
-    heal it by a plan that says what they touch. Installs and upgrades break
-    no more than was agreed to: every change is shown first, every wait says
-    what it waits for, and what was interrupted goes on where it stopped.
+    heal it by a plan that says what they touch. No change breaks more than
+    was agreed to: each is shown first, every wait says what it waits for,
+    and what was interrupted goes on where it stopped.
   platforms:
 ";
 
@@ -58,7 +58,7 @@ pub(super) fn template() -> String {
     let tag = "{{ .TagName }}";
     let mut text = "\
 # The template from which krew-release-bot makes the manifest of each release for krew's index. Written from the same text as
-# krew-manifest.yaml: MIZAR_BLESS=1 cargo test -p xtask krew
+# krew-manifest.yaml by `cargo xtask dist --update`.
 "
     .to_owned()
         + &HEAD.replace("@VERSION@", tag);

@@ -27,7 +27,11 @@ fn the_template_of_krew_release_bot_is_the_generated_one() {
     if std::env::var_os("MIZAR_BLESS").is_some() {
         fs::write(repository(".krew.yaml"), manifest::template()).unwrap();
     }
-    assert_eq!(read(".krew.yaml"), manifest::template(), "write it anew: MIZAR_BLESS=1 cargo test -p xtask krew");
+    assert_eq!(
+        read(".krew.yaml"),
+        manifest::template(),
+        "write it anew: cargo xtask dist --update, or MIZAR_BLESS=1 cargo test -p xtask krew"
+    );
 }
 
 #[test]
