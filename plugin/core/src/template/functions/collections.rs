@@ -159,8 +159,8 @@ pub(super) fn reverse(arguments: &[Value]) -> Outcome {
 }
 
 fn same(left: &Value, right: &Value) -> bool {
-    // Go compares deeply and by type: 1 and 1.0 differ.
-    type_name(left) == type_name(right) && (is_nil(left) || left == right)
+    // Go compares deeply and by type: 1 and 1.0 differ. Most values differ, which is seen soonest.
+    (left == right || is_nil(left)) && type_name(left) == type_name(right)
 }
 
 pub(super) fn uniq(arguments: &[Value]) -> Outcome {
