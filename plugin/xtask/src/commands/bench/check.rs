@@ -10,7 +10,7 @@ use mizar_bed::cache::FileLock;
 use mizar_bed::lifecycle::{self, FoundBed, StartOptions};
 use mizar_bed::{Role, cargo, seed};
 
-use super::measured::{Ended, Run, measure};
+use super::measured::{Ended, Run, measure, own};
 use super::table::{self, Row};
 use crate::commands::dist;
 use crate::failure::Failure;
@@ -145,9 +145,7 @@ fn rendered(binary: &Path) -> Result<String, Failure> {
 }
 
 fn bare_lists(kubeconfig: &Path) -> Result<Run, Failure> {
-    let own = std::env::current_exe()
-        .map_err(|source| Failure::Run { program: "this program once more".to_owned(), source })?;
-    measure(&own, &["bench", "bare-lists"], kubeconfig, Ended::Well)
+    measure(&own()?, &["bench", "bare-lists"], kubeconfig, Ended::Well)
 }
 
 fn check(binary: &Path, kubeconfig: &Path) -> Result<Run, Failure> {

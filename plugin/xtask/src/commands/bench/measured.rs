@@ -4,7 +4,7 @@
 //! program, which does nothing else.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -137,14 +137,22 @@ pub(super) fn measure_in(
     Ok(run)
 }
 
+/// This program, even where cargo has put another build in its place meanwhile, as it does in the middle of `cargo xtask test`.
+pub(in crate::commands) fn own() -> Result<PathBuf, Failure> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        return Ok(running.to_owned());
+    }
+    std::env::current_exe().map_err(|source| Failure::Run { program: "this program once more".to_owned(), source })
+}
+
 /// As [`measure_in`], however it ends.
 pub(in crate::commands) fn observe(
     environment: &[(&str, &OsStr)],
     program: &Path,
     arguments: &[&str],
 ) -> Result<Run, Failure> {
-    let own = std::env::current_exe()
-        .map_err(|source| Failure::Run { program: "this program once more".to_owned(), source })?;
+    let own = own()?;
     let output = Command::new(&own)
         .args(["bench", "measure", "--"])
         .arg(program)
