@@ -23,6 +23,7 @@ pub(crate) mod recreate;
 pub(crate) mod releases;
 pub(crate) mod repair;
 pub(crate) mod restart;
+pub(crate) mod rolling;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod treat;

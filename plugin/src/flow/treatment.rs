@@ -105,7 +105,7 @@ impl<'a> Treatment<'a> {
 }
 
 /// Fails if anything could not be read. Once the change has begun, nobody knows any more that nothing was changed.
-fn refuse_gaps(facts: &Facts, has_begun: bool) -> Result<(), Failure> {
+pub(crate) fn refuse_gaps(facts: &Facts, has_begun: bool) -> Result<(), Failure> {
     let so_far = if has_begun { "" } else { "; nothing was changed" };
     for source in SOURCES {
         match facts.gap(*source) {

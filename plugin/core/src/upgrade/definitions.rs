@@ -316,11 +316,12 @@ fn as_json_schema(schema: &Value) -> Value {
             values.push(Value::Null);
         }
     }
-    match types.as_slice() {
-        [] => {}
-        [one] => _ = plain.insert("type".to_owned(), one.clone()),
-        _ => _ = plain.insert("type".to_owned(), Value::Array(types)),
-    }
+    let allowed = match types.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        _ => Some(Value::Array(types)),
+    };
+    plain.extend(allowed.map(|allowed| ("type".to_owned(), allowed)));
     Value::Object(plain)
 }
 
