@@ -14,7 +14,7 @@ use mizar_core::plan::{Change, Plan, Stage, StageName};
 use mizar_core::site::Site;
 use tokio::time::Instant;
 
-use super::deploy::{Waiting, deploy};
+use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
@@ -115,7 +115,7 @@ impl Installation {
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
-            deploy(&mut self.run, &ground, waiting).await?;
+            deploy(&mut self.run, &ground, waiting, Way { command: "install", replacing: None }).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         self.sanity_check(&ground).await?;
