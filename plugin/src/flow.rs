@@ -5,6 +5,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod cordon;
+pub(crate) mod definitions;
 pub(crate) mod deploy;
 pub(crate) mod examine;
 pub(crate) mod facts_file;
@@ -28,6 +29,7 @@ pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod treat;
 pub(crate) mod treatment;
+pub(crate) mod upgrade;
 pub(crate) mod value_sources;
 pub(crate) mod wait;
 pub(crate) mod workloads;

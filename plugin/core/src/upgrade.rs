@@ -5,18 +5,21 @@
 //! - [`definitions`]: whether new definitions keep what is stored;
 //! - [`turn`]: the nodes whose daemon is replaced, in order, each with what that takes;
 //! - [`drain`]: which pods leave a node first, and which keep it from being drained;
-//! - [`chosen`]: defaults that changed, told apart from choices that did.
+//! - [`chosen`]: defaults that changed, told apart from choices that did;
+//! - `plan`: all of it, for people.
 
 pub mod chosen;
 pub mod definitions;
 pub mod drain;
 pub mod interface;
+mod plan;
 mod rights;
 pub mod turn;
 
 pub use chosen::ValueChanges;
 pub use drain::{DrainTerms, Obstacle};
 pub use interface::Pair;
+pub use plan::UpgradePlan;
 pub use rights::needs;
 pub use turn::{Order, Turn, daemons_to_replace, turns};
 
@@ -39,6 +42,23 @@ pub fn changes_template(change: &Change, kind: &str) -> bool {
 #[must_use]
 pub fn replaces_pods(plan: &Plan, kind: &str) -> bool {
     plan.changes().any(|change| changes_template(change, kind))
+}
+
+/// Returns the plan without a word about how many operators there are: the one who restarts it stops and starts it.
+#[must_use]
+pub fn without_replicas(mut plan: Plan) -> Plan {
+    const REPLICAS: &str = ".spec.replicas";
+    let operators = plan.stages.iter_mut().flat_map(|stage| &mut stage.changes);
+    for change in operators.filter(|change| change.object.kind == "Deployment") {
+        if let Action::Update { fields } = &mut change.action {
+            fields.retain(|field| field.path != REPLICAS);
+            if fields.is_empty() {
+                change.action = Action::Unchanged;
+            }
+        }
+        change.desired = change.desired.take().map(crate::object::Object::without_replicas);
+    }
+    plan
 }
 
 /// Whether an upgrade may make a change that an installation must not: it replaces the pods of a workload in the agreed order.

@@ -132,7 +132,11 @@ impl Installation {
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
-        let agreed = Agreed { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
+        let agreed = Agreed {
+            take_over_cni: self.request.take_over_cni,
+            recreate_pods: self.request.recreate_pods,
+            replaces_pods: false,
+        };
         let (ground, report) = survey(&self.run, wish, agreed).await?;
         report::findings(self.run.reporter(), &report);
         if !report.is_clear() {
@@ -299,7 +303,7 @@ fn refused(report: &Report) -> Failure {
     failure
 }
 
-fn forbidden(plan: &Plan) -> Failure {
+pub(crate) fn forbidden(plan: &Plan) -> Failure {
     let message = if plan.conflicts.is_empty() {
         "this change must not be made by install; nothing was changed"
     } else {

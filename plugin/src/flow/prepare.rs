@@ -36,6 +36,17 @@ pub(crate) enum Consent {
     CannotAsk,
 }
 
+impl Consent {
+    /// What a person said, and whether one can be asked.
+    pub(crate) fn of(yes: bool, can_ask: bool) -> Self {
+        match (yes, can_ask) {
+            (true, _) => Self::Given,
+            (false, true) => Self::Ask,
+            (false, false) => Self::CannotAsk,
+        }
+    }
+}
+
 /// One release as it should be.
 #[derive(Debug, Clone)]
 pub(crate) struct PreparedRelease {
@@ -139,7 +150,13 @@ fn recorded_release(release: &Release) -> Result<PreparedRelease, Failure> {
     };
     let objects = objects_of(&release.manifest)?.into_iter().map(|object| StagedObject::new(None, object)).collect();
     // What is created at an installation only is there since then.
-    Ok(PreparedRelease { name: release.name.clone(), content, objects, hooks: Vec::new(), returns_to: Some(release.revision) })
+    Ok(PreparedRelease {
+        name: release.name.clone(),
+        content,
+        objects,
+        hooks: Vec::new(),
+        returns_to: Some(release.revision),
+    })
 }
 
 /// Lays values over others, as Helm does: maps are joined, all else is replaced.
@@ -155,7 +172,7 @@ pub(crate) fn overlay(below: &mut Value, above: &Value) {
 }
 
 /// The layer of an intent that holds what the person said; chart and profile are read anew, so that new defaults count.
-const USER: &str = "user";
+pub(crate) const USER: &str = "user";
 
 fn user_layer(intent: &Intent) -> Value {
     intent.values.iter().find(|layer| layer.origin == USER).map_or(Value::Null, |layer| layer.values.clone())

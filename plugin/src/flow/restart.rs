@@ -76,13 +76,7 @@ enum Until {
 fn idle(stage: &Stage) -> Stage {
     let mut idle = stage.clone();
     for change in idle.changes.iter_mut().filter(|change| change.object.kind == "Deployment") {
-        change.desired = change.desired.take().map(|desired| {
-            let mut value = desired.into_value();
-            if let Some(spec) = value["spec"].as_object_mut() {
-                spec.remove("replicas");
-            }
-            Object::new(value).expect("it was an object before it lost a number")
-        });
+        change.desired = change.desired.take().map(Object::without_replicas);
     }
     idle
 }

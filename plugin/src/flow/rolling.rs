@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use mizar_core::event::Event;
 use mizar_core::facts::{Facts, NodeFact};
+use mizar_core::network::daemon_set;
 use mizar_core::upgrade::turn::{has_other_place, placed_on, unreachable};
 use mizar_core::upgrade::{DrainTerms, Order, Turn, turn, turns};
 use mizar_core::words::counted;
@@ -68,6 +69,15 @@ pub(crate) async fn replace_daemons(run: &Run, terms: &Terms) -> Result<String, 
         0 => "every daemon runs the present template already".to_owned(),
         done => format!("{} with a new daemon", counted(done, "node")),
     })
+}
+
+/// The nodes whose daemon does not run the present template of its DaemonSet.
+pub(crate) async fn old_daemons(run: &Run, facts: &Facts, order: Order) -> Result<Vec<Turn>, Failure> {
+    if daemon_set(facts.daemon_sets.items()).is_none() {
+        return Ok(Vec::new());
+    }
+    let revision = daemon::wanted_revision(run).await?;
+    Ok(turns(facts, turn::Wanted::Revision(&revision), order))
 }
 
 /// Reads what decides.
