@@ -134,7 +134,8 @@ fn range(network: &Object) -> String {
     format!("{}/{}", text("ip"), text("prefix"))
 }
 
-fn is_below(path: &str, top: &str) -> bool {
+/// Whether a change at `path` is one of what is at `top`.
+pub(super) fn is_below(path: &str, top: &str) -> bool {
     path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         // A change of a whole map above the field includes the field.
         || top.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
