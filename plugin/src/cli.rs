@@ -72,6 +72,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Install(commands::install::InstallArgs),
+    Diff(commands::diff::DiffArgs),
     Check(commands::check::CheckArgs),
     Explain(commands::explain::ExplainArgs),
     Status(commands::status::StatusArgs),

@@ -6,6 +6,7 @@
 pub(crate) mod apply;
 pub(crate) mod cordon;
 pub(crate) mod deploy;
+pub(crate) mod diff;
 pub(crate) mod examine;
 pub(crate) mod facts_file;
 pub(crate) mod follow;
@@ -24,7 +25,9 @@ pub(crate) mod releases;
 pub(crate) mod repair;
 pub(crate) mod restart;
 pub(crate) mod run;
+pub(crate) mod saved_plan;
 pub(crate) mod status;
+pub(crate) mod surroundings;
 pub(crate) mod treat;
 pub(crate) mod value_sources;
 pub(crate) mod wait;

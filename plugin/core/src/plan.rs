@@ -17,13 +17,14 @@ mod duration;
 mod equality;
 pub mod fields;
 pub mod fold;
-pub mod impact;
+mod impact;
 pub mod lists;
 pub mod merge;
 pub mod ownership;
 mod rules;
 pub mod saved;
 pub mod stages;
+mod surroundings;
 pub mod unified;
 
 use std::fmt;
@@ -40,10 +41,11 @@ pub use decide::{OwnObject, PlanInput, ReleaseInput, StagedObject, decide};
 pub use diff::FieldChange;
 pub use digest::canonical_json;
 pub use duration::{Basis, ExpectedDuration, Past};
-pub use impact::{Impact, NodeImpact, OperatorImpact, Surroundings};
+pub use impact::{Impact, NodeImpact, OperatorImpact};
 pub use ownership::Marks;
 pub use saved::SavedPlan;
 pub use stages::StageName;
+pub use surroundings::{Labels, PartKind, PartOnNode, PodOnNode, Surroundings};
 
 /// Everything that will be done, in order, and everything that forbids it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

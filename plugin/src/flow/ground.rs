@@ -8,7 +8,7 @@ use mizar_core::facts::{self, Facts, Fetched, NodeFact, Right, Source};
 use mizar_core::network::{anything_provisioned, eligible_nodes};
 use mizar_core::object::Object;
 use mizar_core::operation::{Claim, Operation, StoredOperation};
-use mizar_core::plan::{Action, Change, Impact, Plan, PlanInput, ReleaseInput, decide};
+use mizar_core::plan::{Action, Change, Impact, Past, Plan, PlanInput, ReleaseInput, Surroundings, decide};
 use mizar_core::release::History;
 use mizar_core::site::Site;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use super::gather::{Gathered, Wanted, gather};
 use super::prepare::{self, Consent, Prepared};
 use super::records::{self, DEFAULT_NAMESPACE, Records};
 use super::run::Run;
+use super::surroundings::around;
 use super::value_sources::ValueSources;
 use super::{judge, operation};
 use crate::failure::{Failure, Kind};
@@ -37,11 +38,14 @@ pub(crate) struct Ground {
     pub(crate) plan: Plan,
     /// The nodes that get a daemon.
     pub(crate) nodes: Vec<NodeFact>,
+    /// What there is around the objects.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// What is recorded, and what should be.
 pub(crate) struct Wish {
-    records: Records,
+    /// Helm's records.
+    pub(crate) records: Records,
     stored: Option<StoredOperation>,
     claim: Claim,
     /// What should be.
@@ -129,9 +133,8 @@ pub(crate) struct Agreed {
 /// Environment Ready: reads the cluster once, judges whether an install may start, and plans it.
 pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Ground, Report), Failure> {
     run.enter("preflight");
-    let Wish { records, stored, claim, prepared } = wish;
-    let input = plan_input(run.namespace(), &records, &prepared)?;
-    let bring = bring(run.namespace(), &prepared, agreed);
+    let input = plan_input(run.namespace(), &wish.records, &wish.prepared)?;
+    let bring = bring(run.namespace(), &wish.prepared, agreed);
     let sources = sources();
     let wanted = Wanted {
         sources: &sources,
@@ -145,7 +148,7 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     let (gathered, client) = tokio::join!(gather(run.cluster(), wanted), judge::client(Phase::Preflight));
     let Gathered { mut facts, live, unread } = gathered?;
     facts.client = Fetched::Known(client);
-    facts.absorb_page(Source::Releases, &json!({"items": records.secrets}));
+    facts.absorb_page(Source::Releases, &json!({"items": wish.records.secrets}));
     let options = Options {
         namespace: run.namespace().to_owned(),
         take_over_cni: agreed.take_over_cni,
@@ -156,10 +159,31 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     if let Some(failure) = unread.filter(|_| report.is_clear()) {
         return Err(failure.into());
     }
-    let input = PlanInput { live: live.into_iter().map(|object| (Site::Management, object)).collect(), ..input };
-    let plan = decide(&input);
-    let nodes = eligible_nodes(facts.nodes.items(), &prepared.placement()).into_iter().cloned().collect();
-    Ok((Ground { prepared, records, stored, claim, facts, plan, nodes }, report))
+    let plan = decide(&PlanInput { live: on_management(live), ..input });
+    let nodes: Vec<NodeFact> =
+        eligible_nodes(facts.nodes.items(), &wish.prepared.placement()).into_iter().cloned().collect();
+    let past = wish.stored.as_ref().map(|stored| Past::of(&stored.operation));
+    let surroundings = around(run.cluster(), &mut facts, &nodes, plan.restarts_daemons(), past).await?;
+    let Wish { records, stored, claim, prepared } = wish;
+    Ok((Ground { prepared, records, stored, claim, facts, plan, nodes, surroundings }, report))
+}
+
+/// Plans without judging: reads the objects that the plan is about and nothing else. For who only wants to see what would
+/// become of them.
+pub(crate) async fn look(run: &Run, wish: &Wish) -> Result<Plan, Failure> {
+    run.enter("plan");
+    let input = plan_input(run.namespace(), &wish.records, &wish.prepared)?;
+    let objects = prepare::interest(&input);
+    let wanted = Wanted { objects, reporter: Some(run.reporter()), ..Wanted::default() };
+    let Gathered { live, unread, .. } = gather(run.cluster(), wanted).await?;
+    match unread {
+        Some(failure) => Err(failure.into()),
+        None => Ok(decide(&PlanInput { live: on_management(live), ..input })),
+    }
+}
+
+fn on_management(live: Vec<Object>) -> Vec<(Site, Object)> {
+    live.into_iter().map(|object| (Site::Management, object)).collect()
 }
 
 /// What preflight needs; the pods, for the plan tells which of them lose their network; the Dividers, for they tell
@@ -242,7 +266,6 @@ impl Ground {
 
     /// What the plan does to the network.
     pub(crate) fn impact(&self) -> Impact {
-        let nodes: Vec<String> = self.nodes.iter().map(|node| node.name.clone()).collect();
-        Impact::of(&self.plan, &nodes, &prepare::pods_on_nodes(&self.facts))
+        Impact::of(&self.plan, &self.surroundings)
     }
 }

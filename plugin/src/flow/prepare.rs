@@ -1,18 +1,18 @@
 //! From charts and values to what should be: the objects of each release, its record's content, the images.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use mizar_core::chart::render::{Hook, ReleaseInfo, Rendered, render};
 use mizar_core::chart::{Chart, RenderError};
-use mizar_core::chart::{Merged, ValueLayers};
+use mizar_core::chart::{Merged, Origin, ValueLayers};
 use mizar_core::check::access;
-use mizar_core::facts::{self, Facts, Placement};
+use mizar_core::facts::{self, Placement};
 use mizar_core::image::{self, Image};
 use mizar_core::kind;
 use mizar_core::network::built_in_range;
 use mizar_core::object::{Object, ObjectRef};
 use mizar_core::operation::{Intent, ValueLayer};
-use mizar_core::plan::impact::PodOnNode;
 use mizar_core::plan::{OwnObject, PlanInput, StagedObject};
 use mizar_core::release::{ChartRecord, FileRecord, HookRecord, NewRelease};
 use mizar_core::site::Site;
@@ -62,6 +62,8 @@ pub(crate) struct Prepared {
     pub user: Value,
     /// All values of the chart mizar.
     pub values: Value,
+    /// Where each of them comes from.
+    pub origins: BTreeMap<Vec<String>, Origin>,
 }
 
 /// The two charts: built in, but for the one that `--chart` replaces.
@@ -110,7 +112,7 @@ pub(crate) fn prepare(
         }
         failure
     })?;
-    Ok(Prepared { releases, images, profile, user, values: all.values })
+    Ok(Prepared { releases, images, profile, user, values: all.values, origins: all.origins })
 }
 
 /// The layer of an intent that holds what the person said; chart and profile are read anew, so that new defaults count.
@@ -287,17 +289,6 @@ pub(crate) fn interest(input: &PlanInput) -> Vec<ObjectRef> {
         }
     }
     references
-}
-
-/// The pods of all nodes, for what an install does to them.
-pub(crate) fn pods_on_nodes(facts: &Facts) -> Vec<PodOnNode> {
-    let pods = facts.pods.items().iter().map(|pod| PodOnNode {
-        node: pod.node.to_string(),
-        pod: pod.path(),
-        host_network: pod.host_network,
-        ended: !pod.is_on_pod_network(),
-    });
-    pods.collect()
 }
 
 impl Prepared {

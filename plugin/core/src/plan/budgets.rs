@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::impact::PodOnNode;
+use super::surroundings::PodOnNode;
 use crate::facts::DisruptionBudgetFact;
 
 /// A PodDisruptionBudget that does not allow all its pods on a node to be evicted at once.

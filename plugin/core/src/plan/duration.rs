@@ -97,11 +97,12 @@ impl ExpectedDuration {
         let next_daemon = past.and_then(|past| past.per_node);
         let operator = OPERATOR.iter().find(|(limit, _)| work.nodes <= *limit).map_or((0, 0), |(_, range)| *range);
         let restarts = u64::try_from(work.daemon_restarts).unwrap_or(u64::MAX);
+        let starts = matches!(work.operator, OperatorImpact::Starts | OperatorImpact::Restarts);
         let parts = [
             (u64::from(work.applies), APPLYING, None),
             (u64::from(work.new_daemon), FIRST_DAEMON, first_daemon),
             (restarts, NEXT_DAEMON, next_daemon),
-            (u64::from(work.operator != OperatorImpact::Untouched), operator, None),
+            (u64::from(starts), operator, None),
         ];
         let mut expected = Self::default();
         for (times, estimate, took) in parts.into_iter().filter(|(times, ..)| *times > 0) {

@@ -6,60 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::budgets::{BudgetInTheWay, in_the_way};
-use super::duration::{ExpectedDuration, Past, Work};
-use super::{Action, Change, Plan};
-use crate::facts::DisruptionBudgetFact;
-
-/// A pod, as far as it can lose its network.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PodOnNode {
-    /// The node it runs on.
-    pub node: String,
-    /// `namespace/name`.
-    pub pod: String,
-    /// Whether it uses the node's network, which a daemon leaves alone.
-    pub host_network: bool,
-    /// Whether it has ended.
-    pub ended: bool,
-    /// Its labels, where they were asked for.
-    pub labels: BTreeMap<String, String>,
-}
-
-/// A Bouncer or Divider, which forwards for pods of all nodes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartOnNode {
-    /// The node that it was placed on.
-    pub node: String,
-    /// Which of the two.
-    pub kind: PartKind,
-    /// Its name.
-    pub name: String,
-}
-
-/// What forwards for others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartKind {
-    /// Within a subnet.
-    Bouncer,
-    /// Between the subnets of a Vpc.
-    Divider,
-}
-
-/// What there is around the objects of a plan.
-#[derive(Debug, Clone, Default)]
-pub struct Surroundings {
-    /// The nodes that have a daemon, or get one.
-    pub nodes: Vec<String>,
-    /// The pods of all nodes.
-    pub pods: Vec<PodOnNode>,
-    /// What forwards for others, where it was asked for.
-    pub parts: Vec<PartOnNode>,
-    /// The disruption budgets, where they were asked for.
-    pub budgets: Vec<DisruptionBudgetFact>,
-    /// How long the last change took, where there was one.
-    pub past: Option<Past>,
-}
+use super::budgets::BudgetInTheWay;
+use super::duration::{ExpectedDuration, Work};
+use super::surroundings::Surroundings;
+use super::{Action, Plan};
 
 /// What a plan means for the people on the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -70,6 +20,9 @@ pub struct Impact {
     /// Nodes whose daemon is replaced, one after the other.
     #[serde(default)]
     pub daemon_restarts: Vec<NodeImpact>,
+    /// Nodes whose daemon goes for good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes_losing_daemon: Vec<String>,
     /// By node, the pods that lose their network until they are made anew.
     pub pods_losing_network: BTreeMap<String, Vec<String>>,
     /// Whether every other file in `/etc/cni/net.d` goes on those nodes: the daemon does that when it starts.
@@ -77,6 +30,9 @@ pub struct Impact {
     /// What becomes of the operator.
     #[serde(default)]
     pub operator: OperatorImpact,
+    /// What is not known of it, and why: `you are not allowed to list poddisruptionbudgets.policy`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
     /// How long it is likely to take.
     pub expected: ExpectedDuration,
 }
@@ -108,24 +64,37 @@ pub enum OperatorImpact {
     Starts,
     /// It is replaced, which needs the restart sequence.
     Restarts,
+    /// It goes for good.
+    Stops,
 }
 
 impl Impact {
     /// Predicts what a plan does to a cluster.
     #[must_use]
     pub fn of(plan: &Plan, around: &Surroundings) -> Self {
-        let new_daemon = creates(plan, "DaemonSet");
-        let nodes_with_new_daemon = if new_daemon { around.nodes.clone() } else { Vec::new() };
+        let does = |action: &Action, kind: &str| {
+            plan.changes().any(|change| change.action == *action && change.object.kind == kind)
+        };
+        let new_daemon = does(&Action::Create, "DaemonSet");
+        let all_if = |holds: bool| if holds { around.nodes.clone() } else { Vec::new() };
+        let nodes_with_new_daemon = all_if(new_daemon);
+        let nodes_losing_daemon = all_if(does(&Action::Delete, "DaemonSet"));
         let daemon_restarts = if plan.restarts_daemons() && !new_daemon { around.restarts() } else { Vec::new() };
         let mut pods_losing_network = around.pods_by_node();
         let cut = |node: &String| {
-            nodes_with_new_daemon.contains(node) || daemon_restarts.iter().any(|restart| restart.node == *node)
+            nodes_with_new_daemon.contains(node)
+                || nodes_losing_daemon.contains(node)
+                || daemon_restarts.iter().any(|restart| restart.node == *node)
         };
         pods_losing_network.retain(|node, _| cut(node));
-        let operator = match (creates(plan, "Deployment"), plan.restarts_operator()) {
-            (true, _) => OperatorImpact::Starts,
-            (false, true) => OperatorImpact::Restarts,
-            (false, false) => OperatorImpact::Untouched,
+        let operator = if does(&Action::Create, "Deployment") {
+            OperatorImpact::Starts
+        } else if does(&Action::Delete, "Deployment") {
+            OperatorImpact::Stops
+        } else if plan.restarts_operator() {
+            OperatorImpact::Restarts
+        } else {
+            OperatorImpact::Untouched
         };
         let work = Work {
             applies: !plan.is_empty(),
@@ -137,10 +106,12 @@ impl Impact {
         Self {
             erases_other_cni_files: !nodes_with_new_daemon.is_empty(),
             nodes_with_new_daemon,
-            daemon_restarts,
+            nodes_losing_daemon,
             pods_losing_network,
             operator,
+            unknown: if daemon_restarts.is_empty() { Vec::new() } else { around.unread.clone() },
             expected: ExpectedDuration::of(&work, around.past.as_ref()),
+            daemon_restarts,
         }
     }
 
@@ -151,50 +122,6 @@ impl Impact {
     }
 }
 
-fn creates(plan: &Plan, kind: &str) -> bool {
-    let is_new = |change: &Change| change.action == Action::Create && change.object.kind == kind;
-    plan.changes().any(is_new)
-}
-
-impl Surroundings {
-    /// What the replacement of each node's daemon means.
-    fn restarts(&self) -> Vec<NodeImpact> {
-        let mut by_node: BTreeMap<&str, Vec<&PodOnNode>> = BTreeMap::new();
-        for pod in self.pods.iter().filter(|pod| pod.loses_network()) {
-            by_node.entry(&pod.node).or_default().push(pod);
-        }
-        let parts = |node: &str, kind: PartKind| {
-            let here = self.parts.iter().filter(|part| part.node == node && part.kind == kind);
-            here.map(|part| part.name.clone()).collect()
-        };
-        let of_node = |node: &String| {
-            let pods = by_node.get(node.as_str()).map(Vec::as_slice).unwrap_or_default();
-            NodeImpact {
-                node: node.clone(),
-                pods: pods.iter().map(|pod| pod.pod.clone()).collect(),
-                bouncers: parts(node, PartKind::Bouncer),
-                dividers: parts(node, PartKind::Divider),
-                budgets: in_the_way(&self.budgets, pods.iter().copied()),
-            }
-        };
-        self.nodes.iter().map(of_node).collect()
-    }
-
-    fn pods_by_node(&self) -> BTreeMap<String, Vec<String>> {
-        let mut by_node: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for pod in self.pods.iter().filter(|pod| pod.loses_network()) {
-            by_node.entry(pod.node.clone()).or_default().push(pod.pod.clone());
-        }
-        by_node
-    }
-}
-
-impl PodOnNode {
-    fn loses_network(&self) -> bool {
-        !self.host_network && !self.ended
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -202,7 +129,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::facts::DisruptionBudgetFact;
     use crate::object::Object;
+    use crate::plan::surroundings::{PartKind, PartOnNode, PodOnNode};
     use crate::plan::{Marks, PlanInput, ReleaseInput, StagedObject, decide};
     use crate::site::Site;
 

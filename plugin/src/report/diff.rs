@@ -1,0 +1,113 @@
+//! What would change, line by line, as `kubectl diff` and Helm's diff show it: object by object, then what stands in the way.
+
+use std::fmt::Write as _;
+
+use mizar_core::chart::ValueChange;
+use mizar_core::event::SCHEMA;
+use mizar_core::plan::unified::unified;
+use mizar_core::plan::{Action, Change, Plan, Stage};
+use serde_json::{Value, json};
+
+use super::format::{self, Format};
+use super::plan::obstacles;
+use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN};
+use crate::failure::Failure;
+
+/// What `diff` shows.
+pub(crate) struct Difference<'a> {
+    /// What would be done.
+    pub plan: &'a Plan,
+    /// The values that are not what they were; none where nothing was recorded.
+    pub values: &'a [ValueChange],
+}
+
+impl Difference<'_> {
+    /// Lays it out in any form.
+    pub(crate) fn write(&self, format: &Format) -> Result<String, Failure> {
+        format.write_or(
+            || self.document(),
+            || match format {
+                Format::Name => format::names(self.changes().map(|(_, change)| change.object.resource_name())),
+                _ => self.text(),
+            },
+        )
+    }
+
+    fn changes(&self) -> impl Iterator<Item = (&Stage, &Change)> {
+        let stages = self.plan.stages.iter();
+        stages
+            .flat_map(|stage| stage.changes.iter().filter(|change| change.writes()).map(move |change| (stage, change)))
+    }
+
+    /// Lines for people; a program that takes patches passes over all that is not one.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        if !self.values.is_empty() {
+            let _infallible = writeln!(text, "{STRONG}Values{STRONG:#}");
+            for change in self.values {
+                value_line(&mut text, change);
+            }
+        }
+        for (stage, change) in self.changes() {
+            let (what, style) = match change.action {
+                Action::Create => ("is new", GOOD),
+                Action::Delete => ("goes", ERROR),
+                _ => ("changes", WARN),
+            };
+            let release = stage.release.as_deref().map(|release| format!(", release {release}")).unwrap_or_default();
+            let _infallible = writeln!(
+                text,
+                "{STRONG}{}{STRONG:#} {style}{what}{style:#} {FAINT}({}{release}){FAINT:#}",
+                change.object, stage.name
+            );
+            for line in unified(change).unwrap_or_default().lines() {
+                diff_line(&mut text, line);
+            }
+        }
+        text.push_str(&obstacles(self.plan));
+        text
+    }
+
+    fn document(&self) -> Value {
+        let of_change = |(stage, change): (&Stage, &Change)| {
+            let mut value = json!({"stage": stage.name, "site": stage.site, "release": stage.release});
+            if let (Some(fields), Value::Object(own)) = (value.as_object_mut(), json!(change)) {
+                fields.extend(own);
+                fields.insert("diff".to_owned(), json!(unified(change)));
+            }
+            value
+        };
+        json!({
+            "apiVersion": SCHEMA,
+            "kind": "Diff",
+            "digest": self.plan.digest(),
+            "counts": self.plan.counts(),
+            "changes": self.changes().map(of_change).collect::<Vec<_>>(),
+            "conflicts": self.plan.conflicts,
+            "refusals": self.plan.refusals,
+            "values": self.values,
+        })
+    }
+}
+
+fn value_line(text: &mut String, change: &ValueChange) {
+    let side = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    let from = match &change.from {
+        Some(from) if change.chosen => format!(" ({from})"),
+        Some(from) => format!(" (another default: {from})"),
+        None => String::new(),
+    };
+    let (before, after) = (side(&change.before), side(&change.after));
+    let _infallible = writeln!(text, "  {}: {before} → {after}{FAINT}{from}{FAINT:#}", change.path);
+}
+
+fn diff_line(text: &mut String, line: &str) {
+    let style = match line.as_bytes() {
+        [b'-', b'-', b'-', b' ', ..] | [b'+', b'+', b'+', b' ', ..] => STRONG,
+        [b'@', ..] => HINT,
+        [b'-', ..] => ERROR,
+        [b'+', ..] => GOOD,
+        _ => anstyle::Style::new(),
+    };
+    let _infallible = writeln!(text, "{style}{line}{style:#}");
+}
