@@ -87,6 +87,8 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Install(args) => commands::install::run(&context, args).await,
         Command::Diff(args) => until_interrupted(Box::pin(commands::diff::run(&context, args))).await,
+        Command::Upgrade(args) => commands::upgrade::run(&context, args).await,
+        Command::Rollback(args) => commands::rollback::run(&context, args).await,
         Command::Check(args) => until_interrupted(Box::pin(commands::check::run(&context, args))).await,
         Command::Explain(args) => commands::explain::run(&args),
         Command::Status(args) => until_interrupted(Box::pin(commands::status::run(&context, args))).await,

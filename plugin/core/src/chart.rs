@@ -2,7 +2,6 @@
 //! Follows Helm 4 to the byte, because the same chart is installed by both. Applying what comes out is for others.
 
 mod capabilities;
-mod changes;
 mod ignore;
 mod merged;
 mod metadata;
@@ -15,7 +14,6 @@ mod tree;
 pub mod values;
 
 pub use capabilities::Capabilities;
-pub use changes::{RecordedValues, ValueChange, value_changes};
 pub use merged::{Merged, Origin, Source};
 pub use metadata::Metadata;
 pub(crate) use nearest::nearest;

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use mizar_core::chart::{RecordedValues, ValueChange, value_changes};
 use mizar_core::plan::Plan;
+use mizar_core::upgrade::ValueChanges;
 
 use super::ground::{Wish, look, wish};
 use super::prepare::Consent;
 use super::run::Run;
+use super::upgrade::values_between;
 use super::value_sources::ValueSources;
 use crate::cluster::Cluster;
 use crate::failure::Failure;
@@ -19,7 +20,7 @@ pub(crate) struct Differences {
     /// What would be done.
     pub plan: Plan,
     /// The values that are not what was recorded last.
-    pub values: Vec<ValueChange>,
+    pub values: ValueChanges,
 }
 
 /// Finds out what would change.
@@ -37,8 +38,7 @@ pub(crate) async fn diff(
 }
 
 /// The values that are not what they were; none where no release was recorded.
-fn changed_values(wish: &Wish) -> Vec<ValueChange> {
-    let Some(stored) = wish.records.histories[1].base() else { return Vec::new() };
-    let recorded = RecordedValues { defaults: &stored.release.chart.values, config: &stored.release.config };
-    value_changes(recorded, &wish.prepared.values, &wish.prepared.origins)
+fn changed_values(wish: &Wish) -> ValueChanges {
+    let base = wish.records.histories[1].base();
+    base.map(|base| values_between(base, &wish.prepared)).unwrap_or_default()
 }

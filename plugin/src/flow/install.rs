@@ -13,10 +13,11 @@ use mizar_core::operation::Outcome;
 use mizar_core::plan::saved::{Binding, Inputs, SavedPlan};
 use mizar_core::plan::{Change, Plan, Stage, StageName};
 use mizar_core::site::Site;
+use mizar_core::upgrade::ValueChanges;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::deploy::{Waiting, deploy};
+use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
@@ -144,7 +145,7 @@ impl Installation {
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
-            deploy(&mut self.run, &ground, waiting).await?;
+            deploy(&mut self.run, &ground, waiting, Way { command: "install", replacing: None }).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         self.sanity_check(&ground).await?;
@@ -161,7 +162,11 @@ impl Installation {
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
-        let agreed = Agreed { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
+        let agreed = Agreed {
+            take_over_cni: self.request.take_over_cni,
+            recreate_pods: self.request.recreate_pods,
+            replaces_pods: false,
+        };
         let (ground, report) = survey(&self.run, wish, agreed).await?;
         report::findings(self.run.reporter(), &report);
         if !report.is_clear() {
@@ -260,7 +265,7 @@ impl Installation {
     async fn verify_plan(&self, ground: &Ground) -> Result<(), Failure> {
         let PlanFile::Use(saved) = &self.request.file else { return Ok(()) };
         let touched = saved_plan::verify(saved, &self.binding(ground)).inspect_err(|_| {
-            let difference = Difference { plan: &ground.plan, values: &[] };
+            let difference = Difference { plan: &ground.plan, values: &ValueChanges::default() };
             report::note(difference.text().trim_end());
         })?;
         for object in touched {
@@ -385,7 +390,7 @@ fn refused(report: &Report) -> Failure {
 }
 
 /// Fails if anything stands in the way of the plan, which was shown with all of it.
-fn refuse_forbidden(plan: &Plan) -> Result<(), Failure> {
+pub(crate) fn refuse_forbidden(plan: &Plan) -> Result<(), Failure> {
     let conflicts = plan.conflicts.iter().map(|conflict| (conflict.to_string(), &conflict.hint));
     let refusals = plan.refusals.iter().map(|refusal| (refusal.to_string(), &refusal.hint));
     let all: Vec<(String, &String)> = conflicts.chain(refusals).collect();

@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
-use mizar_core::chart::ValueChange;
 use mizar_core::event::SCHEMA;
 use mizar_core::plan::unified::unified;
 use mizar_core::plan::{Action, Change, Plan, Stage};
+use mizar_core::upgrade::ValueChanges;
 use serde_json::{Value, json};
 
 use super::format::{self, Format};
 use super::plan::obstacles;
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN};
+use super::upgrade::values;
 use crate::failure::Failure;
 
 /// What `diff` shows.
@@ -18,7 +19,7 @@ pub(crate) struct Difference<'a> {
     /// What would be done.
     pub plan: &'a Plan,
     /// The values that are not what they were; none where nothing was recorded.
-    pub values: &'a [ValueChange],
+    pub values: &'a ValueChanges,
 }
 
 impl Difference<'_> {
@@ -42,12 +43,7 @@ impl Difference<'_> {
     /// Lines for people; a program that takes patches passes over all that is not one.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        if !self.values.is_empty() {
-            let _infallible = writeln!(text, "{STRONG}Values{STRONG:#}");
-            for change in self.values {
-                value_line(&mut text, change);
-            }
-        }
+        text.push_str(&values(self.values));
         for (stage, change) in self.changes() {
             let (what, style) = match change.action {
                 Action::Create => ("is new", GOOD),
@@ -88,17 +84,6 @@ impl Difference<'_> {
             "values": self.values,
         })
     }
-}
-
-fn value_line(text: &mut String, change: &ValueChange) {
-    let side = |value: &Option<Value>| value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-    let from = match &change.from {
-        Some(from) if change.chosen => format!(" ({from})"),
-        Some(from) => format!(" (another default: {from})"),
-        None => String::new(),
-    };
-    let (before, after) = (side(&change.before), side(&change.after));
-    let _infallible = writeln!(text, "  {}: {before} → {after}{FAINT}{from}{FAINT:#}", change.path);
 }
 
 fn diff_line(text: &mut String, line: &str) {

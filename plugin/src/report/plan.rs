@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use mizar_core::event::Event;
-use mizar_core::plan::{Action, Basis, Change, Impact, NodeImpact, OperatorImpact, Plan, Stage};
+use mizar_core::plan::{Action, Basis, Change, Impact, NodeImpact, Plan, Stage};
+use mizar_core::words::counted;
 
 use super::format::{self, Format};
 use super::lines::stage_title;
@@ -107,17 +108,8 @@ fn impact_lines(text: &mut String, impact: &Impact) {
     for reason in &impact.unknown {
         let _infallible = writeln!(text, "{STRONG}Unknown:{STRONG:#} {WARN}{reason}{WARN:#}");
     }
-    let operator = match impact.operator {
-        OperatorImpact::Restarts => Some("restarts, by the sequence that hands out no address twice"),
-        OperatorImpact::Stops => Some("goes for good"),
-        OperatorImpact::Untouched if !impact.daemon_restarts.is_empty() => Some("goes on as it is"),
-        OperatorImpact::Untouched | OperatorImpact::Starts => None,
-    };
-    if let Some(operator) = operator {
-        let _infallible = writeln!(text, "{STRONG}Operator:{STRONG:#} {operator}");
-    }
     if impact.erases_other_cni_files {
-        let nodes = count(impact.nodes_with_new_daemon.len(), "node");
+        let nodes = counted(impact.nodes_with_new_daemon.len(), "node");
         let _infallible = writeln!(
             text,
             "{STRONG}Node files:{STRONG:#} {WARN}every other file in /etc/cni/net.d on {nodes} is erased{WARN:#} (saved on the node first)"
@@ -149,7 +141,7 @@ fn daemon_line(text: &mut String, impact: &Impact) {
         return;
     };
     let _infallible =
-        writeln!(text, "{STRONG}Daemon:{STRONG:#} {what} {}: {}", count(nodes.len(), "node"), some_of(nodes));
+        writeln!(text, "{STRONG}Daemon:{STRONG:#} {what} {}: {}", counted(nodes.len(), "node"), some_of(nodes));
     let pods: Vec<String> = impact.pods_losing_network.values().flatten().cloned().collect();
     let _infallible = match pods.len() {
         0 => writeln!(text, "{STRONG}Network:{STRONG:#} no running pod loses its network"),
@@ -178,7 +170,7 @@ fn forwarding_line(text: &mut String, nodes: &[NodeImpact]) {
     {
         if parts > 0 {
             let _infallible =
-                writeln!(text, "{STRONG}{what}s:{STRONG:#} {} on {}", count(parts, what), some_of(&names));
+                writeln!(text, "{STRONG}{what}s:{STRONG:#} {} on {}", counted(parts, what), some_of(&names));
         }
     }
 }
@@ -197,22 +189,18 @@ fn budget_lines(text: &mut String, nodes: &[NodeImpact]) {
     let _infallible = writeln!(
         text,
         "{STRONG}In the way of evictions:{STRONG:#} {WARN}{}{WARN:#}",
-        count(budgets.len(), "PodDisruptionBudget")
+        counted(budgets.len(), "PodDisruptionBudget")
     );
     for (name, (allowed, pods, nodes)) in budgets.iter().take(NAMES_SHOWN) {
         let allows = match allowed {
             0 => "allows no disruption now".to_owned(),
-            allowed => format!("allows {} at a time", count(*allowed as usize, "disruption")),
+            allowed => format!("allows {} at a time", counted(*allowed as usize, "disruption")),
         };
-        let _infallible = writeln!(text, "  {name} {allows}: {} on {}", count(*pods, "pod"), some_of(nodes));
+        let _infallible = writeln!(text, "  {name} {allows}: {} on {}", counted(*pods, "pod"), some_of(nodes));
     }
     if let Some(more) = budgets.len().checked_sub(NAMES_SHOWN).filter(|more| *more > 0) {
         let _infallible = writeln!(text, "  and {more} more (-o json shows all)");
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn seconds(duration: Duration) -> String {

@@ -79,7 +79,8 @@ impl Impact {
         let all_if = |holds: bool| if holds { around.nodes.clone() } else { Vec::new() };
         let nodes_with_new_daemon = all_if(new_daemon);
         let nodes_losing_daemon = all_if(does(&Action::Delete, "DaemonSet"));
-        let daemon_restarts = if plan.restarts_daemons() && !new_daemon { around.restarts() } else { Vec::new() };
+        let replaced = if plan.restarts_daemons() { &around.nodes } else { &around.old_daemons };
+        let daemon_restarts = if new_daemon { Vec::new() } else { around.restarts(replaced) };
         let mut pods_losing_network = around.pods_by_node();
         let cut = |node: &String| {
             nodes_with_new_daemon.contains(node)

@@ -51,6 +51,9 @@ pub enum PartKind {
 pub struct Surroundings {
     /// The nodes that have a daemon, or get one.
     pub nodes: Vec<String>,
+    /// Those of them whose daemon is to be replaced although the plan changes nothing of it: an earlier change did not come
+    /// that far. Whoever replaces daemons says so.
+    pub old_daemons: Vec<String>,
     /// The pods of all nodes.
     pub pods: Vec<PodOnNode>,
     /// What forwards for others, where it was asked for.
@@ -71,6 +74,7 @@ impl Surroundings {
         let unread = |source: &Source| facts.gap(*source).and_then(|gap| gap.reason(*source));
         Self {
             nodes: nodes.iter().map(|node| node.name.clone()).collect(),
+            old_daemons: Vec::new(),
             pods: pods(facts, labels),
             parts: parts(facts, nodes),
             budgets: facts.disruption_budgets.items().to_vec(),
@@ -83,8 +87,8 @@ impl Surroundings {
     pub const OF_RESTARTS: &[Source] =
         &[Source::Droplets, Source::Bouncers, Source::Dividers, Source::DisruptionBudgets];
 
-    /// What the replacement of each node's daemon means.
-    pub(super) fn restarts(&self) -> Vec<NodeImpact> {
+    /// What the replacement of the daemons of these nodes means.
+    pub(super) fn restarts(&self, nodes: &[String]) -> Vec<NodeImpact> {
         let mut by_node: BTreeMap<&str, Vec<&PodOnNode>> = BTreeMap::new();
         for pod in self.pods.iter().filter(|pod| pod.loses_network()) {
             by_node.entry(&pod.node).or_default().push(pod);
@@ -103,7 +107,7 @@ impl Surroundings {
                 budgets: in_the_way(&self.budgets, pods.iter().copied()),
             }
         };
-        self.nodes.iter().map(of_node).collect()
+        nodes.iter().map(of_node).collect()
     }
 
     /// The pods that have a network to lose.
