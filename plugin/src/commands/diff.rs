@@ -29,10 +29,7 @@ use crate::report::{self, Output, style};
   kubectl mizar diff --set featureGates.bandwidthQos=true
 
   # The names of the objects that would change
-  kubectl mizar diff --profile dev -o name
-
-  # In a script
-  kubectl mizar diff -f values.yaml > mizar.diff || test $? -eq 10")]
+  kubectl mizar diff --profile dev -o name")]
 pub(crate) struct DiffArgs {
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = OF_DIFFS)]

@@ -96,3 +96,72 @@ fn diff_line(text: &mut String, line: &str) {
     };
     let _infallible = writeln!(text, "{style}{line}{style:#}");
 }
+
+#[cfg(test)]
+mod tests {
+    use mizar_core::object::Object;
+    use mizar_core::plan::{FieldChange, OwnObject, PlanInput, decide};
+    use mizar_core::site::Site;
+
+    use super::*;
+
+    fn plan(live: &[Value], wanted: &[Value]) -> Plan {
+        let object = |value: &Value| Object::new(value.clone()).unwrap();
+        let own = wanted.iter().map(|value| OwnObject { site: Site::Management, object: object(value) });
+        let live = live.iter().map(|value| (Site::Management, object(value)));
+        decide(&PlanInput { own: own.collect(), live: live.collect(), ..PlanInput::default() })
+    }
+
+    fn secret(data: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}, "data": {"a": data}})
+    }
+
+    fn values() -> ValueChanges {
+        let change = FieldChange { path: "vni".to_owned(), before: Some(json!(1)), after: Some(json!(2)) };
+        ValueChanges { choices: vec![change], defaults: Vec::new() }
+    }
+
+    #[test]
+    fn people_see_values_and_lines_and_nothing_secret() {
+        let plan = plan(&[secret("b25l")], &[secret("dHdv")]);
+        let text = Difference { plan: &plan, values: &values() }.write(&Format::Text).unwrap();
+        assert_eq!(
+            anstream::adapter::strip_str(&text).to_string(),
+            "Values that you chose:
+  vni: 1 → 2
+Secret n/s changes (configuration)
+--- live/n/secret/s
++++ planned/n/secret/s
+@@ -1,6 +1,6 @@
+ apiVersion: v1
+ data:
+-  a: (masked) before
++  a: (masked) after
+ kind: Secret
+ metadata:
+   name: s
+"
+        );
+        assert!(text.contains('\u{1b}'), "with colours for a terminal");
+    }
+
+    #[test]
+    fn machines_get_the_same_in_a_document() {
+        let plan = plan(&[secret("b25l")], &[secret("dHdv")]);
+        let difference = Difference { plan: &plan, values: &values() };
+        assert_eq!(difference.write(&Format::Name).unwrap(), "secret/s\n");
+        let document: Value = serde_json::from_str(&difference.write(&Format::Json).unwrap()).unwrap();
+        assert_eq!((&document["kind"], &document["counts"]["update"]), (&json!("Diff"), &json!(1)));
+        let change = &document["changes"][0];
+        assert_eq!((&change["stage"], &change["action"]), (&json!("configuration"), &json!("update")));
+        assert!(change["diff"].as_str().unwrap().contains("+  a: (masked) after"), "{change}");
+        assert_eq!(document["values"]["choices"][0]["path"], "vni");
+        assert!(!document.to_string().contains("dHdv"));
+    }
+
+    #[test]
+    fn nothing_is_shown_where_nothing_changes() {
+        let plan = plan(&[secret("b25l")], &[secret("b25l")]);
+        assert_eq!(Difference { plan: &plan, values: &ValueChanges::default() }.write(&Format::Text).unwrap(), "");
+    }
+}

@@ -215,3 +215,128 @@ fn some_of(names: &[String]) -> String {
         _ => shown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mizar_core::facts::DisruptionBudgetFact;
+    use mizar_core::object::Object;
+    use mizar_core::plan::{
+        Marks, PartKind, PartOnNode, PlanInput, PodOnNode, ReleaseInput, StagedObject, Surroundings, decide,
+    };
+    use mizar_core::site::Site;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const MARKS: Marks<'_> = Marks { release: "mizar", namespace: "mizar-system" };
+
+    fn workload(kind: &str, image: &str) -> Value {
+        json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": format!("mizar-{}", kind.to_lowercase()),
+            "namespace": "mizar-system"}, "spec": {"template": {"spec": {"containers": [{"name": "a", "image": image}]}}}})
+    }
+
+    fn plan(wanted: &[Value], live: &[Value]) -> Plan {
+        let object = |value: &Value| Object::new(value.clone()).unwrap();
+        let release = ReleaseInput {
+            name: "mizar".into(),
+            namespace: "mizar-system".into(),
+            site: Site::Management,
+            first_install: live.is_empty(),
+            objects: wanted.iter().map(|value| StagedObject::new(None, object(value))).collect(),
+            hooks: Vec::new(),
+            recorded: Vec::new(),
+        };
+        let live = live.iter().map(|value| (Site::Management, MARKS.put_on(object(value)))).collect();
+        decide(&PlanInput { releases: vec![release], live, ..PlanInput::default() })
+    }
+
+    /// A cluster of so many nodes, each with two pods of an application whose budget allows none to go.
+    fn around(count: usize) -> Surroundings {
+        let nodes: Vec<String> = (1..=count).map(|at| format!("node-{at}")).collect();
+        let pod = |node: &String, name: &str| PodOnNode {
+            node: node.clone(),
+            pod: format!("shop/{name}-{node}"),
+            labels: [("app".to_owned(), name.to_owned())].into(),
+            ..PodOnNode::default()
+        };
+        let budget = json!({"metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"selector": {"matchLabels": {"app": "web"}}}, "status": {"disruptionsAllowed": 0}});
+        Surroundings {
+            pods: nodes.iter().flat_map(|node| [pod(node, "web"), pod(node, "db")]).collect(),
+            parts: vec![
+                PartOnNode { node: "node-2".into(), kind: PartKind::Bouncer, name: "net0-b-1".into() },
+                PartOnNode { node: "node-1".into(), kind: PartKind::Divider, name: "vpc0-d-1".into() },
+            ],
+            budgets: vec![DisruptionBudgetFact::from_object(&budget)],
+            nodes,
+            ..Surroundings::default()
+        }
+    }
+
+    fn shown(plan: &Plan, around: &Surroundings) -> String {
+        plain(plan, &Impact::of(plan, around))
+    }
+
+    #[test]
+    fn a_first_install_fits_on_a_screen_at_fifty_nodes() {
+        let plan = plan(&[workload("DaemonSet", "d:1"), workload("Deployment", "o:1")], &[]);
+        assert_eq!(
+            shown(&plan, &around(50)),
+            "daemon on every eligible node (release mizar)
+  + DaemonSet mizar-system/mizar-daemonset
+operator (release mizar)
+  + Deployment mizar-system/mizar-deployment
+Objects: 2 to create
+Daemon: starts on 50 nodes: node-1, node-2, node-3, node-4, node-5 and 45 more
+Network: 100 pods lose their network until they are recreated: shop/web-node-1, shop/db-node-1, shop/web-node-10, shop/db-node-10, shop/web-node-11 and 95 more
+Node files: every other file in /etc/cni/net.d on 50 nodes is erased (saved on the node first)
+Expected duration: 109 s to 12 min (an estimate)
+"
+        );
+    }
+
+    #[test]
+    fn another_daemon_fits_on_a_screen_at_fifty_nodes_and_tells_what_is_cut() {
+        let live = [workload("DaemonSet", "d:1")];
+        let mut plan = plan(&[workload("DaemonSet", "d:2")], &live);
+        // As an upgrade may do it.
+        plan.refusals.clear();
+        assert_eq!(
+            shown(&plan, &around(50)),
+            "daemon on every eligible node (release mizar)
+  ~ DaemonSet mizar-system/mizar-daemonset
+      .spec.template.spec.containers[a].image: \"d:1\" → \"d:2\"
+Objects: 1 to change
+Daemon: restarts, one after the other, on 50 nodes: node-1, node-2, node-3, node-4, node-5 and 45 more
+Network: 100 pods lose their network until they are recreated: shop/web-node-1, shop/db-node-1, shop/web-node-10, shop/db-node-10, shop/web-node-11 and 95 more
+Bouncers: 1 Bouncer on node-2
+Dividers: 1 Divider on node-1
+In the way of evictions: 1 PodDisruptionBudget
+  shop/web allows no disruption now: 50 pods on node-1, node-2, node-3, node-4, node-5 and 45 more
+Expected duration: 26 min to 201 min (an estimate)
+"
+        );
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_told_with_field_manager_and_what_to_do() {
+        let mut live = workload("DaemonSet", "d:1");
+        live["metadata"]["managedFields"] = json!([{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {
+            "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {"f:image": {}}}}}}}}]);
+        let text = shown(&plan(&[workload("DaemonSet", "d:2")], &[live]), &around(1));
+        let expected = "In the way
+  ! DaemonSet mizar-system/mizar-daemonset has fields that another manager owns and that would change
+      .spec.template.spec.containers[a].image is owned by kubectl-edit
+      hint: see who set what: kubectl get daemonset.apps mizar-daemonset -n mizar-system -o yaml --show-managed-fields";
+        assert!(text.contains(expected), "{text}");
+        assert!(text.contains("  ! DaemonSet mizar-system/mizar-daemonset exists and would get another pod template"));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_told() {
+        let mut around = around(1);
+        around.unread = vec!["you are not allowed to list poddisruptionbudgets.policy".to_owned()];
+        let text = shown(&plan(&[workload("DaemonSet", "d:2")], &[workload("DaemonSet", "d:1")]), &around);
+        assert!(text.contains("Unknown: you are not allowed to list poddisruptionbudgets.policy\n"), "{text}");
+    }
+}
