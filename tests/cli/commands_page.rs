@@ -78,5 +78,5 @@ fn every_command_is_on_the_page_and_options_of_all_commands_stand_there_once() {
         assert!(page.contains(&format!("\n## kubectl mizar {command}\n")), "{command}");
     }
     assert_eq!(page.matches("--kubeconfig <FILE>").count(), 1);
-    assert_eq!(page.matches("--profile <PROFILE>").count(), 3);
+    assert_eq!(page.matches("--profile <PROFILE>").count(), 5);
 }

@@ -65,7 +65,7 @@ async fn diff_tells_by_its_exit_code_whether_anything_would_change_and_never_wri
     ]);
     let refused = diff(OTHER_DAEMON).await;
     refused.exits(10).prints(&["-        image: ", "+        image: ", ":other", "In the way", "another pod template"]);
-    refused.tells(&["would be refused"]);
+    refused.tells(&["would refuse this"]);
     let trail = bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/");
     assert!(trail.count() > 10 && trail.writes().is_empty(), "{}", trail.summary());
 }

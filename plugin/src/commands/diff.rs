@@ -56,7 +56,7 @@ pub(crate) async fn run(context: &Context, args: DiffArgs) -> Result<ExitCode, F
     let Differences { plan, values } = found;
     report::data(&Difference { plan: &plan, values: &values }.write(&args.output)?)?;
     if !plan.is_allowed() {
-        report::note("this change would be refused as it is: see what stands in its way");
+        report::note("an install would refuse this: see what is in the way");
     }
     Ok(if plan.is_empty() && plan.is_allowed() { ExitCode::SUCCESS } else { ExitCode::from(CHANGES_FOUND) })
 }

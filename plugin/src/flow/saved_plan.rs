@@ -146,7 +146,7 @@ pub(crate) fn verify(saved: &SavedPlan, now: &Binding) -> Result<Vec<ObjectRef>,
     let mut failure = Failure::new(
         Kind::Refused,
         format!(
-            "the saved plan of {} is not carried out: what it was made from has changed; nothing was changed",
+            "the saved plan of {:.0} is not carried out: what it was made from has changed; nothing was changed",
             saved.saved_at
         ),
     );

@@ -145,7 +145,18 @@ impl<'a> Planner<'a> {
             && let Some(conflict) = live.and_then(|live| marks.conflict(live))
         {
             self.plan.conflicts.push(conflict);
-            return;
+            let why = "it belongs to somebody else".to_owned();
+            let change = Change {
+                object: desired.reference(),
+                action: Action::Keep { why },
+                manager: FieldManager::Helm,
+                desired: None,
+                live: live.cloned(),
+                precondition: None,
+                merge_patch: None,
+                fold: None,
+            };
+            return self.add(stage, release.site, Some(release), change);
         }
         let recorded = recorded.map(|object| marks.put_on(object.clone()));
         let (change, contested) = compare(desired, recorded.as_ref(), live, FieldManager::Helm);

@@ -22,14 +22,14 @@ const RULES: &[Rule] = &[
         kinds: &["DaemonSet", "Deployment", "StatefulSet"],
         paths: &[".spec.template"],
         why: "exists and would get another pod template, which restarts its pods",
-        hint: "use `kubectl mizar upgrade`, which replaces pods in the agreed order (a later version brings it)",
+        hint: "use `kubectl mizar upgrade`, which replaces pods in the agreed order",
     },
     Rule {
         group: "apps",
         kinds: &["DaemonSet", "Deployment", "StatefulSet"],
         paths: &[".spec.selector"],
         why: "exists with another selector, which can never change",
-        hint: "uninstall first: `kubectl mizar uninstall` (a later version brings it)",
+        hint: "uninstall first: `kubectl mizar uninstall`",
     },
     Rule {
         group: "rbac.authorization.k8s.io",

@@ -7,6 +7,7 @@ use mizar_core::operation::{Intent, ValueLayer};
 use mizar_core::release::{History, Status, StoredRelease};
 use mizar_core::upgrade::interface::is_known;
 use mizar_core::upgrade::{Pair, ValueChanges};
+use mizar_core::yaml::with_plain_numbers;
 use serde_json::Value;
 
 use super::Request;
@@ -89,7 +90,9 @@ pub(crate) fn values_between(base: &StoredRelease, prepared: &Prepared) -> Value
     let config = Value::Object(base.release.config.clone());
     let mut before = base.release.chart.values.clone();
     prepare::overlay(&mut before, &config);
-    ValueChanges::between(&before, &prepared.values, &[&config, &prepared.user])
+    // What is rendered has its numbers as templates see them, what is recorded as they were written.
+    let now = with_plain_numbers(prepared.values.clone());
+    ValueChanges::between(&with_plain_numbers(before), &now, &[&config, &prepared.user])
 }
 
 fn recorded(found: &Found, revision: Option<u64>) -> Result<Prepared, Failure> {
