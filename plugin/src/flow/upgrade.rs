@@ -13,6 +13,7 @@ use mizar_core::check::Phase;
 use mizar_core::diagnosis::forgotten_subnets;
 use mizar_core::event::{ClusterName, Event, Step, StepResult};
 use mizar_core::operation::{Claim, Outcome};
+use mizar_core::plan::Plan;
 use mizar_core::repair;
 use mizar_core::site::Site;
 use mizar_core::upgrade::{Order, Pair, UpgradePlan, replaces_pods, turn};
@@ -31,7 +32,7 @@ use crate::failure::{Failure, Kind};
 use crate::report::format::Format;
 use crate::report::{self, Reporter};
 
-pub(crate) use target::{Keep, Target};
+pub(crate) use target::{Keep, Target, values_between};
 
 /// What the person asked for.
 #[derive(Debug, Clone)]
@@ -144,17 +145,15 @@ impl Upgrade {
             clusters: vec![ClusterName { site: Site::Management, context: None, server }],
             namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         });
-        let planned = self.find_ground().await?;
+        let mut planned = self.find_ground().await?;
+        let refused = self.try_on_server(&mut planned.ground.plan).await;
         self.show(&planned)?;
         self.refuse(&planned)?;
+        refused.map_or(Ok(()), |failure| Err(failure.detail("nothing was changed")))?;
         if self.request.extent != Extent::Everything {
             return Ok(Outcome::Planned);
         }
         let Planned { ground, upgrade } = planned;
-        self.run.enter("plan");
-        if let Some(failure) = apply::conflicts(self.run.cluster(), &ground.plan).await {
-            return Err(failure.detail("nothing was changed").into());
-        }
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished() && upgrade.restarts_nothing();
         let step = Step::Deploy;
         if nothing_to_do {
@@ -178,6 +177,15 @@ impl Upgrade {
         }
         self.sanity_check(&ground).await?;
         Ok(if nothing_to_do { Outcome::NothingToDo } else { Outcome::Done })
+    }
+
+    /// Has the server try the changes of existing objects, so that what forbids them is found before anything is written.
+    async fn try_on_server(&self, plan: &mut Plan) -> Option<Failure> {
+        if self.request.extent != Extent::Everything {
+            return None;
+        }
+        self.run.enter("plan");
+        apply::try_changes(self.run.cluster(), plan).await.told(plan)
     }
 
     /// A change that was stopped by a person, or by who took it over, is not taken back by us.

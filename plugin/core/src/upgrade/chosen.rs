@@ -74,8 +74,14 @@ fn compare(before: &Value, now: &Value, path: &mut Vec<String>, changes: &mut Ve
     }
 }
 
+/// What no chart of ours reads, so that a person may have put anything there.
+const FREE: &str = "global";
+
 /// A name or a key of a Secret is no secret itself.
 fn is_secret(path: &[String]) -> bool {
+    if path.first().is_some_and(|first| first == FREE) {
+        return true;
+    }
     let key = path.last().map(|key| key.to_lowercase().replace(['-', '_'], "")).unwrap_or_default();
     SECRET_WORDS.iter().any(|word| key.contains(word)) && !key.ends_with("name")
 }
