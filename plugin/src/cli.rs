@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
+    History(commands::history::HistoryArgs),
+    Get(commands::get::GetArgs),
     Render(commands::render::RenderArgs),
     Values(commands::values::ValuesCommand),
     Version(commands::version::VersionArgs),

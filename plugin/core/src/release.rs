@@ -4,11 +4,13 @@
 //! - [`secret`]: how a record is packed into a Secret, and read back from one that anybody may have damaged.
 //! - [`lifecycle`]: the states a record goes through, with Helm's own words.
 //! - [`history`]: all records of one release: which is last, which is deployed, which may go.
+//! - [`listing`]: the same, revision by revision, for people and programs.
 //!
 //! Written as Helm 4 writes and read by Helm 3 as well. Reading and writing Secrets is left to the caller.
 
 pub mod history;
 pub mod lifecycle;
+pub mod listing;
 pub mod record;
 pub mod secret;
 

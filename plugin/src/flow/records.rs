@@ -33,13 +33,26 @@ pub(crate) struct Records {
     pub namespace: Option<String>,
 }
 
-/// Reads the records of all namespaces; of `namespace` alone if that is all that we may.
-pub(crate) async fn read(cluster: &Cluster, namespace: &str) -> Result<Records, Failure> {
-    let own = format!("/api/v1/namespaces/{namespace}/secrets");
-    let secrets = match list(cluster, "/api/v1/secrets").await {
-        Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => list(cluster, &own).await?,
-        listed => listed?,
+/// Reads the records to look at them: of one namespace if it is named, else of all; damaged ones stay among the others.
+pub(crate) async fn look(cluster: &Cluster, namespace: Option<&str>) -> Result<[History; 2], Failure> {
+    let secrets = match namespace {
+        Some(namespace) => list(cluster, &in_namespace(namespace)).await?,
+        None => list_all(cluster, DEFAULT_NAMESPACE).await?,
     };
+    Ok(NAMES.map(|name| History::from_secrets(name, &secrets)))
+}
+
+/// What people are told who ask for records where there are none.
+pub(crate) fn none_recorded(namespace: Option<&str>) -> Failure {
+    let place = namespace.map_or_else(|| "in the cluster".to_owned(), |namespace| format!("in namespace {namespace}"));
+    let failure = Failure::new(Kind::Failed, format!("no release of Mizar is recorded {place}"));
+    let failure = if namespace.is_some() { failure.hint("leave out -n to look into all namespaces") } else { failure };
+    failure.hint("see what runs all the same: kubectl mizar status")
+}
+
+/// Reads the records of all namespaces to change what they tell of; of `namespace` alone if that is all that we may.
+pub(crate) async fn read(cluster: &Cluster, namespace: &str) -> Result<Records, Failure> {
+    let secrets = list_all(cluster, namespace).await?;
     let histories = NAMES.map(|name| History::from_secrets(name, &secrets));
     refuse_damaged(&histories)?;
     let mut namespaces: Vec<String> =
@@ -67,6 +80,17 @@ fn refuse_damaged(histories: &[History]) -> Result<(), Failure> {
     Err(failure
         .hint("see all records: kubectl get secrets -A -l owner=helm")
         .hint("restore it from a backup; or, if the revision before it may count as the last, delete that Secret"))
+}
+
+fn in_namespace(namespace: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/secrets")
+}
+
+async fn list_all(cluster: &Cluster, own: &str) -> Result<Vec<Value>, ApiFailure> {
+    match list(cluster, "/api/v1/secrets").await {
+        Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => list(cluster, &in_namespace(own)).await,
+        listed => listed,
+    }
 }
 
 async fn list(cluster: &Cluster, path: &str) -> Result<Vec<Value>, ApiFailure> {
