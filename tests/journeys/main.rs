@@ -17,6 +17,7 @@ mod docs;
 mod facts;
 mod faults;
 mod helm;
+mod history;
 mod install;
 mod killed;
 mod matrix;
