@@ -17,6 +17,7 @@ pub mod fold;
 pub mod impact;
 pub mod lists;
 pub mod merge;
+pub mod owners;
 pub mod ownership;
 mod rules;
 pub mod stages;
@@ -33,6 +34,7 @@ pub use decide::{OwnObject, PlanInput, ReleaseInput, StagedObject, decide};
 pub use diff::FieldChange;
 pub use digest::canonical_json;
 pub use impact::Impact;
+pub use owners::Owner;
 pub use ownership::Marks;
 pub use stages::StageName;
 

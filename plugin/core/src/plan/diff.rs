@@ -84,7 +84,7 @@ fn compare(path: &str, field: &str, live: Option<&Value>, target: Option<&Value>
     }
 }
 
-fn step(path: &str, key: &str) -> String {
+pub(super) fn step(path: &str, key: &str) -> String {
     let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if plain && !key.is_empty() { format!("{path}.{key}") } else { format!("{path}[{key}]") }
 }

@@ -65,12 +65,13 @@ mod tests {
 
     fn history() -> History {
         let record = |revision: u64, status: &str| {
-            let release: Release = serde_json::from_value(json!({
+            let release = serde_json::from_value::<Release>(json!({
                 "name": "mizar", "namespace": "mizar-system", "version": revision,
                 "info": {"status": status, "last_deployed": "2026-11-20T10:00:00Z", "description": "Install complete"},
                 "chart": {"metadata": {"name": "mizar", "version": "0.1.0", "appVersion": "0.91"}},
-            }));
-            to_secret(&release.unwrap(), Writing::New, Timestamp::UNIX_EPOCH).unwrap().into_value()
+            }))
+            .unwrap();
+            to_secret(&release, Writing::New, Timestamp::UNIX_EPOCH).unwrap().into_value()
         };
         History::from_secrets("mizar", &[record(2, "deployed"), record(1, "superseded")])
     }
