@@ -5,6 +5,7 @@
 pub(crate) mod color;
 pub(crate) mod environment;
 pub(crate) mod format;
+pub(crate) mod history;
 pub(crate) mod name;
 pub(crate) mod plan;
 pub(crate) mod target;

@@ -6,6 +6,7 @@
 pub(crate) mod apply;
 pub(crate) mod cordon;
 pub(crate) mod deploy;
+pub(crate) mod drift;
 pub(crate) mod examine;
 pub(crate) mod facts_file;
 pub(crate) mod follow;

@@ -4,8 +4,10 @@
 //! each reporter shows them its way: a live view on a terminal, plain lines in a pipe, JSON lines for machines.
 
 pub(crate) mod checks;
+pub(crate) mod drift;
 pub(crate) mod env;
 pub(crate) mod format;
+pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod live;

@@ -14,6 +14,7 @@ mod cluster;
 #[path = "../docs/mod.rs"]
 #[expect(dead_code, reason = "tests/cli needs the rest")]
 mod docs;
+mod drift;
 mod facts;
 mod faults;
 mod helm;

@@ -3,15 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mizar_core::release::listing::{Listed, document, listed};
+use mizar_core::release::listing::listed;
 
 use crate::cli::format::OF_VIEWS;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::flow::records;
-use crate::report::format::{self, Format};
-use crate::report::{self, table};
+use crate::flow::records::{self, NAMES};
+use crate::report;
+use crate::report::format::Format;
 
 /// Show every recorded revision of Mizar, oldest first
 ///
@@ -21,9 +21,16 @@ use crate::report::{self, table};
   # What was installed when?
   kubectl mizar history
 
+  # Of the definitions alone
+  kubectl mizar history --release mizar-crds
+
   # The revision that is deployed, for a script
-  kubectl mizar history -o jsonpath='{.items[?(@.status==\"deployed\")].revision}'")]
+  kubectl mizar history --release mizar -o jsonpath='{.items[?(@.status==\"deployed\")].revision}'")]
 pub(crate) struct HistoryArgs {
+    /// Of which release [default: both]
+    #[arg(long, value_name = "NAME", value_parser = NAMES)]
+    release: Option<String>,
+
     /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = OF_VIEWS)]
     output: Format,
@@ -33,37 +40,16 @@ pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Result<ExitCode
     let cluster = context.connect("history", Access::ReadOnly).await?;
     cluster.ledger().enter("facts");
     let histories = records::look(&cluster, context.namespace.as_deref()).await?;
-    let damaged = histories.iter().flat_map(|history| &history.damaged).map(ToString::to_string);
+    let wanted = |name: &str| args.release.as_deref().is_none_or(|asked| asked == name);
+    let histories: Vec<_> =
+        NAMES.into_iter().zip(histories).filter(|(name, _)| wanted(name)).map(|(_, history)| history).collect();
     let mut warnings = cluster.ledger().take_messages();
-    warnings.extend(damaged);
+    warnings.extend(histories.iter().flat_map(|history| &history.damaged).map(ToString::to_string));
     report::warnings(warnings);
     let revisions = listed(&histories);
     if revisions.is_empty() {
         return Err(records::none_recorded(context.namespace.as_deref()));
     }
-    report::data(&args.output.write_or(
-        || document(&revisions),
-        || match args.output {
-            Format::Name => names(&revisions),
-            _ => text(&revisions),
-        },
-    )?)?;
+    report::data(&report::history::written(&revisions, &args.output)?)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn names(revisions: &[Listed]) -> String {
-    let secret = |it: &Listed| format!("secret/{}", mizar_core::release::secret::secret_name(&it.release, it.revision));
-    format::names(revisions.iter().map(secret))
-}
-
-fn text(revisions: &[Listed]) -> String {
-    let row = |it: &Listed| {
-        let updated = it.updated.map_or_else(|| "unknown".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
-        let version = if it.app_version.is_empty() { "-" } else { &it.app_version };
-        let [release, chart, version, description] =
-            [&it.release, &it.chart, version, &it.description].map(|text: &str| text.to_owned());
-        vec![release, it.revision.to_string(), updated, it.status.to_string(), chart, version, description]
-    };
-    let heads = ["release", "revision", "updated", "status", "chart", "app version", "description"];
-    table::columns(&heads, &revisions.iter().map(row).collect::<Vec<_>>())
 }

@@ -84,6 +84,7 @@ pub(crate) async fn wish(
     // It may ask for the profile, which a line that moves would overwrite.
     run.reporter().pause();
     let prepared = prepare::prepare(values, recorded, helm_values, run.namespace(), consent)?;
+    records::refuse_too_large(&records.histories, prepared.releases.iter().map(|release| &release.content), now)?;
     Ok(Wish { records, stored, claim, prepared })
 }
 

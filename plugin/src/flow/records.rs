@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use mizar_core::object::ObjectRef;
-use mizar_core::release::history::DEFAULT_LIMIT;
 use mizar_core::release::record::CLIENT_SIDE_APPLY;
 use mizar_core::release::secret::{Writing, to_secret};
+use mizar_core::release::size::too_large;
 use mizar_core::release::{History, NewRelease, RecordError, Release, Status, StoredRelease};
 use serde_json::{Value, json};
 
+use super::run::Run;
 use crate::cluster::read::Listing;
 use crate::cluster::write::Commit;
 use crate::cluster::{ApiFailure, Cause, Cluster};
@@ -107,15 +108,31 @@ pub(crate) struct Revision {
     resource_version: String,
 }
 
-/// Writes that a revision is under way: a new one, or the one that an earlier run left unfinished.
-///
-/// Fails before anything is changed if the record does not fit into a Secret.
+/// Refuses, before anything is changed, what could not be recorded.
+pub(crate) fn refuse_too_large<'a>(
+    histories: &[History],
+    contents: impl Iterator<Item = &'a NewRelease>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    for (history, content) in histories.iter().zip(contents) {
+        let earlier = complete(history).map(|stored| &stored.release);
+        if let Some(too_large) = too_large(&fresh(earlier, content.clone(), history.next_revision(), now)) {
+            return Err(Failure::new(Kind::Refused, format!("{too_large}; nothing was changed"))
+                .hint("take out of the chart what no template reads (name it in .helmignore), and large texts out of the values"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes that a revision is under way: a new one, or the one that an earlier run left unfinished. The oldest ones go
+/// first, as with Helm.
 pub(crate) async fn begin(
-    cluster: &Cluster,
+    run: &Run,
     history: &History,
     ours: Option<u64>,
     content: NewRelease,
 ) -> Result<Revision, Failure> {
+    let cluster = run.cluster();
     let now = cluster.now();
     let earlier = complete(history).map(|stored| &stored.release);
     if let Some(stored) = unfinished(history, ours) {
@@ -127,7 +144,7 @@ pub(crate) async fn begin(
     }
     let release = fresh(earlier, content, history.next_revision(), now);
     let secret = to_secret(&release, Writing::New, now)?;
-    for surplus in history.prune(DEFAULT_LIMIT) {
+    for surplus in history.prune(run.history_max) {
         delete(cluster, surplus).await?;
     }
     let stored = cluster.create(&secret, RECORD_MANAGER, Commit::Store).await?;
@@ -262,6 +279,6 @@ async fn delete(cluster: &Cluster, stored: &StoredRelease) -> Result<(), Failure
 
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
-        Self::new(Kind::Refused, format!("{error}; nothing was changed"))
+        Self::new(Kind::Refused, error.to_string())
     }
 }

@@ -11,7 +11,7 @@ use super::manifest::{ManifestError, staged, staged_objects};
 use super::record::{Release, Status};
 use crate::kind;
 use crate::object::{Object, ObjectRef};
-use crate::plan::diff::field_changes;
+use crate::plan::diff::{field_changes, mask};
 use crate::plan::{FieldChange, Marks, Plan, PlanInput, ReleaseInput, StagedObject, decide};
 use crate::site::Site;
 
@@ -40,7 +40,8 @@ pub struct RevisionChanges {
     pub chart_before: Option<String>,
     /// Its chart.
     pub chart: String,
-    /// The values that changed, those of the chart among them; for a first installation those that were chosen.
+    /// The values that changed, those of the chart among them; for a first installation those that were chosen. What may be
+    /// secret is masked.
     pub values: Vec<FieldChange>,
     /// The objects, by stage.
     pub plan: Plan,
@@ -79,10 +80,11 @@ impl RevisionChanges {
         if base.is_none() && !is_first(release) {
             return Err(ChangesError::BaseGone { release: release.name.clone(), revision: release.revision });
         }
-        let values = match base {
+        let mut values = match base {
             Some(base) => values_changed(&base.all_values(), &release.all_values()),
             None => values_changed(&json!({}), &Value::Object(release.config.clone())),
         };
+        values.iter_mut().filter(|value| may_be_secret(value, &release.chart.values)).for_each(mask);
         Ok(Self {
             release: release.name.clone(),
             namespace: release.namespace.clone(),
@@ -130,6 +132,15 @@ fn values_changed(before: &Value, after: &Value) -> Vec<FieldChange> {
         name: "values.yaml".to_owned(),
     };
     field_changes(&values, before, after)
+}
+
+/// Whether a value may be nobody else's business: by its name, or since the chart does not know it, so that it is whatever
+/// somebody has put there.
+fn may_be_secret(value: &FieldChange, known: &Value) -> bool {
+    const TELLING: [&str; 4] = ["password", "token", "credential", "secret"];
+    let path = value.path.to_lowercase();
+    let top = value.path.trim_start_matches('.').split(['.', '[']).next().unwrap_or_default();
+    known.get(top).is_none() || TELLING.iter().any(|word| path.contains(word))
 }
 
 /// The plan that led from one record to the next, if nobody else had changed anything.
@@ -288,6 +299,23 @@ mod tests {
         let document = changes.document().to_string();
         assert!(document.contains("(masked)") && !document.contains("-word"), "{document}");
         assert!(!document.contains("c2Vjb25k"), "{document}");
+    }
+
+    #[test]
+    fn values_that_may_be_secret_are_masked() {
+        let history = history(&[
+            record(1, "superseded", ACCOUNT, &json!({"global": {"key": "first-word"}})),
+            record(
+                2,
+                "deployed",
+                ACCOUNT,
+                &json!({"global": {"key": "second-word"}, "more": {"apiToken": "third-word"}}),
+            ),
+        ]);
+        assert_eq!(
+            told(&history, 2),
+            [r#"value .more.apiToken: added "(masked)""#, r#"value .global.key: "(masked)" → "(masked)""#,]
+        );
     }
 
     #[test]
