@@ -8,6 +8,7 @@ use std::process::Command;
 use mizar_bed::Bed;
 use serde_json::Value;
 
+use crate::audit_oracle::{Journey, assert_nothing_lost};
 use crate::cli::{Mizar, root};
 use crate::cluster::{NAMESPACE, assert_healthy_and_nothing_doubled, bed, get, identities, names};
 
@@ -200,5 +201,6 @@ async fn helm_3_helm_4_and_we_change_one_release_in_turns() {
     Mizar::on(&bed).args("install -y").run().await.exits(0);
     assert_eq!(identities(&bed).await, before, "nothing restarts");
     assert_healthy_and_nothing_doubled(&bed).await;
+    assert_nothing_lost(&bed.audit().await.unwrap(), &Journey::default());
     output(bed.helm3().unwrap(), &format!("uninstall mizar mizar-crds -n {NAMESPACE}"));
 }

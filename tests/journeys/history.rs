@@ -5,6 +5,7 @@ use mizar_bed::Bed;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::audit_oracle::{Journey, assert_nothing_lost};
 use crate::cli::{Mizar, root};
 use crate::cluster::{NAMESPACE, bed, changes, installed, names, send};
 
@@ -168,6 +169,7 @@ async fn no_more_revisions_are_kept_than_helm_would_keep() {
     let wrong = change(7).env("HELM_MAX_HISTORY", "ten").run().await;
     wrong.exits(2).tells(&["HELM_MAX_HISTORY is \"ten\"", "--history-max"]);
     assert_eq!(kept(&bed).await, ["6", "7", "8"]);
+    assert_nothing_lost(&bed.audit().await.unwrap(), &Journey { history_max: 2, ..Journey::default() });
 }
 
 /// A copy of the chart with a file that gzip cannot shrink.

@@ -8,6 +8,7 @@ use mizar_core::release::size::too_large;
 use mizar_core::release::{History, NewRelease, RecordError, Release, Status, StoredRelease};
 use serde_json::{Value, json};
 
+use super::releases;
 use super::run::Run;
 use crate::cluster::read::Listing;
 use crate::cluster::write::Commit;
@@ -36,10 +37,7 @@ pub(crate) struct Records {
 
 /// Reads the records to look at them: of one namespace if it is named, else of all; damaged ones stay among the others.
 pub(crate) async fn look(cluster: &Cluster, namespace: Option<&str>) -> Result<[History; 2], Failure> {
-    let secrets = match namespace {
-        Some(namespace) => list(cluster, &in_namespace(namespace)).await?,
-        None => list_all(cluster, DEFAULT_NAMESPACE).await?,
-    };
+    let secrets = list(cluster, &releases::place(cluster, namespace).await?).await?;
     Ok(NAMES.map(|name| History::from_secrets(name, &secrets)))
 }
 
@@ -53,7 +51,11 @@ pub(crate) fn none_recorded(namespace: Option<&str>) -> Failure {
 
 /// Reads the records of all namespaces to change what they tell of; of `namespace` alone if that is all that we may.
 pub(crate) async fn read(cluster: &Cluster, namespace: &str) -> Result<Records, Failure> {
-    let secrets = list_all(cluster, namespace).await?;
+    let own = format!("/api/v1/namespaces/{namespace}/secrets");
+    let secrets = match list(cluster, "/api/v1/secrets").await {
+        Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => list(cluster, &own).await?,
+        listed => listed?,
+    };
     let histories = NAMES.map(|name| History::from_secrets(name, &secrets));
     refuse_damaged(&histories)?;
     let mut namespaces: Vec<String> =
@@ -81,17 +83,6 @@ fn refuse_damaged(histories: &[History]) -> Result<(), Failure> {
     Err(failure
         .hint("see all records: kubectl get secrets -A -l owner=helm")
         .hint("restore it from a backup; or, if the revision before it may count as the last, delete that Secret"))
-}
-
-fn in_namespace(namespace: &str) -> String {
-    format!("/api/v1/namespaces/{namespace}/secrets")
-}
-
-async fn list_all(cluster: &Cluster, own: &str) -> Result<Vec<Value>, ApiFailure> {
-    match list(cluster, "/api/v1/secrets").await {
-        Err(failure) if matches!(failure.cause, Cause::Forbidden(_)) => list(cluster, &in_namespace(own)).await,
-        listed => listed,
-    }
 }
 
 async fn list(cluster: &Cluster, path: &str) -> Result<Vec<Value>, ApiFailure> {

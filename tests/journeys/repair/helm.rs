@@ -6,6 +6,7 @@ use std::process::Command;
 use mizar_bed::Bed;
 
 use super::{SCALE, at_work, check, prove, repair};
+use crate::audit_oracle::{Journey, assert_nothing_lost};
 use crate::cli::{Mizar, root};
 use crate::cluster::{NAMESPACE, address_of_new_pod, items};
 use crate::restart::until;
@@ -63,4 +64,5 @@ async fn an_operator_that_helm_replaced_is_found_by_check_and_healed_by_repair()
     install.exits(0).tells(&["nothing was written"]);
     let history = Mizar::on(&bed).args("history --release mizar").run().await;
     history.exits(0).prints(&["Install complete", "Upgrade complete", "Rollback to 1"]);
+    assert_nothing_lost(&bed.audit().await.unwrap(), &Journey::default());
 }

@@ -314,7 +314,7 @@ mod tests {
         ]);
         assert_eq!(
             told(&history, 2),
-            [r#"value .more.apiToken: added "(masked)""#, r#"value .global.key: "(masked)" → "(masked)""#,]
+            [r#"value .global.key: "(masked)" → "(masked)""#, r#"value .more.apiToken: added "(masked)""#]
         );
     }
 
