@@ -24,8 +24,8 @@ use crate::report::format::Format;
   # Of the definitions alone
   kubectl mizar history --release mizar-crds
 
-  # The revision that is deployed, for a script
-  kubectl mizar history --release mizar -o jsonpath='{.items[?(@.status==\"deployed\")].revision}'")]
+  # Every revision's status, for a script
+  kubectl mizar history -o jsonpath={.items[*].status}")]
 pub(crate) struct HistoryArgs {
     /// Of which release [default: both]
     #[arg(long, value_name = "NAME", value_parser = NAMES)]
