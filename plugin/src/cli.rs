@@ -8,6 +8,7 @@ pub(crate) mod format;
 pub(crate) mod history;
 pub(crate) mod name;
 pub(crate) mod plan;
+pub(crate) mod rolling;
 pub(crate) mod target;
 pub(crate) mod values;
 pub(crate) mod wait;
@@ -73,6 +74,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Install(commands::install::InstallArgs),
+    Upgrade(commands::upgrade::UpgradeArgs),
+    Rollback(commands::rollback::RollbackArgs),
     Check(commands::check::CheckArgs),
     Explain(commands::explain::ExplainArgs),
     Status(commands::status::StatusArgs),

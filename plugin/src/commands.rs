@@ -10,7 +10,9 @@ pub(crate) mod install;
 pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod repair;
+pub(crate) mod rollback;
 pub(crate) mod status;
+pub(crate) mod upgrade;
 pub(crate) mod values;
 pub(crate) mod version;
 
@@ -34,6 +36,8 @@ impl Command {
             | Self::Completion(_)
             | Self::Man(_) => Output::Text,
             Self::Repair(args) => args.output(),
+            Self::Upgrade(args) => args.output(),
+            Self::Rollback(args) => args.output(),
         }
     }
 }

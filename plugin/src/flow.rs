@@ -5,6 +5,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod cordon;
+pub(crate) mod definitions;
 pub(crate) mod deploy;
 pub(crate) mod drift;
 pub(crate) mod examine;
@@ -24,9 +25,12 @@ pub(crate) mod recreate;
 pub(crate) mod releases;
 pub(crate) mod repair;
 pub(crate) mod restart;
+pub(crate) mod rolling;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod treat;
+pub(crate) mod treatment;
+pub(crate) mod upgrade;
 pub(crate) mod value_sources;
 pub(crate) mod wait;
 pub(crate) mod workloads;

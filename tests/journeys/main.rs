@@ -40,4 +40,5 @@ mod status;
 mod terminal;
 mod typed;
 mod unwell_server;
+mod upgrade;
 mod writer_roles;

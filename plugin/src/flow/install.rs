@@ -14,7 +14,7 @@ use mizar_core::plan::{Change, Plan, Stage, StageName};
 use mizar_core::site::Site;
 use tokio::time::Instant;
 
-use super::deploy::{Waiting, deploy};
+use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
@@ -119,7 +119,7 @@ impl Installation {
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
-            deploy(&mut self.run, &ground, waiting).await?;
+            deploy(&mut self.run, &ground, waiting, Way { command: "install", replacing: None }).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         self.sanity_check(&ground).await?;
@@ -136,7 +136,11 @@ impl Installation {
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
-        let agreed = Agreed { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
+        let agreed = Agreed {
+            take_over_cni: self.request.take_over_cni,
+            recreate_pods: self.request.recreate_pods,
+            replaces_pods: false,
+        };
         let (ground, report) = survey(&self.run, wish, agreed).await?;
         report::findings(self.run.reporter(), &report);
         if !report.is_clear() {
@@ -303,7 +307,7 @@ fn refused(report: &Report) -> Failure {
     failure
 }
 
-fn forbidden(plan: &Plan) -> Failure {
+pub(crate) fn forbidden(plan: &Plan) -> Failure {
     let message = if plan.conflicts.is_empty() {
         "this change must not be made by install; nothing was changed"
     } else {

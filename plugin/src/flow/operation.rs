@@ -15,6 +15,7 @@ use mizar_core::operation::{
     StoredOperation, claim,
 };
 use mizar_core::timing::Timing;
+use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -253,6 +254,16 @@ impl Held {
     pub(crate) async fn set_restart(&self, restart: Option<RestartRecord>) -> Result<(), Failure> {
         let mut state = self.state.lock().await;
         state.operation.restart = restart;
+        state.save(None).await.map_err(Into::into)
+    }
+
+    /// Notes how far a node is, before or after what is done there.
+    pub(crate) async fn note_node(&self, node: &str, note: Value) -> Result<(), Failure> {
+        let mut state = self.state.lock().await;
+        if state.operation.nodes.get(node) == Some(&note) {
+            return Ok(());
+        }
+        state.operation.nodes.insert(node.to_owned(), note);
         state.save(None).await.map_err(Into::into)
     }
 

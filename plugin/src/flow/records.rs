@@ -103,8 +103,8 @@ pub(crate) struct Revision {
 pub(crate) fn refuse_too_large<'a>(
     histories: &[History],
     contents: impl Iterator<Item = &'a NewRelease>,
-    now: Timestamp,
 ) -> Result<(), Failure> {
+    let now = Timestamp::now();
     for (history, content) in histories.iter().zip(contents) {
         let earlier = complete(history).map(|stored| &stored.release);
         if let Some(too_large) = too_large(&fresh(earlier, content.clone(), history.next_revision(), now)) {
@@ -122,18 +122,24 @@ pub(crate) async fn begin(
     history: &History,
     ours: Option<u64>,
     content: NewRelease,
+    returns_to: Option<u64>,
 ) -> Result<Revision, Failure> {
     let cluster = run.cluster();
     let now = cluster.now();
     let earlier = complete(history).map(|stored| &stored.release);
+    let target = returns_to.and_then(|revision| history.records.iter().find(|it| it.release.revision == revision));
+    let fresh = |revision| match (target, earlier.or_else(|| history.last().map(|last| &last.release))) {
+        (Some(target), Some(current)) => Release::begin_rollback(&target.release, current, revision, now),
+        _ => fresh(earlier, content, revision, now),
+    };
     if let Some(stored) = unfinished(history, ours) {
-        let fresh = fresh(earlier, content, stored.release.revision, now);
+        let fresh = fresh(stored.release.revision);
         let mut revision =
             Revision { release: fresh, resource_version: stored.resource_version.clone().unwrap_or_default() };
         revision.save(cluster).await?;
         return Ok(revision);
     }
-    let release = fresh(earlier, content, history.next_revision(), now);
+    let release = fresh(history.next_revision());
     let secret = to_secret(&release, Writing::New, now)?;
     for surplus in history.prune(run.history_max) {
         delete(cluster, surplus).await?;

@@ -94,6 +94,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::ObjectApplied { result: ApplyResult::Unchanged | ApplyResult::Kept, .. }
         | Event::PlanMade { .. }
         | Event::RepairPlanned { .. }
+        | Event::UpgradePlanned { .. }
         | Event::Failed { .. } => return None,
         Event::ObjectApplied { object, result, .. } => format!("    {FAINT}{result} {object}{FAINT:#}"),
     })
