@@ -4,6 +4,7 @@
 //! No line here says `--force-conflicts` or `--take-ownership`. What Helm cannot do safely is tried in `repair/helm.rs`.
 
 use std::process::Command;
+use std::time::Duration;
 
 use mizar_bed::Bed;
 use serde_json::Value;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::audit_oracle::{Journey, assert_nothing_lost};
 use crate::cli::{Mizar, root};
 use crate::cluster::{NAMESPACE, assert_healthy_and_nothing_doubled, bed, get, identities, names};
+use crate::repair::{SCALE, prove};
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
@@ -203,4 +205,51 @@ async fn helm_3_helm_4_and_we_change_one_release_in_turns() {
     assert_healthy_and_nothing_doubled(&bed).await;
     assert_nothing_lost(&bed.audit().await.unwrap(), &Journey::default());
     output(bed.helm3().unwrap(), &format!("uninstall mizar mizar-crds -n {NAMESPACE}"));
+}
+
+/// What makes every daemon and the operator old.
+const OF_TEMPLATES: &str = "--set daemon.resources.requests.memory=96Mi,operator.resources.requests.memory=96Mi";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_helm_installed_we_upgrade_and_roll_back_and_both_helms_go_on() {
+    let bed = bed().await;
+    let ours = |line: &str| Mizar::on(&bed).args(line).args("-y").impatient(SCALE).within(Duration::from_secs(240));
+    let quota = async || {
+        get(&bed, "/api/v1/namespaces/mizar-system/resourcequotas/mizar-critical-pods").await["spec"]["hard"]["pods"]
+            .clone()
+    };
+    output(bed.helm4().unwrap(), &format!("install mizar-crds charts/mizar-crds -n {NAMESPACE} --create-namespace"));
+    let chosen = "-f charts/mizar/values-dev.yaml --set resourceQuota.create=true,vni=7";
+    output(bed.helm4().unwrap(), &format!("install mizar charts/mizar -n {NAMESPACE} {chosen}"));
+    Mizar::on(&bed).args("check --wait --timeout 60s").run().await.exits(0);
+    ours("install --recreate-pods").run().await.exits(0);
+    let before = identities(&bed).await;
+
+    ours("upgrade --set resourceQuota.pods=40").run().await.exits(0);
+    let ours_is = revisions(bed.helm3().unwrap()).len();
+    output(
+        bed.helm3().unwrap(),
+        &format!("upgrade mizar charts/mizar --reuse-values --set resourceQuota.pods=50 -n {NAMESPACE}"),
+    );
+    assert_eq!(quota().await, "50");
+    ours(&format!("rollback {ours_is}")).run().await.exits(0);
+    assert_eq!(quota().await, "40", "back from what Helm 3 had made");
+    output(bed.helm4().unwrap(), &format!("rollback mizar {} -n {NAMESPACE}", ours_is + 1));
+    assert_eq!(quota().await, "50", "and Helm 4 takes that back");
+    assert_eq!(identities(&bed).await, before, "nothing restarts");
+    assert_eq!(our_revisions(&bed).await.last().unwrap(), &format!("deployed Rollback to {}", ours_is + 1));
+
+    ours("upgrade").args(OF_TEMPLATES).run().await.exits(0).tells(&["node node-1", "node node-2", "node node-3"]);
+    let upgraded = identities(&bed).await;
+    assert_ne!(upgraded, before);
+    for helm in [bed.helm3().unwrap(), bed.helm4().unwrap()] {
+        output(helm, &format!("upgrade mizar charts/mizar --reuse-values -n {NAMESPACE}"));
+        assert_eq!(identities(&bed).await, upgraded, "what we upgraded Helm finds as it should be");
+    }
+    let values = values(&bed, bed.helm4().unwrap()).await;
+    assert_eq!((&values["vni"], &values["resourceQuota"]["pods"]), (&Value::from(7), &Value::from(50)));
+    assert_eq!(our_revisions(&bed).await, revisions(bed.helm4().unwrap()));
+    Mizar::on(&bed).args("status --drift").run().await.exits(0);
+    prove(&bed, "turns").await;
+    assert_nothing_lost(&bed.audit().await.unwrap(), &Journey::default());
 }
