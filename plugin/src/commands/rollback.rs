@@ -7,6 +7,7 @@ use clap::Args;
 use mizar_core::upgrade::Order;
 
 use crate::cli::format::OF_CHANGES;
+use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan;
 use crate::cli::rolling::RollingArgs;
 use crate::cli::wait::parse_duration;
@@ -58,6 +59,9 @@ pub(crate) struct RollbackArgs {
     output: Format,
 
     #[command(flatten)]
+    history_max: HistoryMaxArgs,
+
+    #[command(flatten)]
     rolling: RollingArgs,
 }
 
@@ -70,6 +74,7 @@ impl RollbackArgs {
 pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCode, Failure> {
     let output = args.output();
     plan::shown_alone(&args.output, args.plan)?;
+    let history_max = args.history_max.limit()?;
     let access = if args.plan { Access::ReadOnly } else { Access::ReadWrite };
     let cluster = context.connect("rollback", access).await?;
     let request = Request {
@@ -81,6 +86,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCod
         on_failure: OnFailure::Stop,
         extent: if args.plan { Extent::PlanOnly } else { Extent::Everything },
         consent: Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text),
+        history_max,
         output: args.output,
     };
     Box::pin(upgrade(cluster, report::reporter(output, context.verbosity), request)).await?;

@@ -8,6 +8,7 @@ use clap::Args;
 use mizar_core::upgrade::Order;
 
 use crate::cli::format::OF_CHANGES;
+use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan;
 use crate::cli::rolling::{FailureArg, RollingArgs};
 use crate::cli::values::ValuesArgs;
@@ -80,6 +81,9 @@ pub(crate) struct UpgradeArgs {
     output: Format,
 
     #[command(flatten)]
+    history_max: HistoryMaxArgs,
+
+    #[command(flatten)]
     rolling: RollingArgs,
 
     #[command(flatten)]
@@ -108,6 +112,7 @@ pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode
         (_, true) => Keep::Everything,
         _ => Keep::Chosen,
     };
+    let history_max = args.history_max.limit()?;
     let access = if args.plan { Access::ReadOnly } else { Access::ReadWrite };
     let cluster = context.connect("upgrade", access).await?;
     let request = Request {
@@ -119,6 +124,7 @@ pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode
         on_failure: args.on_failure.into(),
         extent: if args.plan { Extent::PlanOnly } else { Extent::Everything },
         consent: Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text),
+        history_max,
         output: args.output,
     };
     Box::pin(upgrade(cluster, report::reporter(output, context.verbosity), request)).await?;

@@ -158,7 +158,7 @@ impl Deployment<'_> {
             // Before the first object of a release: its record, and that its first stage begins.
             let (closed, begun, announced) = tokio::join!(
                 self.close(applied.take()),
-                records::begin(cluster, history, ours, release.content.clone(), release.returns_to),
+                records::begin(self.run, history, ours, release.content.clone(), release.returns_to),
                 self.announce(stages.first().copied()),
             );
             let revision = begun?;
