@@ -202,7 +202,7 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     }
     let nodes: Vec<NodeFact> =
         eligible_nodes(facts.nodes.items(), &prepared.placement()).into_iter().cloned().collect();
-    let past = stored.as_ref().map(|stored| Past::of(&stored.operation));
+    let past = stored.as_ref().map(|stored| Past::of(&stored.operation, nodes.len()));
     let surroundings = around(run.cluster(), &mut facts, &nodes, plan.restarts_daemons(), past).await?;
     Ok((Ground { prepared, records, stored, claim, facts, plan, nodes, surroundings }, report))
 }
@@ -309,6 +309,15 @@ impl Ground {
     /// The revision of a release that our own unfinished run was writing.
     pub(crate) fn our_revision(&self, release: &str) -> Option<u64> {
         our_revision(self.stored.as_ref(), release)
+    }
+
+    /// Notes that the daemons of these nodes are replaced although the plan leaves their set as it is, and reads what that
+    /// means.
+    pub(crate) async fn replaces_old(&mut self, run: &Run, nodes: Vec<String>) -> Result<(), Failure> {
+        let past = self.surroundings.past.take();
+        let around = around(run.cluster(), &mut self.facts, &self.nodes, true, past).await?;
+        self.surroundings = Surroundings { old_daemons: nodes, ..around };
+        Ok(())
     }
 
     /// What the plan does to the network.
