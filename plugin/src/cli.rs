@@ -5,6 +5,7 @@
 pub(crate) mod color;
 pub(crate) mod environment;
 pub(crate) mod format;
+pub(crate) mod history;
 pub(crate) mod name;
 pub(crate) mod plan;
 pub(crate) mod rolling;
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
+    History(commands::history::HistoryArgs),
+    Get(commands::get::GetArgs),
     Render(commands::render::RenderArgs),
     Values(commands::values::ValuesCommand),
     Version(commands::version::VersionArgs),

@@ -5,6 +5,8 @@ pub(crate) mod completion;
 pub(crate) mod diff;
 pub(crate) mod env;
 pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod history;
 pub(crate) mod install;
 pub(crate) mod man;
 pub(crate) mod render;
@@ -28,6 +30,8 @@ impl Command {
             Self::Status(args) => args.output(),
             Self::Env(args) => args.output(),
             Self::Explain(_)
+            | Self::History(_)
+            | Self::Get(_)
             | Self::Render(_)
             | Self::Values(_)
             | Self::Version(_)

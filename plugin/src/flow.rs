@@ -8,6 +8,7 @@ pub(crate) mod cordon;
 pub(crate) mod definitions;
 pub(crate) mod deploy;
 pub(crate) mod diff;
+pub(crate) mod drift;
 pub(crate) mod examine;
 pub(crate) mod facts_file;
 pub(crate) mod follow;

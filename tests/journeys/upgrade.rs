@@ -78,7 +78,8 @@ async fn daemons_are_replaced_node_by_node_drained_and_programmed_anew() {
     deployment(&bed, "web", 3).await;
     let before = mizar_pods(&bed).await;
     let plan = Mizar::on(&bed).args("upgrade --plan").args(OF_DAEMON).run().await;
-    plan.exits(0).prints(&["daemon.resources.requests.memory", "3 nodes get a new daemon, one at a time, drained first"]);
+    plan.exits(0)
+        .prints(&["daemon.resources.requests.memory", "3 nodes get a new daemon, one at a time, drained first"]);
     plan.prints(&["Operator:", "goes on as it is", "placed elsewhere"]);
     assert_eq!(mizar_pods(&bed).await, before);
 
@@ -122,7 +123,7 @@ async fn both_at_once_daemons_first_and_what_was_chosen_before_is_kept() {
     let before = mizar_pods(&bed).await;
     upgrade(&bed, &format!("{OF_DAEMON} {OF_OPERATOR}")).await.exits(0);
     assert_eq!(replaced(&before, &mizar_pods(&bed).await).len(), 4);
-    let trail = requests(&bed).await;
+    let trail = crate::cluster::changes(&requests(&bed).await);
     let at = |wanted: &dyn Fn(&mizar_bed::AuditEntry) -> bool| trail.entries().iter().position(|entry| wanted(entry));
     let daemon = at(&|entry| entry.verb == "delete" && entry.name.starts_with("mizar-daemon"));
     let operator = at(&|entry| entry.verb == "patch" && entry.resource == "deployments" && entry.code == 200);

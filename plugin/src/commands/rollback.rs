@@ -7,6 +7,7 @@ use clap::Args;
 use mizar_core::upgrade::Order;
 
 use crate::cli::format::OF_CHANGES;
+use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, PlanArgs};
 use crate::cli::rolling::RollingArgs;
 use crate::cli::wait::parse_duration;
@@ -61,6 +62,9 @@ pub(crate) struct RollbackArgs {
     output: Format,
 
     #[command(flatten)]
+    history_max: HistoryMaxArgs,
+
+    #[command(flatten)]
     rolling: RollingArgs,
 }
 
@@ -77,6 +81,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCod
     args.plan.refuse_beside(&args.rolling.given())?;
     let file = args.plan.file(COMMAND)?;
     let agreed: Option<Options> = file.saved().map(read_options).transpose()?;
+    let history_max = args.history_max.limit()?;
     let only_shows = args.plan.only_shows();
     let access = if only_shows { Access::ReadOnly } else { Access::ReadWrite };
     let cluster = context.connect(COMMAND, access).await?;
@@ -90,6 +95,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCod
         on_failure: OnFailure::Stop,
         extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
         consent: Consent::of(args.yes || agreed.is_some(), asks),
+        history_max,
         output: args.output,
         file,
     };

@@ -9,6 +9,7 @@ use mizar_core::plan::SavedPlan;
 use mizar_core::upgrade::Order;
 
 use crate::cli::format::OF_CHANGES;
+use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, PlanArgs};
 use crate::cli::rolling::{FailureArg, RollingArgs};
 use crate::cli::values::ValuesArgs;
@@ -88,6 +89,9 @@ pub(crate) struct UpgradeArgs {
     output: Format,
 
     #[command(flatten)]
+    history_max: HistoryMaxArgs,
+
+    #[command(flatten)]
     rolling: RollingArgs,
 
     #[command(flatten)]
@@ -109,6 +113,7 @@ pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode
     let file = args.plan.file(COMMAND)?;
     let agreed: Option<Options> = file.saved().map(read_options).transpose()?;
     let target = target(&args, file.saved(), agreed)?;
+    let history_max = args.history_max.limit()?;
     let only_shows = args.plan.only_shows();
     let access = if only_shows { Access::ReadOnly } else { Access::ReadWrite };
     let cluster = context.connect(COMMAND, access).await?;
@@ -122,6 +127,7 @@ pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode
         on_failure: args.on_failure.into(),
         extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
         consent: Consent::of(args.yes || agreed.is_some(), asks),
+        history_max,
         output: args.output,
         file,
     };

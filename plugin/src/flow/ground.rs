@@ -73,7 +73,7 @@ pub(crate) async fn wish(
 ) -> Result<Wish, Failure> {
     let found = find(run, asked, means_it).await?;
     let prepared = prepare::prepare(values, found.intent(), found.helm_values(), run.namespace(), consent)?;
-    Ok(found.wishing(prepared))
+    found.wishing(prepared)
 }
 
 /// Reads the records. Settles the run's namespace, and, for who means to change something, that nobody else is at it.
@@ -116,9 +116,10 @@ impl Found {
         self.records.histories[1].base().map(|stored| Value::Object(stored.release.config.clone()))
     }
 
-    /// What should be instead.
-    pub(crate) fn wishing(self, prepared: Prepared) -> Wish {
-        Wish { records: self.records, stored: self.stored, claim: self.claim, prepared }
+    /// What should be instead. Refused, as long as nothing is changed, if it could not be recorded.
+    pub(crate) fn wishing(self, prepared: Prepared) -> Result<Wish, Failure> {
+        records::refuse_too_large(&self.records.histories, prepared.releases.iter().map(|release| &release.content))?;
+        Ok(Wish { records: self.records, stored: self.stored, claim: self.claim, prepared })
     }
 }
 

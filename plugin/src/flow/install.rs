@@ -53,6 +53,8 @@ pub(crate) struct Request {
     pub wait: bool,
     /// Replaces the limits of all waits.
     pub timeout: Option<Duration>,
+    /// How many revisions of each release are kept; 0 keeps all.
+    pub history_max: usize,
     /// What stdout is for.
     pub output: Format,
 }
@@ -101,7 +103,9 @@ struct Installation {
 
 impl Installation {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
-        Self { run: Run::new(cluster, reporter, request.output.output()), request }
+        let mut run = Run::new(cluster, reporter, request.output.output());
+        run.history_max = request.history_max;
+        Self { run, request }
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Failure> {

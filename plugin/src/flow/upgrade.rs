@@ -58,6 +58,8 @@ pub(crate) struct Request {
     pub(crate) extent: Extent,
     /// Whether to go on without asking.
     pub(crate) consent: Consent,
+    /// How many revisions of each release are kept; 0 keeps all.
+    pub(crate) history_max: usize,
     /// What stdout is for.
     pub(crate) output: Format,
 }
@@ -147,7 +149,9 @@ impl Planned {
 
 impl Upgrade {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
-        Self { run: Run::new(cluster, reporter, request.output.output()), request }
+        let mut run = Run::new(cluster, reporter, request.output.output());
+        run.history_max = request.history_max;
+        Self { run, request }
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Broken> {

@@ -34,13 +34,19 @@ pub(crate) fn alone(format: &Format, made: &Event, plan: &Plan, impact: &Impact)
 
 /// Lays out a plan, what stands in its way, and what it does to the network.
 pub(crate) fn text(plan: &Plan, impact: &Impact) -> String {
+    let mut text = objects(plan);
+    impact_lines(&mut text, impact);
+    text
+}
+
+/// Lays out what a plan does to objects.
+pub(crate) fn objects(plan: &Plan) -> String {
     let mut text = String::new();
     for stage in plan.stages.iter().filter(|stage| stage.changes.iter().any(Change::writes)) {
         stage_lines(&mut text, stage);
     }
     text.push_str(&obstacles(plan));
     let _infallible = writeln!(text, "{STRONG}Objects:{STRONG:#} {}", plan.counts());
-    impact_lines(&mut text, impact);
     text
 }
 

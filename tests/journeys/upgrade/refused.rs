@@ -28,7 +28,8 @@ async fn what_is_refused_changes_nothing() {
         "spec": {"volumes": volumes, "containers": [{"name": "main", "image": "registry.example/any:1"}]}})
     };
     create(&bed, "/api/v1/namespaces/default/pods", &pod("alone", json!([]))).await;
-    until("it runs", async || !crate::restart::addresses(&bed).await.iter().any(|(_, address)| address.is_empty())).await;
+    until("it runs", async || !crate::restart::addresses(&bed).await.iter().any(|(_, address)| address.is_empty()))
+        .await;
     upgrade(&bed, OF_DAEMON).await.exits(3).tells(&["pod default/alone", "nobody would create it again", "--force"]);
     assert_eq!(identities(&bed).await, before);
     assert_eq!(changes(&requests(&bed).await).count(), written, "nothing was written");
@@ -62,7 +63,11 @@ async fn a_budget_is_waited_for_and_never_broken() {
     budget(&bed, "web").await;
     let before = mizar_pods(&bed).await;
     let stopped = upgrade(&bed, &format!("{OF_DAEMON} --drain-timeout 3s")).await;
-    stopped.exits(6).tells(&["could not be drained in", "is kept: The disruption budget web needs", "poddisruptionbudgets"]);
+    stopped.exits(6).tells(&[
+        "could not be drained in",
+        "is kept: The disruption budget web needs",
+        "poddisruptionbudgets",
+    ]);
     assert_eq!(mizar_pods(&bed).await, before, "no daemon was replaced");
     assert_no_cordon(&bed).await;
     let path = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/web";

@@ -68,7 +68,7 @@ pub(super) async fn wish(run: &mut Run, request: &Request) -> Result<(Wish, Valu
         Target::Revision(revision) => recorded(&found, *revision)?,
     };
     let changes = values_between(&base, &prepared);
-    Ok((found.wishing(prepared), changes))
+    Ok((found.wishing(prepared)?, changes))
 }
 
 /// What of before goes on: as our own record says it, or as Helm's does.
