@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use mizar_bed::{AuditMark, Bed};
 use serde_json::{Value, json};
@@ -13,7 +14,10 @@ use crate::cluster::{
     NAMESPACE, assert_healthy_and_nothing_doubled, bed, changes, create, get, identities, installed, names, patch,
     requests, send,
 };
-use crate::repair::SCALE;
+use crate::repair::{SCALE, at_work};
+
+/// The operator is restarted by its own rounds.
+const DEADLINE: Duration = Duration::from_secs(240);
 
 /// Another image of the daemon: an install refuses it, and shows it all the same.
 const OTHER_DAEMON: &str = "--set-string images.daemon.tag=other";
@@ -308,7 +312,7 @@ async fn until_running(bed: &Bed) {
         if budget["status"]["currentHealthy"] == 3 {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("the pods of web do not get healthy");
 }
@@ -317,8 +321,10 @@ async fn until_running(bed: &Bed) {
 async fn the_plan_of_an_upgrade_and_of_a_rollback_is_carried_out_by_somebody_else() {
     let folder = TempDir::new().unwrap();
     let saved = folder.path().join("plan.json");
-    let bed = installed().await;
-    let by_file = |command: &str, flag: &str| Mizar::on(&bed).args(command).arg(flag).arg(&saved).impatient(SCALE);
+    let bed = at_work().await;
+    let by_file = |command: &str, flag: &str| {
+        Mizar::on(&bed).args(command).arg(flag).arg(&saved).impatient(SCALE).within(DEADLINE)
+    };
     // Another operator: no daemon is touched.
     let memory = "operator.resources.requests.memory=96Mi";
     let planned = by_file("upgrade", "--save-plan").args("--set").args(memory).run().await;
