@@ -77,6 +77,7 @@ impl RollbackArgs {
 pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCode, Failure> {
     let output = args.output();
     plan::shown_alone(&args.output, args.plan.only_shows())?;
+    let history_max = args.history_max.limit()?;
     args.plan.refuse_beside(&[("REVISION", args.revision.is_some())])?;
     args.plan.refuse_beside(&args.rolling.given())?;
     let file = args.plan.file(COMMAND)?;
