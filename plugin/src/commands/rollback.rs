@@ -82,7 +82,6 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCod
     args.plan.refuse_beside(&args.rolling.given())?;
     let file = args.plan.file(COMMAND)?;
     let agreed: Option<Options> = file.saved().map(read_options).transpose()?;
-    let history_max = args.history_max.limit()?;
     let only_shows = args.plan.only_shows();
     let access = if only_shows { Access::ReadOnly } else { Access::ReadWrite };
     let cluster = context.connect(COMMAND, access).await?;
