@@ -146,7 +146,8 @@ impl Installation {
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
-            deploy(&mut self.run, &ground, waiting, Way { command: "install", replacing: None }).await?;
+            let way = Way { command: COMMAND, replacing: None };
+            Box::pin(deploy(&mut self.run, &ground, waiting, way)).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         self.sanity_check(&ground).await?;
