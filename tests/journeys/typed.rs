@@ -33,8 +33,10 @@ const CHANGED: &[(&str, &str)] = &[
 ];
 
 /// Lines that end otherwise than with 0 where all is well, how, and why.
-const ENDS: &[(&str, i32, &str)] =
-    &[("kubectl mizar render --profile dev | kubectl diff", 1, "kubectl says so that it shows a difference")];
+const ENDS: &[(&str, i32, &str)] = &[
+    ("kubectl mizar render --profile dev | kubectl diff", 1, "kubectl says so that it shows a difference"),
+    ("kubectl mizar diff --set ", 10, "it says so that something would change"),
+];
 
 /// The line as it is run.
 fn runnable(typed: &Typed) -> String {

@@ -147,8 +147,8 @@ impl Installation {
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
             let options = saved_plan::options(&self.options());
-            deploy(&mut self.run, &ground, waiting, Way { command: COMMAND, options: &options, replacing: None })
-                .await?;
+            let way = Way { command: COMMAND, options: &options, replacing: None };
+            Box::pin(deploy(&mut self.run, &ground, waiting, way)).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         self.sanity_check(&ground).await?;
