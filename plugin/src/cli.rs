@@ -74,6 +74,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Install(commands::install::InstallArgs),
+    Diff(commands::diff::DiffArgs),
     Upgrade(commands::upgrade::UpgradeArgs),
     Rollback(commands::rollback::RollbackArgs),
     Check(commands::check::CheckArgs),

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completion;
+pub(crate) mod diff;
 pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod get;
@@ -25,6 +26,7 @@ impl Command {
         match self {
             Self::Install(args) => args.output(),
             Self::Check(args) => args.output(),
+            Self::Diff(args) => args.output(),
             Self::Status(args) => args.output(),
             Self::Env(args) => args.output(),
             Self::Explain(_)

@@ -4,6 +4,7 @@
 //! each reporter shows them its way: a live view on a terminal, plain lines in a pipe, JSON lines for machines.
 
 pub(crate) mod checks;
+pub(crate) mod diff;
 pub(crate) mod drift;
 pub(crate) mod env;
 pub(crate) mod format;

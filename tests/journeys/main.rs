@@ -24,6 +24,7 @@ mod install;
 mod killed;
 mod matrix;
 mod old_server;
+mod plan;
 mod plugin;
 mod proxy;
 mod reader_role;

@@ -123,7 +123,7 @@ async fn both_at_once_daemons_first_and_what_was_chosen_before_is_kept() {
     let before = mizar_pods(&bed).await;
     upgrade(&bed, &format!("{OF_DAEMON} {OF_OPERATOR}")).await.exits(0);
     assert_eq!(replaced(&before, &mizar_pods(&bed).await).len(), 4);
-    let trail = requests(&bed).await;
+    let trail = crate::cluster::changes(&requests(&bed).await);
     let at = |wanted: &dyn Fn(&mizar_bed::AuditEntry) -> bool| trail.entries().iter().position(|entry| wanted(entry));
     let daemon = at(&|entry| entry.verb == "delete" && entry.name.starts_with("mizar-daemon"));
     let operator = at(&|entry| entry.verb == "patch" && entry.resource == "deployments" && entry.code == 200);

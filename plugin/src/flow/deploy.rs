@@ -229,7 +229,9 @@ impl Deployment<'_> {
             self.write(stage).await?;
         }
         let mut summary = workloads::applied(stage);
-        if self.waiting.wait || stage.name == StageName::Definitions {
+        // Who replaces daemons waits for each of them in its turn: one that is broken may be what is to be replaced.
+        let in_turns = self.way.replacing.is_some() && stage.name == StageName::Daemon;
+        if (self.waiting.wait && !in_turns) || stage.name == StageName::Definitions {
             run.enter("wait");
             if let Some(waited) = workloads::wait(run, stage, self.ground.nodes.len(), self.waiting.limit).await? {
                 summary = waited;
@@ -257,10 +259,7 @@ impl Deployment<'_> {
             }
             StageName::Operator if self.restarts_operator(stage, terms).await => {
                 let restarted = restart::restart_as(run, terms.limit, Some(stage)).await?;
-                match restarted.unsettled {
-                    Some(unsettled) => Err(unsettled),
-                    None => Ok(()),
-                }
+                rolling::after_restart(run, terms, restarted).await
             }
             _ => apply::apply_stage(run, stage).await,
         }

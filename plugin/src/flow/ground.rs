@@ -8,7 +8,7 @@ use mizar_core::facts::{self, Facts, Fetched, NodeFact, Right, Source};
 use mizar_core::network::{anything_provisioned, eligible_nodes};
 use mizar_core::object::Object;
 use mizar_core::operation::{Claim, Intent, Operation, StoredOperation};
-use mizar_core::plan::{Action, Change, Impact, Plan, PlanInput, ReleaseInput, decide};
+use mizar_core::plan::{Action, Change, Impact, Past, Plan, PlanInput, ReleaseInput, Surroundings, decide};
 use mizar_core::release::History;
 use mizar_core::site::Site;
 use mizar_core::{repair, upgrade};
@@ -18,6 +18,7 @@ use super::gather::{Gathered, Wanted, gather};
 use super::prepare::{self, Consent, Prepared};
 use super::records::{self, DEFAULT_NAMESPACE, Records};
 use super::run::Run;
+use super::surroundings::around;
 use super::value_sources::ValueSources;
 use super::{definitions, judge, operation, treatment};
 use crate::failure::{Failure, Kind};
@@ -38,11 +39,14 @@ pub(crate) struct Ground {
     pub(crate) plan: Plan,
     /// The nodes that get a daemon.
     pub(crate) nodes: Vec<NodeFact>,
+    /// What there is around the objects.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// What is recorded, and what should be.
 pub(crate) struct Wish {
-    records: Records,
+    /// Helm's records.
+    pub(crate) records: Records,
     stored: Option<StoredOperation>,
     claim: Claim,
     /// What should be.
@@ -190,14 +194,38 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     if let Some(failure) = unread.filter(|_| report.is_clear()) {
         return Err(failure.into());
     }
-    let input = PlanInput { live: live.into_iter().map(|object| (Site::Management, object)).collect(), ..input };
+    let input = PlanInput { live: on_management(live), ..input };
     let mut plan = decide(&input);
     plan.refusals.extend(definitions::at_risk(run.cluster(), &plan, &input.live).await?);
     if agreed.replaces_pods {
         plan.refusals.retain(|refusal| !upgrade::permits(refusal));
     }
-    let nodes = eligible_nodes(facts.nodes.items(), &prepared.placement()).into_iter().cloned().collect();
-    Ok((Ground { prepared, records, stored, claim, facts, plan, nodes }, report))
+    let nodes: Vec<NodeFact> =
+        eligible_nodes(facts.nodes.items(), &prepared.placement()).into_iter().cloned().collect();
+    let past = stored.as_ref().map(|stored| Past::of(&stored.operation, nodes.len()));
+    let surroundings = around(run.cluster(), &mut facts, &nodes, plan.restarts_daemons(), past).await?;
+    Ok((Ground { prepared, records, stored, claim, facts, plan, nodes, surroundings }, report))
+}
+
+/// Plans without judging: reads the objects that the plan is about and nothing else. For who only wants to see what would
+/// become of them.
+pub(crate) async fn look(run: &Run, wish: &Wish) -> Result<Plan, Failure> {
+    run.enter("plan");
+    let input = plan_input(run.namespace(), &wish.records, &wish.prepared)?;
+    let objects = prepare::interest(&input);
+    let wanted = Wanted { objects, reporter: Some(run.reporter()), ..Wanted::default() };
+    let Gathered { live, unread, .. } = gather(run.cluster(), wanted).await?;
+    if let Some(failure) = unread {
+        return Err(failure.into());
+    }
+    let input = PlanInput { live: on_management(live), ..input };
+    let mut plan = decide(&input);
+    plan.refusals.extend(definitions::at_risk(run.cluster(), &plan, &input.live).await?);
+    Ok(plan)
+}
+
+fn on_management(live: Vec<Object>) -> Vec<(Site, Object)> {
+    live.into_iter().map(|object| (Site::Management, object)).collect()
 }
 
 /// What preflight needs; the pods, for the plan tells which of them lose their network; the Dividers, for they tell
@@ -283,9 +311,17 @@ impl Ground {
         our_revision(self.stored.as_ref(), release)
     }
 
+    /// Notes that the daemons of these nodes are replaced although the plan leaves their set as it is, and reads what that
+    /// means.
+    pub(crate) async fn replaces_old(&mut self, run: &Run, nodes: Vec<String>) -> Result<(), Failure> {
+        let past = self.surroundings.past.take();
+        let around = around(run.cluster(), &mut self.facts, &self.nodes, true, past).await?;
+        self.surroundings = Surroundings { old_daemons: nodes, ..around };
+        Ok(())
+    }
+
     /// What the plan does to the network.
     pub(crate) fn impact(&self) -> Impact {
-        let nodes: Vec<String> = self.nodes.iter().map(|node| node.name.clone()).collect();
-        Impact::of(&self.plan, &nodes, &prepare::pods_on_nodes(&self.facts))
+        Impact::of(&self.plan, &self.surroundings)
     }
 }

@@ -10,8 +10,10 @@ use mizar_core::check::{Phase, Report};
 use mizar_core::event::{ClusterName, Event, Step, StepResult};
 use mizar_core::kind::MIZAR_GROUP;
 use mizar_core::operation::Outcome;
+use mizar_core::plan::saved::Inputs;
 use mizar_core::plan::{Change, Plan, Stage, StageName};
 use mizar_core::site::Site;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::deploy::{Waiting, Way, deploy};
@@ -19,12 +21,16 @@ use super::ground::{Agreed, Ground, survey, wish};
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
+use super::saved_plan::{Bound, PlanFile};
 use super::value_sources::ValueSources;
-use super::{apply, judge, recreate, workloads};
+use super::{apply, judge, recreate, saved_plan, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::report::format::Format;
 use crate::report::{self, Reporter};
+
+/// Its name.
+pub(crate) const COMMAND: &str = "install";
 
 /// What the person asked for.
 #[derive(Debug, Clone)]
@@ -37,6 +43,8 @@ pub(crate) struct Request {
     pub take_over_cni: bool,
     /// Pods that predate Mizar are recreated at the end.
     pub recreate_pods: bool,
+    /// The file that the plan is written to or came from.
+    pub file: PlanFile,
     /// How far to go.
     pub extent: Extent,
     /// Whether to go on without asking.
@@ -49,6 +57,16 @@ pub(crate) struct Request {
     pub history_max: usize,
     /// What stdout is for.
     pub output: Format,
+}
+
+/// What a saved plan keeps of the request besides the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(crate) struct Options {
+    /// [`Request::take_over_cni`].
+    pub take_over_cni: bool,
+    /// [`Request::recreate_pods`].
+    pub recreate_pods: bool,
 }
 
 /// How far to go.
@@ -93,17 +111,26 @@ impl Installation {
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
         let server = self.run.cluster().server().to_owned();
         self.run.tell(Event::Started {
-            command: "install".to_owned(),
+            command: COMMAND.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clusters: vec![ClusterName { site: Site::Management, context: None, server }],
             namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         });
-        let ground = self.find_ground().await?;
+        let file = Bound::open(&self.run, COMMAND, std::mem::take(&mut self.request.file)).await?;
+        let mut ground = self.find_ground().await?;
+        let refused = self.try_on_server(&mut ground.plan).await;
         self.show(&ground)?;
+        file.verify(&self.run, &ground)?;
+        refuse_forbidden(&ground.plan)?;
+        refused.map_or(Ok(()), |failure| Err(failure.detail("nothing was changed")))?;
         match self.request.extent {
-            Extent::PlanOnly => return Ok(Outcome::Planned),
+            Extent::PlanOnly => {
+                let shown = report::plan::plain(&ground.plan, &ground.impact());
+                file.save(&self.run, &ground, self.inputs(&ground), &shown)?;
+                return Ok(Outcome::Planned);
+            }
             Extent::ServerDryRun => return self.server_dry_run(&ground.plan).await,
-            Extent::Everything => self.refuse_conflicts(&ground.plan).await?,
+            Extent::Everything => {}
         }
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished();
         let step = Step::Deploy;
@@ -150,9 +177,6 @@ impl Installation {
             }
             return Err(refused(&report));
         }
-        if !ground.plan.is_allowed() {
-            return Err(forbidden(&ground.plan));
-        }
         if ground.starts_operator_on_finished_network() {
             let message = "this would start an operator on a network that is built already: it would hand out addresses that pods use, and wire no new pod; nothing was changed";
             return Err(Failure::new(Kind::Refused, message)
@@ -181,21 +205,30 @@ impl Installation {
         self.run.reporter().pause();
         if self.request.extent != Extent::Everything {
             report::data(&report::plan::alone(&self.request.output, &made, &ground.plan, &impact)?)?;
-        } else if !ground.plan.is_empty() {
+        } else if !ground.plan.is_empty() || !ground.plan.is_allowed() {
             report::note(report::plan::text(&ground.plan, &impact).trim_end());
         }
         self.run.tell(made);
         Ok(())
     }
 
-    /// Has the server try the changes of existing objects: a field that somebody else owns is found before anything is
-    /// written.
-    async fn refuse_conflicts(&self, plan: &Plan) -> Result<(), Failure> {
-        self.run.enter("plan");
-        match apply::conflicts(self.run.cluster(), plan).await {
-            Some(failure) => Err(failure.detail("nothing was changed")),
-            None => Ok(()),
+    /// Has the server try the changes of existing objects, so that what forbids them is found before anything is written.
+    async fn try_on_server(&self, plan: &mut Plan) -> Option<Failure> {
+        if self.request.extent != Extent::Everything {
+            return None;
         }
+        self.run.enter("plan");
+        apply::try_changes(self.run.cluster(), plan).await.told(plan)
+    }
+
+    /// What a saved plan keeps of what was asked for.
+    fn inputs(&self, ground: &Ground) -> Inputs {
+        let options = Options { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
+        let mut values = self.request.values.to_given();
+        // It may have been asked for, or be recorded.
+        values.profile.clone_from(&ground.prepared.profile);
+        let own_chart = self.request.values.chart.is_some();
+        Inputs { values, own_chart, options: saved_plan::options(&options) }
     }
 
     fn ask(&self, question: &str) -> Result<(), Failure> {
@@ -307,22 +340,21 @@ fn refused(report: &Report) -> Failure {
     failure
 }
 
-pub(crate) fn forbidden(plan: &Plan) -> Failure {
-    let message = if plan.conflicts.is_empty() {
-        "this change must not be made by install; nothing was changed"
-    } else {
-        "objects of the charts exist already and belong to somebody else; nothing was changed"
+/// Fails if anything stands in the way of the plan, which was shown with all of it.
+pub(crate) fn refuse_forbidden(plan: &Plan) -> Result<(), Failure> {
+    let conflicts = plan.conflicts.iter().map(|conflict| (conflict.to_string(), &conflict.hint));
+    let refusals = plan.refusals.iter().map(|refusal| (refusal.to_string(), &refusal.hint));
+    let all: Vec<(String, &String)> = conflicts.chain(refusals).collect();
+    let message = match all.as_slice() {
+        [] => return Ok(()),
+        [(one, _)] => format!("{one}; nothing was changed"),
+        [_, more @ ..] => format!("{} things stand in the way of this plan; nothing was changed", more.len() + 1),
     };
     let mut failure = Failure::new(Kind::Refused, message);
-    let mut hints = Vec::new();
-    for conflict in &plan.conflicts {
-        failure = failure.detail(conflict.to_string());
-        hints.push(conflict.hint.clone());
+    if all.len() > 1 {
+        failure.details = all.iter().map(|(text, _)| text.clone()).collect();
     }
-    for refusal in &plan.refusals {
-        failure = failure.detail(refusal.to_string());
-        hints.push(refusal.hint.clone());
-    }
+    let mut hints: Vec<String> = all.into_iter().map(|(_, hint)| hint.clone()).collect();
     hints.dedup();
-    hints.into_iter().fold(failure, Failure::hint)
+    Err(hints.into_iter().fold(failure, Failure::hint))
 }

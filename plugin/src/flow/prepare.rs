@@ -6,13 +6,12 @@ use mizar_core::chart::render::{Hook, ReleaseInfo, Rendered, render};
 use mizar_core::chart::{Chart, RenderError};
 use mizar_core::chart::{Merged, ValueLayers};
 use mizar_core::check::access;
-use mizar_core::facts::{self, Facts, Placement};
+use mizar_core::facts::{self, Placement};
 use mizar_core::image::{self, Image};
 use mizar_core::kind;
 use mizar_core::network::built_in_range;
 use mizar_core::object::{Object, ObjectRef};
 use mizar_core::operation::{Intent, ValueLayer};
-use mizar_core::plan::impact::PodOnNode;
 use mizar_core::plan::{OwnObject, PlanInput, StagedObject};
 use mizar_core::release::{ChartRecord, FileRecord, HookRecord, NewRelease, Release};
 use mizar_core::site::Site;
@@ -345,17 +344,6 @@ pub(crate) fn interest(input: &PlanInput) -> Vec<ObjectRef> {
         }
     }
     references
-}
-
-/// The pods of all nodes, for what an install does to them.
-pub(crate) fn pods_on_nodes(facts: &Facts) -> Vec<PodOnNode> {
-    let pods = facts.pods.items().iter().map(|pod| PodOnNode {
-        node: pod.node.to_string(),
-        pod: pod.path(),
-        host_network: pod.host_network,
-        ended: !pod.is_on_pod_network(),
-    });
-    pods.collect()
 }
 
 impl Prepared {

@@ -14,16 +14,18 @@ use std::time::Duration;
 use mizar_core::event::Event;
 use mizar_core::facts::{Facts, NodeFact};
 use mizar_core::network::daemon_set;
+use mizar_core::repair::Wish;
 use mizar_core::upgrade::turn::{has_other_place, placed_on, unreachable};
 use mizar_core::upgrade::{DrainTerms, Order, Turn, turn, turns};
 use mizar_core::words::counted;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cordon::{cordon, let_go};
 use super::operation::Held;
+use super::restart::Restarted;
 use super::run::Run;
 use super::treat::{self, stage_begins, stage_ends};
-use super::treatment::{SOURCES, refuse_gaps};
+use super::treatment::{SOURCES, Treatment, refuse_gaps};
 use crate::failure::{Failure, Kind};
 use crate::flow::gather::{Wanted, gather};
 
@@ -71,6 +73,18 @@ pub(crate) async fn replace_daemons(run: &Run, terms: &Terms) -> Result<String, 
     })
 }
 
+/// What follows when the operator was restarted: it is noted which addresses it knows, and what is left is done; of nodes and pods only
+/// where all were replaced while it was away.
+pub(crate) async fn after_restart(run: &Run, terms: &Terms, restarted: Restarted) -> Result<(), Failure> {
+    let mut treatment = Treatment::new(run, Wish::default(), terms.limit);
+    treatment.note_known(restarted.wired.as_deref()).await?;
+    programming::whatever_is_left(run, terms).await?;
+    match restarted.unsettled {
+        Some(unsettled) => Err(unsettled),
+        None => Ok(()),
+    }
+}
+
 /// The nodes whose daemon does not run the present template of its DaemonSet.
 pub(crate) async fn old_daemons(run: &Run, facts: &Facts, order: Order) -> Result<Vec<Turn>, Failure> {
     if daemon_set(facts.daemon_sets.items()).is_none() {
@@ -105,8 +119,10 @@ impl Rolling<'_> {
         loop {
             self.run.go_on()?;
             let facts = look(self.run).await?;
-            // A node that an earlier run left in the middle comes first: never is a second one without its daemon.
-            if let Some(node) = facts.nodes.items().iter().find(|node| is_marked(node)) {
+            // A node that was left in the middle comes first: never is a second one without its daemon.
+            let begun = self.held.nodes_in(REPLACING).await;
+            let is_begun = |node: &&NodeFact| node.cordoned_by.is_some() || begun.contains(&node.name);
+            if let Some(node) = facts.nodes.items().iter().find(is_begun) {
                 self.node(&facts, &node.name).await?;
                 done.insert(node.name.clone());
                 continue;
@@ -134,16 +150,18 @@ impl Rolling<'_> {
             .into_iter()
             .find(|turn| turn.node == node);
         let begun = stage_begins(self.run, &stage, 1);
-        self.held.note_node(node, json!({"state": "replacing"})).await?;
+        self.held.note_node(node, note(REPLACING)).await?;
         if let Some(turn) = &turn {
             self.prepare(&stage, facts, turn).await?;
             daemon::replace(self.run, &stage, turn, &self.revision, self.terms.limit).await?;
         } else {
             daemon::until_ready(self.run, &stage, node, None, &self.revision, self.terms.limit).await?;
         }
-        programming::program(self.run, node, self.terms.limit).await?;
+        programming::connect(self.run, node, self.terms.limit).await?;
+        // Before pods are recreated: where the node is the only one, they have nowhere else to go.
         let_go(self.run, node).await?;
-        self.held.note_node(node, json!({"state": "done"})).await?;
+        programming::recreate(self.run, node, self.terms.limit).await?;
+        self.held.note_node(node, note(DONE)).await?;
         let left = turn.as_ref().map_or(0, |turn| turn.leaving.len());
         let summary = match (self.terms.drain, left) {
             (true, 1..) => format!("{} evicted, daemon replaced, node programmed anew", counted(left, "pod")),
@@ -208,8 +226,8 @@ impl Rolling<'_> {
         let stage = "replace-daemons";
         let begun = stage_begins(self.run, stage, turns.len());
         for turn in &turns {
-            self.held.note_node(&turn.node, json!({"state": "replacing"})).await?;
-            treat::delete(self.run, &turn.daemon).await?;
+            // Nobody is there to take the finalizer of the operator off.
+            treat::delete_unseen(self.run, &turn.daemon).await?;
         }
         for turn in &turns {
             let old = Some(turn.daemon.uid.as_str());
@@ -220,6 +238,11 @@ impl Rolling<'_> {
     }
 }
 
-fn is_marked(node: &NodeFact) -> bool {
-    node.cordoned_by.is_some()
+/// In the record: what was begun on a node is not at its end.
+const REPLACING: &str = "replacing";
+/// In the record: a node is as it should be.
+const DONE: &str = "done";
+
+fn note(state: &str) -> Value {
+    json!({"state": state})
 }

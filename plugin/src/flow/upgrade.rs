@@ -4,6 +4,7 @@
 //! Both ways are one flow: they differ in where what should be comes from.
 
 mod consent;
+mod options;
 mod target;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use mizar_core::check::Phase;
 use mizar_core::diagnosis::forgotten_subnets;
 use mizar_core::event::{ClusterName, Event, Step, StepResult};
 use mizar_core::operation::{Claim, Outcome};
+use mizar_core::plan::Plan;
 use mizar_core::repair;
 use mizar_core::site::Site;
 use mizar_core::upgrade::{Order, Pair, UpgradePlan, replaces_pods, turn};
@@ -25,13 +27,15 @@ use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::rolling::{self, Terms};
 use super::run::Run;
+use super::saved_plan::{Bound, PlanFile};
 use super::{apply, judge, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::report::format::Format;
 use crate::report::{self, Reporter};
 
-pub(crate) use target::{Keep, Target};
+pub(crate) use options::Options;
+pub(crate) use target::{Keep, Target, values_between};
 
 /// What the person asked for.
 #[derive(Debug, Clone)]
@@ -48,6 +52,8 @@ pub(crate) struct Request {
     pub(crate) maintenance_window: bool,
     /// What is done when it fails.
     pub(crate) on_failure: OnFailure,
+    /// The file that the plan is written to or came from.
+    pub(crate) file: PlanFile,
     /// How far to go.
     pub(crate) extent: Extent,
     /// Whether to go on without asking.
@@ -98,6 +104,7 @@ async fn undo(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request, f
         target: Target::Revision(Some(base)),
         terms: Terms { order: Order::NewestFirst, ..request.terms.clone() },
         on_failure: OnFailure::Stop,
+        file: PlanFile::None,
         consent: Consent::Given,
         ..request
     };
@@ -133,6 +140,13 @@ struct Planned {
     upgrade: UpgradePlan,
 }
 
+impl Planned {
+    /// How it is shown, without colours.
+    fn plain(&self) -> String {
+        report::plan::plain(&self.ground.plan, &self.ground.impact()) + &report::upgrade::plain(&self.upgrade)
+    }
+}
+
 impl Upgrade {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
         let mut run = Run::new(cluster, reporter, request.output.output());
@@ -148,17 +162,19 @@ impl Upgrade {
             clusters: vec![ClusterName { site: Site::Management, context: None, server }],
             namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         });
-        let planned = self.find_ground().await?;
+        let file = std::mem::take(&mut self.request.file);
+        let file = Bound::open(&self.run, self.request.target.command(), file).await?;
+        let mut planned = self.find_ground().await?;
+        let refused = self.try_on_server(&mut planned.ground.plan).await;
         self.show(&planned)?;
+        file.verify(&self.run, &planned.ground)?;
         self.refuse(&planned)?;
+        refused.map_or(Ok(()), |failure| Err(failure.detail("nothing was changed")))?;
         if self.request.extent != Extent::Everything {
+            file.save(&self.run, &planned.ground, self.request.inputs(), &planned.plain())?;
             return Ok(Outcome::Planned);
         }
         let Planned { ground, upgrade } = planned;
-        self.run.enter("plan");
-        if let Some(failure) = apply::conflicts(self.run.cluster(), &ground.plan).await {
-            return Err(failure.detail("nothing was changed").into());
-        }
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished() && upgrade.restarts_nothing();
         let step = Step::Deploy;
         if nothing_to_do {
@@ -184,6 +200,15 @@ impl Upgrade {
         Ok(if nothing_to_do { Outcome::NothingToDo } else { Outcome::Done })
     }
 
+    /// Has the server try the changes of existing objects, so that what forbids them is found before anything is written.
+    async fn try_on_server(&self, plan: &mut Plan) -> Option<Failure> {
+        if self.request.extent != Extent::Everything {
+            return None;
+        }
+        self.run.enter("plan");
+        apply::try_changes(self.run.cluster(), plan).await.told(plan)
+    }
+
     /// A change that was stopped by a person, or by who took it over, is not taken back by us.
     fn broken(&self, failure: Failure, base: Option<u64>) -> Broken {
         let is_ours = matches!(failure.kind, Kind::Failed | Kind::TimedOut | Kind::PartlyApplied | Kind::Unreachable);
@@ -207,6 +232,10 @@ impl Upgrade {
             ground.plan = mizar_core::upgrade::without_replicas(ground.plan);
         }
         let upgrade = self.upgrade_plan(&ground, values).await?;
+        if !upgrade.turns.is_empty() && !ground.plan.restarts_daemons() {
+            let nodes = upgrade.turns.iter().map(|turn| turn.node.clone()).collect();
+            ground.replaces_old(&self.run, nodes).await?;
+        }
         self.done(Step::EnvironmentReady, checked.summary().to_string(), begun);
         Ok(Planned { ground, upgrade })
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use mizar_core::plan::FieldChange;
-use mizar_core::upgrade::{Pair, Turn, UpgradePlan};
+use mizar_core::upgrade::{Pair, Turn, UpgradePlan, ValueChanges};
 use mizar_core::words::counted;
 use serde_json::Value;
 
@@ -15,8 +15,7 @@ const SHOWN: usize = 8;
 /// Lays out what an upgrade restarts.
 pub(crate) fn text(plan: &UpgradePlan) -> String {
     let mut text = String::new();
-    values(&mut text, "Values that you chose", &plan.values.choices);
-    values(&mut text, "Defaults of the chart that changed", &plan.values.defaults);
+    text.push_str(&values(&plan.values));
     if plan.restarts_nothing() {
         let _infallible = writeln!(text, "{STRONG}Restarts:{STRONG:#} none; no node is touched");
         return text;
@@ -34,6 +33,11 @@ pub(crate) fn text(plan: &UpgradePlan) -> String {
         writeln!(text, "{STRONG}Operator:{STRONG:#} goes on as it is")
     };
     text
+}
+
+/// The same without colours, to be kept in a file.
+pub(crate) fn plain(plan: &UpgradePlan) -> String {
+    anstream::adapter::strip_str(&text(plan)).to_string()
 }
 
 fn nodes(text: &mut String, plan: &UpgradePlan) {
@@ -76,7 +80,15 @@ fn takes(turn: &Turn, drains: bool) -> String {
     if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
 }
 
-fn values(text: &mut String, title: &str, changes: &[FieldChange]) {
+/// Lays out what becomes of values.
+pub(super) fn values(changes: &ValueChanges) -> String {
+    let mut text = String::new();
+    some_values(&mut text, "Values that you chose", &changes.choices);
+    some_values(&mut text, "Defaults of the chart that changed", &changes.defaults);
+    text
+}
+
+fn some_values(text: &mut String, title: &str, changes: &[FieldChange]) {
     if changes.is_empty() {
         return;
     }

@@ -11,9 +11,10 @@ async fn a_node_that_does_not_come_back_stops_the_rest_and_the_rerun_goes_on() {
     let bed = at_work().await;
     deployment(&bed, "web", 2).await;
     let before = mizar_pods(&bed).await;
-    fault(&bed, Fault::DaemonNeverReady, None).await;
+    // Of the present daemons none is touched by it, of those to come each one is.
+    fault(&bed, Fault::ImagePullError, None).await;
     let stopped = upgrade(&bed, &format!("{OF_DAEMON} --timeout 5s")).await;
-    stopped.tells(&["the daemon of node-", "is not ready"]);
+    stopped.tells(&["the daemon of node-", "is not ready", "ErrImagePull"]);
     assert!(stopped.code == Some(6) || stopped.code == Some(5), "{stopped}");
     let other = super::replaced(&before, &mizar_pods(&bed).await);
     assert_eq!(other.len(), 1, "no second node is touched: {other:?}");

@@ -14,7 +14,7 @@ async fn in_a_maintenance_window_daemons_are_replaced_while_no_operator_runs() {
     let done = upgrade(&bed, &format!("{versions} --maintenance-window --accept-outage")).await;
     done.exits(0).tells(&["all at once, with no operator", "Mizar is healthy on 3 nodes"]);
     assert_eq!(replaced(&before, &mizar_pods(&bed).await).len(), 4);
-    let trail = requests(&bed).await;
+    let trail = crate::cluster::changes(&requests(&bed).await);
     let of_operator = |entry: &&mizar_bed::AuditEntry| entry.resource == "deployments" && entry.verb == "patch";
     let stops = trail.entries().iter().position(|entry| of_operator(&entry)).unwrap();
     let starts = trail.entries().iter().rposition(|entry| of_operator(&entry)).unwrap();

@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(it.restart, Some(RestartRecord::default()), "from its beginning: nobody knows what came in between");
         it.restart = None;
         let upgrade = it.ended(Outcome::Done, "", at(30));
-        assert_eq!((upgrade.is_repair(), upgrade.restart, upgrade.is_running()), (false, None, false));
+        assert_eq!((upgrade.is_repair(), upgrade.is_running(), upgrade.restart), (false, false, None));
     }
 
     #[test]

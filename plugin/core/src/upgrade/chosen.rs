@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::plan::FieldChange;
+use crate::yaml::with_plain_numbers;
 
 /// Words in a key whose value nobody should see.
 const SECRET_WORDS: &[&str] = &["password", "passwd", "secret", "token", "credential", "privatekey", "apikey"];
@@ -28,7 +29,9 @@ impl ValueChanges {
     pub fn between(before: &Value, now: &Value, chosen: &[&Value]) -> Self {
         let mut changes = Self::default();
         let mut all = Vec::new();
-        compare(before, now, &mut Vec::new(), &mut all);
+        // Helm keeps whole numbers as floats.
+        let (before, now) = (with_plain_numbers(before.clone()), with_plain_numbers(now.clone()));
+        compare(&before, &now, &mut Vec::new(), &mut all);
         for (path, change) in all {
             let is_chosen = chosen.iter().any(|values| is_set(values, &path));
             if is_chosen { &mut changes.choices } else { &mut changes.defaults }.push(change);
@@ -71,8 +74,14 @@ fn compare(before: &Value, now: &Value, path: &mut Vec<String>, changes: &mut Ve
     }
 }
 
+/// What no chart of ours reads, so that a person may have put anything there.
+const FREE: &str = "global";
+
 /// A name or a key of a Secret is no secret itself.
 fn is_secret(path: &[String]) -> bool {
+    if path.first().is_some_and(|first| first == FREE) {
+        return true;
+    }
     let key = path.last().map(|key| key.to_lowercase().replace(['-', '_'], "")).unwrap_or_default();
     SECRET_WORDS.iter().any(|word| key.contains(word)) && !key.ends_with("name")
 }
@@ -117,6 +126,11 @@ mod tests {
         let changes = ValueChanges::between(&json!({"a": {"b": 1}}), &json!({"c": {"d": {"e": 2}}}), &[]);
         assert_eq!(told(&changes.defaults), ["a.b 1 -", "c.d.e - 2"]);
         assert!(ValueChanges::between(&json!({"a": 1}), &json!({"a": 1}), &[]).is_empty());
+    }
+
+    #[test]
+    fn a_whole_number_is_the_same_however_it_is_kept() {
+        assert!(ValueChanges::between(&json!({"a": 1}), &json!({"a": 1.0}), &[]).is_empty());
     }
 
     #[test]

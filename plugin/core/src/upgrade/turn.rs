@@ -10,7 +10,7 @@ use crate::object::ObjectId;
 /// In which order nodes have their turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// What others depend on last: nodes with Bouncers and Dividers, then that of the operator.
+    /// Daemons that do not work first; what others depend on last: nodes with Bouncers and Dividers, then that of the operator.
     #[default]
     LeastFirst,
     /// What was replaced last goes back first.
@@ -33,6 +33,8 @@ pub struct Turn {
     pub moving: Vec<ObjectId>,
     /// Whether the operator runs there.
     pub has_operator: bool,
+    /// Whether the daemon works now: where it does not there is nothing to lose.
+    pub ready: bool,
 }
 
 /// Returns the daemons that do not run the wanted template; all of them where it is about to change. Those of nodes that do
@@ -77,7 +79,7 @@ pub fn turns(facts: &Facts, wanted: Wanted<'_>, order: Order) -> Vec<Turn> {
     }
     let mut turns: Vec<Turn> = daemons.into_iter().map(|daemon| turn(facts, daemon)).collect();
     turns.sort_by(|one, other| {
-        let weight = |turn: &Turn| (turn.has_operator, turn.moving.len());
+        let weight = |turn: &Turn| (turn.ready, turn.has_operator, turn.moving.len());
         (weight(one), &one.node).cmp(&(weight(other), &other.node))
     });
     turns
@@ -93,6 +95,7 @@ fn turn(facts: &Facts, daemon: &PodFact) -> Turn {
         coming_back: paths(Fate::ComesBack),
         moving: placed_on(facts, daemon.node.as_str()),
         has_operator: on_node().any(|pod| pod.role == PodRole::Operator),
+        ready: daemon.ready,
     }
 }
 
@@ -160,6 +163,18 @@ mod tests {
         let weights: Vec<(bool, usize)> = turns.iter().map(|turn| (turn.has_operator, turn.moving.len())).collect();
         assert!(weights.is_sorted(), "{weights:?}");
         assert!(turns.iter().any(|turn| !turn.moving.is_empty()), "the sample has a Bouncer and a Divider somewhere");
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_work_comes_first() {
+        let mut facts = a_healthy_cluster();
+        let last = turns(&facts, Wanted::Anew, Order::LeastFirst).pop().unwrap().node;
+        for daemon in
+            facts.pods.edit().iter_mut().filter(|pod| pod.role == PodRole::Daemon && pod.node == last.as_str())
+        {
+            daemon.ready = false;
+        }
+        assert_eq!(turns(&facts, Wanted::Anew, Order::LeastFirst)[0].node, last);
     }
 
     #[test]

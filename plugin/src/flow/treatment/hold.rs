@@ -70,7 +70,7 @@ impl Treatment<'_> {
 
     /// Notes which placeholders the run of the operator knows that a restart has seen take over everything. Another run,
     /// which may have begun since, is told of them by their remedy.
-    pub(super) async fn note_known(&mut self, wired: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn note_known(&mut self, wired: Option<&str>) -> Result<(), Failure> {
         let (_, facts) = self.plan().await?;
         self.run.enter("apply");
         let running = operators(&facts, self.run.namespace()).find(|pod| pod.ready).map(run_of);

@@ -8,7 +8,7 @@ use mizar_core::words::counted;
 use super::{Planned, Upgrade};
 use crate::failure::{Failure, Kind};
 use crate::flow::ground::Ground;
-use crate::flow::install::{Extent, forbidden};
+use crate::flow::install::{Extent, refuse_forbidden};
 use crate::flow::prepare::Consent;
 use crate::report;
 use crate::report::format::Format;
@@ -44,9 +44,7 @@ impl Upgrade {
     /// Refuses what must not be, or was not agreed to by a flag.
     pub(super) fn refuse(&self, planned: &Planned) -> Result<(), Failure> {
         let Planned { ground, upgrade } = planned;
-        if !ground.plan.is_allowed() {
-            return Err(forbidden(&ground.plan));
-        }
+        refuse_forbidden(&ground.plan)?;
         let restarts = !upgrade.restarts_nothing();
         if restarts && upgrade.pair != Pair::Compatible && !upgrade.window {
             let message = format!("{}; nothing was changed", upgrade.pair);

@@ -7,6 +7,8 @@ use mizar_core::operation::{Intent, ValueLayer};
 use mizar_core::release::{History, Status, StoredRelease};
 use mizar_core::upgrade::interface::is_known;
 use mizar_core::upgrade::{Pair, ValueChanges};
+use mizar_core::yaml::with_plain_numbers;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Request;
@@ -32,7 +34,8 @@ pub(crate) enum Target {
 }
 
 /// Which values of before are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Keep {
     /// What a person chose; new defaults count.
     Chosen,
@@ -64,7 +67,7 @@ pub(super) async fn wish(run: &mut Run, request: &Request) -> Result<(Wish, Valu
         }
         Target::Revision(revision) => recorded(&found, *revision)?,
     };
-    let changes = value_changes(&base, &prepared);
+    let changes = values_between(&base, &prepared);
     Ok((found.wishing(prepared)?, changes))
 }
 
@@ -84,11 +87,14 @@ fn kept(found: &Found, base: &StoredRelease, keep: Keep) -> (Option<Intent>, Opt
     }
 }
 
-fn value_changes(base: &StoredRelease, prepared: &Prepared) -> ValueChanges {
+/// What becomes of the values of a recorded release.
+pub(crate) fn values_between(base: &StoredRelease, prepared: &Prepared) -> ValueChanges {
     let config = Value::Object(base.release.config.clone());
     let mut before = base.release.chart.values.clone();
     prepare::overlay(&mut before, &config);
-    ValueChanges::between(&before, &prepared.values, &[&config, &prepared.user])
+    // What is rendered has its numbers as templates see them, what is recorded as they were written.
+    let now = with_plain_numbers(prepared.values.clone());
+    ValueChanges::between(&with_plain_numbers(before), &now, &[&config, &prepared.user])
 }
 
 fn recorded(found: &Found, revision: Option<u64>) -> Result<Prepared, Failure> {
