@@ -78,6 +78,7 @@ const WRONG: &[Wrong] = &[
     ("--timeout", "soon", USAGE, "write it like 90s"),
     ("--timeout", "1e99h", USAGE, "write it like 90s"),
     ("--tls-server-name", "a b", NO_CLUSTER, "is no host name"),
+    ("--to", "", USAGE, "a value is required"),
     ("--to", "nowhere", FAILED, "hint: name the folder that holds Chart.yaml"),
     ("--token", "a\nb", NO_CLUSTER, "hint: "),
     ("--use-plan", "", USAGE, "a value is required"),
