@@ -77,6 +77,7 @@ pub(crate) enum Command {
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
+    Uninstall(commands::uninstall::UninstallArgs),
     Render(commands::render::RenderArgs),
     Values(commands::values::ValuesCommand),
     Version(commands::version::VersionArgs),

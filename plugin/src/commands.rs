@@ -9,6 +9,7 @@ pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod repair;
 pub(crate) mod status;
+pub(crate) mod uninstall;
 pub(crate) mod values;
 pub(crate) mod version;
 
@@ -30,6 +31,7 @@ impl Command {
             | Self::Completion(_)
             | Self::Man(_) => Output::Text,
             Self::Repair(args) => args.output(),
+            Self::Uninstall(args) => args.output(),
         }
     }
 }

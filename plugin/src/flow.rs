@@ -26,6 +26,7 @@ pub(crate) mod restart;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod treat;
+pub(crate) mod uninstall;
 pub(crate) mod value_sources;
 pub(crate) mod wait;
 pub(crate) mod workloads;

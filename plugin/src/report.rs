@@ -19,6 +19,7 @@ pub(crate) mod screen;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod uninstall;
 
 use std::io::Write as _;
 use std::process::ExitCode;

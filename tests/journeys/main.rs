@@ -36,5 +36,6 @@ mod secrets;
 mod status;
 mod terminal;
 mod typed;
+mod uninstall;
 mod unwell_server;
 mod writer_roles;

@@ -32,12 +32,18 @@ pub(crate) fn alone(format: &Format, made: &Event, plan: &Plan, impact: &Impact)
 
 /// Lays out a plan and what it does to the network.
 pub(crate) fn text(plan: &Plan, impact: &Impact) -> String {
+    let mut text = objects(plan);
+    impact_lines(&mut text, impact);
+    text
+}
+
+/// Lays out what becomes of the objects.
+pub(super) fn objects(plan: &Plan) -> String {
     let mut text = String::new();
     for stage in plan.stages.iter().filter(|stage| stage.changes.iter().any(Change::writes)) {
         stage_lines(&mut text, stage);
     }
     let _infallible = writeln!(text, "{STRONG}Objects:{STRONG:#} {}", plan.counts());
-    impact_lines(&mut text, impact);
     text
 }
 
@@ -102,7 +108,7 @@ fn seconds(duration: Duration) -> String {
     if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
 }
 
-fn some_of(names: &[String]) -> String {
+pub(super) fn some_of(names: &[String]) -> String {
     let shown = names.iter().take(NAMES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
     match names.len().checked_sub(NAMES_SHOWN) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),

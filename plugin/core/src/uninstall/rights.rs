@@ -61,13 +61,15 @@ pub fn needs(extent: Extent<'_>, objects: &[ObjectRef]) -> Vec<Need> {
                 None => right,
             }
         };
-        all(&["get", "delete"], &right, &format!("to delete {object}"));
+        // Definitions are known from their list.
+        let verbs: &[&str] = if object.kind == "CustomResourceDefinition" { &["delete"] } else { &["get", "delete"] };
+        all(verbs, &right, &format!("to delete {object}"));
         if object.kind == "Deployment" {
             all(&["patch"], &right, "to stop the operator");
         }
     }
     let secrets = |verb: &str, namespace: &str| Right::new(verb, "", "secrets").in_namespace(namespace);
-    all(&["list", "update", "delete"], &|verb| secrets(verb, extent.namespace), "to end the records of the releases");
+    all(&["list", "get", "update", "delete"], &|verb| secrets(verb, extent.namespace), "to end the records of the releases");
     all(&["create"], &|verb| secrets(verb, extent.home), "to record the uninstall");
     all(&["get", "update"], &|verb| secrets(verb, extent.home).on(SECRET_NAME), "to record the uninstall");
     if extent.cleans_nodes {
