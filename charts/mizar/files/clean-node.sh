@@ -73,24 +73,33 @@ bridged_interface() {
   done
 }
 
-# A pattern for pgrep is fixed: the name of the process and nothing else.
-is_running() {
-  pgrep -x transitd >/dev/null 2>&1
+# A node need not have pgrep: the kernel tells the names of its processes.
+transitd_processes() {
+  for file in "$root"/proc/[0-9]*/comm; do
+    name=
+    # A process may be gone by now.
+    { read -r name <"$file"; } 2>/dev/null || continue
+    if [ "$name" = transitd ]; then
+      process=${file%/comm}
+      printf '%s ' "${process##*/}"
+    fi
+  done
 }
 
 stop_transitd() {
-  is_running || return 0
-  pkill -x transitd
-  tries=0
-  while is_running && [ "$tries" -lt 5 ]; do
-    sleep 1
-    tries=$((tries + 1))
+  [ -n "$(transitd_processes)" ] || return 0
+  for signal in TERM KILL; do
+    for process in $(transitd_processes); do
+      # It may have ended by itself meanwhile; what counts is looked at afterwards.
+      "${CLEAN_NODE_KILL:-kill}" "-$signal" "$process" 2>/dev/null
+    done
+    tries=0
+    while [ -n "$(transitd_processes)" ] && [ "$tries" -lt 5 ]; do
+      sleep 1
+      tries=$((tries + 1))
+    done
   done
-  if is_running; then
-    pkill -KILL -x transitd
-    sleep 1
-  fi
-  if is_running; then problem "transitd does not end"; else did "stopped transitd"; fi
+  if [ -n "$(transitd_processes)" ]; then problem "transitd does not end"; else did "stopped transitd"; fi
 }
 
 # Off where it is on: a link without a program of that kind is left alone.

@@ -32,24 +32,24 @@ pub(crate) fn alone(format: &Format, made: &Event, plan: &Plan, impact: &Impact)
 
 /// Lays out a plan and what it does to the network.
 pub(crate) fn text(plan: &Plan, impact: &Impact) -> String {
-    let mut text = objects(plan);
+    let mut text = objects(plan, stage_title);
     impact_lines(&mut text, impact);
     text
 }
 
-/// Lays out what becomes of the objects.
-pub(super) fn objects(plan: &Plan) -> String {
+/// Lays out what becomes of the objects; `title` says what a stage does.
+pub(super) fn objects(plan: &Plan, title: fn(&str) -> &str) -> String {
     let mut text = String::new();
     for stage in plan.stages.iter().filter(|stage| stage.changes.iter().any(Change::writes)) {
-        stage_lines(&mut text, stage);
+        stage_lines(&mut text, stage, title(stage.name.as_str()));
     }
     let _infallible = writeln!(text, "{STRONG}Objects:{STRONG:#} {}", plan.counts());
     text
 }
 
-fn stage_lines(text: &mut String, stage: &Stage) {
+fn stage_lines(text: &mut String, stage: &Stage, title: &str) {
     let release = stage.release.as_deref().map_or_else(String::new, |release| format!(" (release {release})"));
-    let _infallible = writeln!(text, "{STRONG}{}{STRONG:#}{FAINT}{release}{FAINT:#}", stage_title(stage.name.as_str()));
+    let _infallible = writeln!(text, "{STRONG}{title}{STRONG:#}{FAINT}{release}{FAINT:#}");
     for change in &stage.changes {
         let (sign, style) = match &change.action {
             Action::Create => ("+", GOOD),

@@ -7,6 +7,7 @@ use mizar_core::uninstall::{Stays, UninstallPlan};
 use mizar_core::words::counted;
 
 use super::format::{self, Format};
+use super::lines::stage_title;
 use super::plan::{objects, some_of};
 use super::style::{FAINT, GOOD, STRONG, WARN};
 use crate::failure::Failure;
@@ -32,14 +33,14 @@ pub(crate) fn text(plan: &UninstallPlan, export: &str) -> String {
         stays(&mut text, &plan.stays);
         return text;
     }
-    text.push_str(&objects(&plan.objects));
+    text.push_str(&objects(&plan.objects, title));
     let saved = plan.objects.changes().filter(|change| change.object.group() == "mizar.com").count();
     if saved > 0 {
         let what = counted(saved, "custom resource");
         let _infallible = writeln!(text, "{STRONG}Saved first:{STRONG:#} {what}, in {export}");
     }
     if !plan.traces.is_empty() {
-        let kinds: Vec<String> = plan.traces.iter().map(|(kind, count)| counted(*count, kind)).collect();
+        let kinds: Vec<String> = plan.traces.iter().map(|(kind, count)| of_kind(*count, kind)).collect();
         let _infallible = writeln!(
             text,
             "{STRONG}Finalizers and notes of the operator:{STRONG:#} taken off {}",
@@ -53,6 +54,20 @@ pub(crate) fn text(plan: &UninstallPlan, export: &str) -> String {
     network(&mut text, plan);
     stays(&mut text, &plan.stays);
     text
+}
+
+/// What becomes of the objects of a stage, which here is always the same.
+fn title(stage: &str) -> &str {
+    match stage {
+        "network" => "custom resources",
+        "daemon" => "daemon",
+        other => stage_title(other),
+    }
+}
+
+/// `Endpoints` is the name of one.
+fn of_kind(count: usize, kind: &str) -> String {
+    if kind.ends_with('s') { format!("{count} {kind}") } else { counted(count, kind) }
 }
 
 fn nodes(text: &mut String, plan: &UninstallPlan) {
@@ -92,9 +107,16 @@ fn network(text: &mut String, plan: &UninstallPlan) {
     );
 }
 
-/// Lays out what is left.
+/// Lays out what is left: what stays for one reason, in one line.
 pub(crate) fn stays(text: &mut String, stays: &[Stays]) {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for left in stays {
-        let _infallible = writeln!(text, "{STRONG}Stays:{STRONG:#} {} {FAINT}({}){FAINT:#}", left.what, left.why);
+        match reasons.iter_mut().find(|(why, _)| *why == left.why) {
+            Some((_, things)) => things.push(&left.what),
+            None => reasons.push((&left.why, vec![&left.what])),
+        }
+    }
+    for (why, things) in reasons {
+        let _infallible = writeln!(text, "{STRONG}Stays:{STRONG:#} {} {FAINT}({why}){FAINT:#}", things.join(", "));
     }
 }

@@ -10,8 +10,8 @@ fn helm(place: &Place, release: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_helm_has_uninstalled_mizar_everything_it_left_goes() {
     let place = Place::installed().await;
-    helm(&place, "mizar");
     let mark = place.bed.mark().await.unwrap();
+    helm(&place, "mizar");
     let ended = place.uninstall().args("--crds").run().await;
     ended.exits(0).tells(&["3 nodes clean"]);
     place.is_as_before_but_for(&[]).await;

@@ -16,7 +16,7 @@ async fn without_crds_the_definitions_their_release_and_the_namespace_stay_and_a
     let mark = place.bed.mark().await.unwrap();
     let ended = place.uninstall().run().await;
     ended.exits(0).tells(&[
-        "2 pods",
+        "4 pods on 3 nodes lose their network",
         "Deployment mizar-system/mizar-operator",
         "no pod of an operator is left",
         "3 nodes clean",
@@ -85,6 +85,7 @@ async fn the_nodes_are_left_as_they_are_if_that_is_wanted_and_cleaned_later() {
     ended.exits(0).tells(&["what Mizar changed on the nodes", "--keep-node-state"]);
     place.is_as_before_but_for(&STAYS).await;
     place.nodes_are_clean(&["node-1", "node-2", "node-3"]).await;
+    assert_eq!(place.result()["nodes"]["node-1"]["state"], "skipped");
     place.uninstall().run().await.exits(0).tells(&["3 nodes clean"]);
     place.nodes_are_clean(&[]).await;
 }

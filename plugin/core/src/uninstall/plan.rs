@@ -74,6 +74,8 @@ pub struct UninstallPlan {
     pub traces: BTreeMap<String, usize>,
     /// The nodes that are cleaned.
     pub nodes: Vec<String>,
+    /// The nodes that are left as they are, since that was asked for.
+    pub left: Vec<String>,
     /// The nodes that cannot be cleaned now; a later run does.
     pub unreachable: Vec<Unreachable>,
     /// By node, the pods that lose their network.
@@ -241,7 +243,9 @@ impl Planner<'_> {
             }
         }
         if wish.keep_node_state {
-            if !served.is_empty() {
+            let unclean = served.iter().filter(|node| !wish.cleaned.contains(&node.name));
+            self.plan.left = unclean.map(|node| node.name.clone()).collect();
+            if !self.plan.left.is_empty() {
                 self.stays("what Mizar changed on the nodes", "--keep-node-state");
             }
             return;
@@ -251,6 +255,7 @@ impl Planner<'_> {
                 continue;
             }
             if wish.skip.contains(&node.name) {
+                self.plan.left.push(node.name.clone());
                 self.stays(format!("what Mizar changed on node {}", node.name), "--skip-node");
             } else if is_reachable(node) {
                 self.plan.nodes.push(node.name.clone());

@@ -155,13 +155,8 @@ impl Uninstall {
         for node in &ground.plan.unreachable {
             self.result.nodes.insert(node.node.clone(), NodeRecord::failed(&node.why));
         }
-        for node in &self.request.skip {
+        for node in &ground.plan.left {
             self.result.nodes.insert(node.clone(), NodeRecord::of(NodeState::Skipped));
-        }
-        if self.request.keep_node_state {
-            for record in self.result.nodes.values_mut().filter(|record| record.state != NodeState::Clean) {
-                *record = NodeRecord::of(NodeState::Skipped);
-            }
         }
         self.result.remains.clone_from(&ground.plan.stays);
         held.set_uninstall(self.memory(ground), self.recorded_nodes()).await?;
