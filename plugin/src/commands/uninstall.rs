@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::cli::format::OF_CHANGES;
 use crate::cli::plan::{self, DryRun};
@@ -62,7 +63,7 @@ pub(crate) struct UninstallArgs {
     keep_node_state: bool,
 
     /// Do not clean this node; may be repeated
-    #[arg(long, value_name = "NODE", conflicts_with = "keep_node_state")]
+    #[arg(long, value_name = "NODE", conflicts_with = "keep_node_state", value_parser = NonEmptyStringValueParser::new())]
     skip_node: Vec<String>,
 
     /// Keep the records of the releases as Helm does, with status uninstalled

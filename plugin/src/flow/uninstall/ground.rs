@@ -13,7 +13,7 @@ use mizar_core::uninstall::{
 use mizar_core::{event::Event, kind};
 use serde_json::Value;
 
-use super::Uninstall;
+use super::{Uninstall, refused};
 use crate::assets;
 use crate::failure::Failure;
 use crate::flow::operation::{self, Held};
@@ -100,6 +100,11 @@ impl Uninstall {
         let with = |state: NodeState| -> BTreeSet<String> {
             nodes.iter().filter(|(_, record)| record.state == state).map(|(node, _)| node.clone()).collect()
         };
+        let is_known = |name: &&String| survey.nodes.iter().any(|node| node.name == **name);
+        if let Some(unknown) = self.request.skip.iter().find(|name| !is_known(name)) {
+            return Err(refused(format!("there is no node {unknown} to skip; nothing was changed"))
+                .hint("see them: kubectl get nodes"));
+        }
         let had_daemon = !survey.customs.is_empty()
             || recorded.iter().any(|object| object.kind() == "DaemonSet")
             || stored.as_ref().is_some_and(|stored| !stored.operation.is_uninstall());
