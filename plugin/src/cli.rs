@@ -7,6 +7,7 @@ pub(crate) mod environment;
 pub(crate) mod format;
 pub(crate) mod name;
 pub(crate) mod plan;
+pub(crate) mod rolling;
 pub(crate) mod target;
 pub(crate) mod values;
 pub(crate) mod wait;
@@ -72,6 +73,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Install(commands::install::InstallArgs),
+    Diff(commands::diff::DiffArgs),
+    Upgrade(commands::upgrade::UpgradeArgs),
+    Rollback(commands::rollback::RollbackArgs),
     Check(commands::check::CheckArgs),
     Explain(commands::explain::ExplainArgs),
     Status(commands::status::StatusArgs),

@@ -2,14 +2,17 @@
 
 pub(crate) mod check;
 pub(crate) mod completion;
+pub(crate) mod diff;
 pub(crate) mod env;
 pub(crate) mod explain;
 pub(crate) mod install;
 pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod repair;
+pub(crate) mod rollback;
 pub(crate) mod status;
 pub(crate) mod uninstall;
+pub(crate) mod upgrade;
 pub(crate) mod values;
 pub(crate) mod version;
 
@@ -22,6 +25,7 @@ impl Command {
         match self {
             Self::Install(args) => args.output(),
             Self::Check(args) => args.output(),
+            Self::Diff(args) => args.output(),
             Self::Status(args) => args.output(),
             Self::Env(args) => args.output(),
             Self::Explain(_)
@@ -32,6 +36,8 @@ impl Command {
             | Self::Man(_) => Output::Text,
             Self::Repair(args) => args.output(),
             Self::Uninstall(args) => args.output(),
+            Self::Upgrade(args) => args.output(),
+            Self::Rollback(args) => args.output(),
         }
     }
 }

@@ -5,7 +5,9 @@
 
 pub(crate) mod apply;
 pub(crate) mod cordon;
+pub(crate) mod definitions;
 pub(crate) mod deploy;
+pub(crate) mod diff;
 pub(crate) mod examine;
 pub(crate) mod facts_file;
 pub(crate) mod follow;
@@ -23,10 +25,15 @@ pub(crate) mod recreate;
 pub(crate) mod releases;
 pub(crate) mod repair;
 pub(crate) mod restart;
+pub(crate) mod rolling;
 pub(crate) mod run;
+pub(crate) mod saved_plan;
 pub(crate) mod status;
+pub(crate) mod surroundings;
 pub(crate) mod treat;
 pub(crate) mod uninstall;
+pub(crate) mod treatment;
+pub(crate) mod upgrade;
 pub(crate) mod value_sources;
 pub(crate) mod wait;
 pub(crate) mod workloads;

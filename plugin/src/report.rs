@@ -4,6 +4,7 @@
 //! each reporter shows them its way: a live view on a terminal, plain lines in a pipe, JSON lines for machines.
 
 pub(crate) mod checks;
+pub(crate) mod diff;
 pub(crate) mod env;
 pub(crate) mod format;
 pub(crate) mod json;
@@ -20,6 +21,7 @@ pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod uninstall;
+pub(crate) mod upgrade;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -63,6 +63,7 @@ const WRONG: &[Wrong] = &[
     ("--save-facts", "", USAGE, "a value is required"),
     ("--export", "", USAGE, "a value is required"),
     ("--skip-node", "", USAGE, "a value is required"),
+    ("--save-plan", "", USAGE, "a value is required"),
     ("--server", "", NO_CLUSTER, "hint: write it like https://HOST:PORT"),
     ("--server", "not a url", NO_CLUSTER, "hint: write it like https://HOST:PORT"),
     ("--set", "vni", FAILED, "hint: write it like this: --set "),
@@ -74,6 +75,10 @@ const WRONG: &[Wrong] = &[
     ("--timeout", "1e99h", USAGE, "write it like 90s"),
     ("--tls-server-name", "a b", NO_CLUSTER, "is no host name"),
     ("--token", "a\nb", NO_CLUSTER, "hint: "),
+    ("--use-plan", "", USAGE, "a value is required"),
+    ("--use-plan", "noise", USAGE, "byte 1 of it is not UTF-8 text"),
+    ("--use-plan", "nowhere", FAILED, "hint: save one with this version"),
+    ("--use-plan", ".", FAILED, "Is a directory"),
     ("--user", "nope", NO_CLUSTER, "hint: "),
     ("--v", "12", USAGE, "0..=9"),
     ("--v", "loud", USAGE, ""),
@@ -124,7 +129,8 @@ fn run_with(place: &Place, command: &str, (flag, value, ..): &Wrong) -> Outcome 
         "--output-dir" => &["--profile", "dev"],
         _ => &[],
     });
-    line.extend((command == "install").then_some("--profile=dev").filter(|_| *flag != "--profile"));
+    let needs_none = ["--profile", "--use-plan"];
+    line.extend((command == "install").then_some("--profile=dev").filter(|_| !needs_none.contains(flag)));
     line.push(&given);
     place.run(&line)
 }
@@ -166,6 +172,13 @@ fn a_wrong_value_of_any_flag_of_any_command_is_refused_and_the_flag_is_named() {
 const TOGETHER: &[(&str, &str)] = &[
     ("install --profile dev --plan --dry-run=server", "--plan"),
     ("install --profile dev --plan --plan", "--plan"),
+    ("install --profile dev --use-plan f", "--profile cannot be used with --use-plan"),
+    ("install --set vni=1 --use-plan f", "--set"),
+    ("install -f f --use-plan g", "--values"),
+    ("install --take-over-cni --use-plan f", "--take-over-cni"),
+    ("install --plan --use-plan f", "--use-plan"),
+    ("install --save-plan f --use-plan g", "--use-plan"),
+    ("install --save-plan f --dry-run=server", "--save-plan"),
     ("install --profile dev --dry-run server", "server"),
     ("install --profile dev --timeout 0", "--timeout"),
     ("install dev", "dev"),

@@ -33,6 +33,8 @@ fn needed() -> Vec<Right> {
         match source.request() {
             Request::Local => {}
             Request::Get { path } => needed.push(right_of("get", path)),
+            // Read once, for a plan.
+            Request::List { path, .. } if *source == Source::DisruptionBudgets => needed.push(right_of("list", path)),
             Request::List { path, .. } => needed.extend([right_of("list", path), right_of("watch", path)]),
             Request::SelfReview => needed.extend(
                 ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]

@@ -17,6 +17,7 @@ use crate::repair::RepairPlan;
 use crate::restart::RestartPlan;
 use crate::site::Site;
 use crate::uninstall::{NodeState, UninstallPlan};
+use crate::upgrade::UpgradePlan;
 
 /// The version of the JSON form. Fields may be added to it; a field that goes or changes makes a new version.
 pub const SCHEMA: &str = "mizar.dev/v1";
@@ -107,6 +108,11 @@ pub enum Event {
         state: NodeState,
         /// What was done there, or what kept it from being done.
         told: Vec<String>,
+    },
+    /// It is known what an upgrade or a rollback restarts.
+    UpgradePlanned {
+        /// What.
+        plan: Box<UpgradePlan>,
     },
     /// An operation that was interrupted goes on.
     Resumed {

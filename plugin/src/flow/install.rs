@@ -10,21 +10,29 @@ use mizar_core::check::{Phase, Report};
 use mizar_core::event::{ClusterName, Event, Step, StepResult};
 use mizar_core::kind::MIZAR_GROUP;
 use mizar_core::operation::Outcome;
+use mizar_core::plan::saved::{Binding, Inputs, SavedPlan};
 use mizar_core::plan::{Change, Plan, Stage, StageName};
 use mizar_core::site::Site;
+use mizar_core::upgrade::ValueChanges;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::deploy::{Waiting, deploy};
+use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
+use super::saved_plan::PlanFile;
 use super::value_sources::ValueSources;
-use super::{apply, judge, recreate, workloads};
+use super::{apply, judge, recreate, saved_plan, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
+use crate::report::diff::Difference;
 use crate::report::format::Format;
 use crate::report::{self, Reporter};
+
+/// Its name.
+pub(crate) const COMMAND: &str = "install";
 
 /// What the person asked for.
 #[derive(Debug, Clone)]
@@ -37,6 +45,8 @@ pub(crate) struct Request {
     pub take_over_cni: bool,
     /// Pods that predate Mizar are recreated at the end.
     pub recreate_pods: bool,
+    /// The file that the plan is written to or came from.
+    pub file: PlanFile,
     /// How far to go.
     pub extent: Extent,
     /// Whether to go on without asking.
@@ -47,6 +57,16 @@ pub(crate) struct Request {
     pub timeout: Option<Duration>,
     /// What stdout is for.
     pub output: Format,
+}
+
+/// What a saved plan keeps of the request besides the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(crate) struct Options {
+    /// [`Request::take_over_cni`].
+    pub take_over_cni: bool,
+    /// [`Request::recreate_pods`].
+    pub recreate_pods: bool,
 }
 
 /// How far to go.
@@ -79,27 +99,37 @@ pub(crate) async fn install(cluster: Cluster, reporter: Arc<dyn Reporter>, reque
 struct Installation {
     run: Run,
     request: Request,
+    /// What tells the cluster from others, where a plan is saved or carried out.
+    cluster_id: String,
 }
 
 impl Installation {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
-        Self { run: Run::new(cluster, reporter, request.output.output()), request }
+        Self { run: Run::new(cluster, reporter, request.output.output()), request, cluster_id: String::new() }
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
         let server = self.run.cluster().server().to_owned();
         self.run.tell(Event::Started {
-            command: "install".to_owned(),
+            command: COMMAND.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clusters: vec![ClusterName { site: Site::Management, context: None, server }],
             namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         });
-        let ground = self.find_ground().await?;
+        self.refuse_other_cluster().await?;
+        let mut ground = self.find_ground().await?;
+        let refused = self.try_on_server(&mut ground.plan).await;
         self.show(&ground)?;
+        self.verify_plan(&ground).await?;
+        refuse_forbidden(&ground.plan)?;
+        refused.map_or(Ok(()), |failure| Err(failure.detail("nothing was changed")))?;
         match self.request.extent {
-            Extent::PlanOnly => return Ok(Outcome::Planned),
+            Extent::PlanOnly => {
+                self.save_plan(&ground)?;
+                return Ok(Outcome::Planned);
+            }
             Extent::ServerDryRun => return self.server_dry_run(&ground.plan).await,
-            Extent::Everything => self.refuse_conflicts(&ground.plan).await?,
+            Extent::Everything => {}
         }
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished();
         let step = Step::Deploy;
@@ -115,7 +145,7 @@ impl Installation {
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
-            deploy(&mut self.run, &ground, waiting).await?;
+            deploy(&mut self.run, &ground, waiting, Way { command: "install", replacing: None }).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         self.sanity_check(&ground).await?;
@@ -132,7 +162,11 @@ impl Installation {
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
-        let agreed = Agreed { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
+        let agreed = Agreed {
+            take_over_cni: self.request.take_over_cni,
+            recreate_pods: self.request.recreate_pods,
+            replaces_pods: false,
+        };
         let (ground, report) = survey(&self.run, wish, agreed).await?;
         report::findings(self.run.reporter(), &report);
         if !report.is_clear() {
@@ -141,9 +175,6 @@ impl Installation {
                 self.show(&ground)?;
             }
             return Err(refused(&report));
-        }
-        if !ground.plan.is_allowed() {
-            return Err(forbidden(&ground.plan));
         }
         if ground.starts_operator_on_finished_network() {
             let message = "this would start an operator on a network that is built already: it would hand out addresses that pods use, and wire no new pod; nothing was changed";
@@ -173,21 +204,80 @@ impl Installation {
         self.run.reporter().pause();
         if self.request.extent != Extent::Everything {
             report::data(&report::plan::alone(&self.request.output, &made, &ground.plan, &impact)?)?;
-        } else if !ground.plan.is_empty() {
+        } else if !ground.plan.is_empty() || !ground.plan.is_allowed() {
             report::note(report::plan::text(&ground.plan, &impact).trim_end());
         }
         self.run.tell(made);
         Ok(())
     }
 
-    /// Has the server try the changes of existing objects: a field that somebody else owns is found before anything is
-    /// written.
-    async fn refuse_conflicts(&self, plan: &Plan) -> Result<(), Failure> {
-        self.run.enter("plan");
-        match apply::conflicts(self.run.cluster(), plan).await {
-            Some(failure) => Err(failure.detail("nothing was changed")),
-            None => Ok(()),
+    /// Has the server try the changes of existing objects, so that what forbids them is found before anything is written.
+    async fn try_on_server(&self, plan: &mut Plan) -> Option<Failure> {
+        if self.request.extent != Extent::Everything {
+            return None;
         }
+        self.run.enter("plan");
+        apply::try_changes(self.run.cluster(), plan).await.told(plan)
+    }
+
+    /// Writes the plan to the file that was named, if one was.
+    fn save_plan(&self, ground: &Ground) -> Result<(), Failure> {
+        let PlanFile::Save(path) = &self.request.file else { return Ok(()) };
+        let options = Options { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
+        let mut values = self.request.values.to_given();
+        // It may have been asked for, or be recorded.
+        values.profile.clone_from(&ground.prepared.profile);
+        let plan = SavedPlan {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            command: COMMAND.to_owned(),
+            saved_at: self.run.cluster().now(),
+            inputs: Inputs {
+                values,
+                own_chart: self.request.values.chart.is_some(),
+                options: saved_plan::options(&options),
+            },
+            binding: self.binding(ground),
+            shown: report::plan::plain(&ground.plan, &ground.impact()),
+        };
+        saved_plan::write(path, &plan)?;
+        report::note(&format!(
+            "the plan is saved in {}; carry it out: kubectl mizar {COMMAND} --use-plan FILE",
+            path.display()
+        ));
+        Ok(())
+    }
+
+    /// A plan of another cluster is refused before anything of this one is judged.
+    async fn refuse_other_cluster(&mut self) -> Result<(), Failure> {
+        self.run.enter("plan");
+        match &self.request.file {
+            PlanFile::None => {}
+            PlanFile::Save(_) => self.cluster_id = saved_plan::cluster_id(self.run.cluster()).await?,
+            PlanFile::Use(saved) => {
+                self.cluster_id = saved_plan::cluster_id(self.run.cluster()).await?;
+                saved_plan::of_this_cluster(saved, &self.cluster_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails unless a saved plan means the same as the one that was made now, and shows then what that one changes.
+    async fn verify_plan(&self, ground: &Ground) -> Result<(), Failure> {
+        let PlanFile::Use(saved) = &self.request.file else { return Ok(()) };
+        let touched = saved_plan::verify(saved, &self.binding(ground)).inspect_err(|_| {
+            let difference = Difference { plan: &ground.plan, values: &ValueChanges::default() };
+            report::note(difference.text().trim_end());
+        })?;
+        for object in touched {
+            let message = "its status moved since the plan was saved, which changes nothing of the plan".to_owned();
+            self.run.tell(Event::Warning { message, object: Some(object) });
+        }
+        Ok(())
+    }
+
+    fn binding(&self, ground: &Ground) -> Binding {
+        let (releases, records) = (&ground.prepared.releases, &ground.records);
+        saved_plan::binding(self.cluster_id.clone(), self.run.namespace(), &ground.plan, releases, records)
     }
 
     fn ask(&self, question: &str) -> Result<(), Failure> {
@@ -299,22 +389,21 @@ fn refused(report: &Report) -> Failure {
     failure
 }
 
-fn forbidden(plan: &Plan) -> Failure {
-    let message = if plan.conflicts.is_empty() {
-        "this change must not be made by install; nothing was changed"
-    } else {
-        "objects of the charts exist already and belong to somebody else; nothing was changed"
+/// Fails if anything stands in the way of the plan, which was shown with all of it.
+pub(crate) fn refuse_forbidden(plan: &Plan) -> Result<(), Failure> {
+    let conflicts = plan.conflicts.iter().map(|conflict| (conflict.to_string(), &conflict.hint));
+    let refusals = plan.refusals.iter().map(|refusal| (refusal.to_string(), &refusal.hint));
+    let all: Vec<(String, &String)> = conflicts.chain(refusals).collect();
+    let message = match all.as_slice() {
+        [] => return Ok(()),
+        [(one, _)] => format!("{one}; nothing was changed"),
+        [_, more @ ..] => format!("{} things stand in the way of this plan; nothing was changed", more.len() + 1),
     };
     let mut failure = Failure::new(Kind::Refused, message);
-    let mut hints = Vec::new();
-    for conflict in &plan.conflicts {
-        failure = failure.detail(conflict.to_string());
-        hints.push(conflict.hint.clone());
+    if all.len() > 1 {
+        failure.details = all.iter().map(|(text, _)| text.clone()).collect();
     }
-    for refusal in &plan.refusals {
-        failure = failure.detail(refusal.to_string());
-        hints.push(refusal.hint.clone());
-    }
+    let mut hints: Vec<String> = all.into_iter().map(|(_, hint)| hint.clone()).collect();
     hints.dedup();
-    hints.into_iter().fold(failure, Failure::hint)
+    Err(hints.into_iter().fold(failure, Failure::hint))
 }

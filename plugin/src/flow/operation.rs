@@ -3,7 +3,7 @@
 //! A lease is renewed in the background. Whoever cannot renew has lost the right to go on, and [`Held::lost`] says so;
 //! every write of the record carries its resourceVersion, so that a stale holder fails instead of overwriting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +16,7 @@ use mizar_core::operation::{
     StoredOperation, UninstallRecord, claim,
 };
 use mizar_core::timing::Timing;
+use mizar_core::uninstall::UNINSTALL;
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
@@ -161,12 +162,16 @@ impl Held {
         let now = cluster.now();
         let namespace = new.namespace.clone();
         let resource_version = stored.as_ref().map(|stored| stored.resource_version.clone());
-        let repairs = new.command == REPAIR;
+        let (repairs, uninstalls) = (new.command == REPAIR, new.command == UNINSTALL);
         let found = stored.map(|stored| stored.operation);
         let operation = match (claim, found) {
-            (Claim::Resume | Claim::TakeOver { .. }, Some(found)) if found.command == new.command => {
+            (Claim::Resume | Claim::TakeOver { .. }, Some(found))
+                if found.is_repair() == repairs && found.is_uninstall() == uninstalls =>
+            {
                 found.resumed_by(machine::me(), new.intent, new.stages, now)
             }
+            // What a repair owes is owed to a network that goes.
+            (_, _) if uninstalls => Operation::begin(new, machine::me(), now),
             (_, found) if repairs => Operation::begin_repair(new, found, machine::me(), now),
             (_, found) => {
                 let owed = found.map(|found| found.owed).unwrap_or_default();
@@ -289,6 +294,23 @@ impl Held {
         let Some(live) = state.cluster.get(&secret).await? else { return Ok(()) };
         let uid = live["metadata"]["uid"].as_str().unwrap_or_default();
         Ok(state.cluster.delete_as_seen(&secret, uid, &state.resource_version).await?)
+    }
+
+    /// Notes how far a node is, before or after what is done there.
+    pub(crate) async fn note_node(&self, node: &str, note: Value) -> Result<(), Failure> {
+        let mut state = self.state.lock().await;
+        if state.operation.nodes.get(node) == Some(&note) {
+            return Ok(());
+        }
+        state.operation.nodes.insert(node.to_owned(), note);
+        state.save(None).await.map_err(Into::into)
+    }
+
+    /// The nodes that are noted to be in this state.
+    pub(crate) async fn nodes_in(&self, wanted: &str) -> BTreeSet<String> {
+        let state = self.state.lock().await;
+        let nodes = state.operation.nodes.iter().filter(|(_, note)| note["state"] == wanted);
+        nodes.map(|(node, _)| node.clone()).collect()
     }
 
     /// Records how it ended and lets go. A repair gives way to the record that it found.

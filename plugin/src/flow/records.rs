@@ -91,17 +91,23 @@ pub(crate) async fn begin(
     history: &History,
     ours: Option<u64>,
     content: NewRelease,
+    returns_to: Option<u64>,
 ) -> Result<Revision, Failure> {
     let now = cluster.now();
     let earlier = complete(history).map(|stored| &stored.release);
+    let target = returns_to.and_then(|revision| history.records.iter().find(|it| it.release.revision == revision));
+    let fresh = |revision| match (target, earlier.or_else(|| history.last().map(|last| &last.release))) {
+        (Some(target), Some(current)) => Release::begin_rollback(&target.release, current, revision, now),
+        _ => fresh(earlier, content, revision, now),
+    };
     if let Some(stored) = unfinished(history, ours) {
-        let fresh = fresh(earlier, content, stored.release.revision, now);
+        let fresh = fresh(stored.release.revision);
         let mut revision =
             Revision { release: fresh, resource_version: stored.resource_version.clone().unwrap_or_default() };
         revision.save(cluster).await?;
         return Ok(revision);
     }
-    let release = fresh(earlier, content, history.next_revision(), now);
+    let release = fresh(history.next_revision());
     let secret = to_secret(&release, Writing::New, now)?;
     for surplus in history.prune(DEFAULT_LIMIT) {
         delete(cluster, surplus).await?;

@@ -97,6 +97,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         | Event::PlanMade { .. }
         | Event::RepairPlanned { .. }
         | Event::UninstallPlanned { .. }
+        | Event::UpgradePlanned { .. }
         | Event::Failed { .. } => return None,
         Event::ObjectApplied { object, result, .. } => format!("    {FAINT}{result} {object}{FAINT:#}"),
     })

@@ -140,6 +140,7 @@ impl Planner<'_> {
             desired: None,
             precondition: None,
             merge_patch: None,
+            live: None,
             fold: None,
         };
         let stages = &mut self.plan.objects.stages;
