@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use mizar_core::check::access::needs_of;
 use mizar_core::facts::{PolicyRule, Request, Right, Source};
 use mizar_core::object::ObjectRef;
-use mizar_core::{repair, uninstall};
 use mizar_core::yaml::{DuplicateKeys, read_all};
+use mizar_core::{repair, uninstall};
 use serde_json::Value;
 
 use crate::program::{Place, repository};

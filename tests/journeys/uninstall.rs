@@ -4,6 +4,7 @@
 mod after_helm;
 mod broken;
 mod everything;
+mod old;
 mod refused;
 mod snapshot;
 mod stopped;
@@ -57,7 +58,13 @@ impl Place {
 
     /// Asserts that every object, finalizer, label and annotation of the cluster is as before the install, but for these.
     async fn is_as_before_but_for(&self, added: &[&str]) {
-        self.before.assert_now(&self.bed, &["/api/v1/namespaces/default/pods/one", "/api/v1/namespaces/default/pods/two"], added).await;
+        self.before
+            .assert_now(
+                &self.bed,
+                &["/api/v1/namespaces/default/pods/one", "/api/v1/namespaces/default/pods/two"],
+                added,
+            )
+            .await;
     }
 
     /// Asserts that every node is as it was before Mizar.

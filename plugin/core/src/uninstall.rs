@@ -28,7 +28,7 @@ pub use job::{CleanUp, JOB_LABEL, JobError, JobTemplate, job_name};
 pub use namespace::{MADE_BY, NAMESPACED, foreign, is_made_by_us};
 pub use node::{NodeOutcome, NodeRecord, NodeState, judge_pod};
 pub use outcome::UninstallResult;
-pub use plan::{Depends, Stays, Unreachable, UninstallPlan, Wish, plan};
+pub use plan::{Depends, Stays, UninstallPlan, Unreachable, Wish, plan};
 pub use rights::{Extent, needs};
 pub use survey::{MARKED_KINDS, NamespaceSeen, Survey, Traced};
 pub use traces::{Traces, removal};

@@ -100,7 +100,8 @@ pub(crate) async fn run(context: &Context, args: UninstallArgs) -> Result<ExitCo
     plan::shown_alone(&args.output, plan_only)?;
     args.dry_run.warn_if_bare();
     if args.dry_run == DryRun::Server {
-        let message = "an uninstall deletes part by part, each as the one before has left things: the API server cannot try that";
+        let message =
+            "an uninstall deletes part by part, each as the one before has left things: the API server cannot try that";
         return Err(Failure::new(Kind::Usage, message).hint("see what would go: kubectl mizar uninstall --plan"));
     }
     let access = if plan_only { Access::ReadOnly } else { Access::ReadWrite };

@@ -65,11 +65,7 @@ pub(crate) struct Request {
 }
 
 /// Takes Mizar out. The events tell everything; what is returned is only how it ended.
-pub(crate) async fn uninstall(
-    cluster: Cluster,
-    reporter: Arc<dyn Reporter>,
-    request: Request,
-) -> Result<(), Failure> {
+pub(crate) async fn uninstall(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
     let result = UninstallResult::new(cluster.server());
     let run = Run::new(cluster.clone(), reporter.clone(), request.output.output());

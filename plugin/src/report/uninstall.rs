@@ -41,11 +41,8 @@ pub(crate) fn text(plan: &UninstallPlan, export: &str) -> String {
     }
     if !plan.traces.is_empty() {
         let kinds: Vec<String> = plan.traces.iter().map(|(kind, count)| of_kind(*count, kind)).collect();
-        let _infallible = writeln!(
-            text,
-            "{STRONG}Finalizers and notes of the operator:{STRONG:#} taken off {}",
-            kinds.join(", ")
-        );
+        let _infallible =
+            writeln!(text, "{STRONG}Finalizers and notes of the operator:{STRONG:#} taken off {}", kinds.join(", "));
     }
     if !plan.releases.is_empty() {
         let _infallible = writeln!(text, "{STRONG}Releases that end:{STRONG:#} {}", plan.releases.join(", "));
@@ -73,8 +70,7 @@ fn of_kind(count: usize, kind: &str) -> String {
 fn nodes(text: &mut String, plan: &UninstallPlan) {
     if !plan.nodes.is_empty() {
         let names = some_of(&plan.nodes);
-        let _infallible =
-            writeln!(text, "{STRONG}Cleaned:{STRONG:#} {}: {names}", counted(plan.nodes.len(), "node"));
+        let _infallible = writeln!(text, "{STRONG}Cleaned:{STRONG:#} {}: {names}", counted(plan.nodes.len(), "node"));
     }
     for node in &plan.unreachable {
         let _infallible = writeln!(text, "{WARN}Not cleaned now:{WARN:#} node {}: {}", node.node, node.why);

@@ -59,7 +59,9 @@ async fn with_crds_the_cluster_is_as_before_the_install() {
     let items = list["items"].as_array().unwrap();
     let of = |kind: &str| items.iter().filter(|item| item["kind"] == kind).count();
     assert_eq!((of("Vpc"), of("Subnet"), of("Droplet")), (1, 1, 3));
-    assert!(items.iter().all(|item| item["metadata"]["uid"] == Value::Null && item["metadata"]["finalizers"].is_null()));
+    assert!(
+        items.iter().all(|item| item["metadata"]["uid"] == Value::Null && item["metadata"]["finalizers"].is_null())
+    );
 
     // And a Mizar may come again, as the first one.
     Mizar::on(&place.bed).args("install -y").run().await.exits(2).tells(&["--profile"]);

@@ -13,7 +13,12 @@ async fn nothing_is_changed_without_a_yes_by_a_plan_or_with_a_place_that_cannot_
     let mark = place.bed.mark().await.unwrap();
     let on = || Mizar::on(&place.bed);
     let plan = on().args("uninstall --plan").run().await;
-    plan.exits(0).prints(&["Deployment mizar-system/mizar-operator", "default/one", "node-1, node-2, node-3", "Stays:"]);
+    plan.exits(0).prints(&[
+        "Deployment mizar-system/mizar-operator",
+        "default/one",
+        "node-1, node-2, node-3",
+        "Stays:",
+    ]);
     on().args("uninstall --crds --dry-run=client").run().await.exits(0).tells(&["nothing was changed"]);
     let names = on().args("uninstall --plan -o name").run().await;
     names.exits(0).prints(&["deployment.apps/mizar-operator", "vpc.mizar.com/vpc0"]);
@@ -28,7 +33,11 @@ async fn nothing_is_changed_without_a_yes_by_a_plan_or_with_a_place_that_cannot_
     std::fs::write(&theirs, "kind: Other\n").unwrap();
     let refused = on().args("uninstall --yes --export").arg(&theirs).run().await;
     refused.exits(3).tells(&["theirs.yaml is there already", "no export of this program"]);
-    on().args("uninstall --yes --skip-node node-9").run().await.exits(3).tells(&["no node node-9", "kubectl get nodes"]);
+    on().args("uninstall --yes --skip-node node-9")
+        .run()
+        .await
+        .exits(3)
+        .tells(&["no node node-9", "kubectl get nodes"]);
     on().args("uninstall --yes -n elsewhere").run().await.exits(3).tells(&["namespace mizar-system", "elsewhere"]);
     let changed = changes(&place.bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
     assert!(changed.is_empty(), "{}", changed.summary());

@@ -1,9 +1,12 @@
 //! Killed anywhere, the same command finishes, and nothing that was saved is lost.
 
+use mizar_bed::{Fault, FaultOrder};
 use nix::sys::signal::Signal;
 
 use super::{Place, assert_orderly};
+use crate::cluster::{names, operation};
 use crate::killed::Writes;
+use crate::restart::until;
 
 /// Kills an uninstall after each of some numbers of writes, one after the other, and lets the last run finish.
 async fn kill_again_and_again(writes: &[u64], flags: &str, left: &[&str]) {
@@ -40,4 +43,20 @@ async fn killed_in_the_middle_of_each_part_a_rerun_finishes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_near_the_end_a_rerun_finishes() {
     kill_again_and_again(&[110, 4, 7, 9], "--crds", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_uninstall_says_so_and_a_rerun_goes_on() {
+    let place = Place::installed().await;
+    place.bed.fault(FaultOrder { fault: Fault::CleanUpHangs, node: None }).await.unwrap();
+    let mut running = place.uninstall().start();
+    let jobs = "/apis/batch/v1/namespaces/mizar-system/jobs";
+    until("the nodes are being cleaned", async || names(&place.bed, jobs).await.len() == 3).await;
+    assert!(!running.is_over());
+    running.signal(Signal::SIGINT);
+    running.end().await.exits(130).tells(&["interrupted", "run the same command again"]);
+    assert!(operation(&place.bed).await.outcome.is_some(), "it let go of its claim");
+    place.bed.clear_faults().await.unwrap();
+    place.uninstall().run().await.exits(0).tells(&["going on", "3 nodes clean"]);
+    place.is_as_before_but_for(&super::STAYS).await;
 }

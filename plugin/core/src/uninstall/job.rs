@@ -165,7 +165,10 @@ mod tests {
         let old = json!({"spec": {"template": {"spec": {
             "initContainers": [{"name": "node-init", "image": "mizarnet/mizar:0.91"}], "containers": []}}}});
         let clean_up = CleanUp::of_daemon_set(&old).unwrap();
-        assert_eq!((clean_up.image.as_str(), clean_up.state_directory.as_str()), ("mizarnet/mizar:0.91", STATE_DIRECTORY));
+        assert_eq!(
+            (clean_up.image.as_str(), clean_up.state_directory.as_str()),
+            ("mizarnet/mizar:0.91", STATE_DIRECTORY)
+        );
         assert_eq!(CleanUp::of_daemon_set(&json!({})), None);
     }
 

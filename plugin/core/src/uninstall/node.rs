@@ -116,9 +116,7 @@ mod tests {
         let record = NodeRecord { state: NodeState::Clean, told: vec!["stopped transitd".into()] };
         assert_eq!(clean, NodeOutcome::Ended(record.clone()));
         assert_eq!(NodeRecord::read(&record.to_value()), Some(record));
-        let is_failed = |outcome: &NodeOutcome| {
-            matches!(outcome, NodeOutcome::Ended(NodeRecord { state: NodeState::Failed, told }) if !told.is_empty())
-        };
+        let is_failed = |outcome: &NodeOutcome| matches!(outcome, NodeOutcome::Ended(NodeRecord { state: NodeState::Failed, told }) if !told.is_empty());
         for (code, message) in
             [(0, ""), (0, "what?"), (1, ""), (1, r#"{"done": []}"#), (0, r#"{"problems": ["MTU not restored"]}"#)]
         {

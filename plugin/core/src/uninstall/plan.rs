@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Belongs, Survey, belongs};
-use crate::facts::{NodeFact, PodFact, PodRole, Placement, Readiness};
+use crate::facts::{NodeFact, Placement, PodFact, PodRole, Readiness};
 use crate::network::eligible_nodes;
 use crate::object::{Object, ObjectRef};
 use crate::plan::{Action, Change, FieldManager, Plan, Stage, StageName};
@@ -287,9 +287,8 @@ fn served<'a>(survey: &'a Survey, wish: &Wish) -> Vec<&'a NodeFact> {
             eligible_nodes(&survey.nodes, &placement).into_iter().map(|node| node.name.as_str()).collect::<Vec<_>>()
         })
         .collect();
-    let has_daemon = |node: &NodeFact| {
-        survey.pods.iter().any(|pod| pod.role == PodRole::Daemon && pod.node == node.name.as_str())
-    };
+    let has_daemon =
+        |node: &NodeFact| survey.pods.iter().any(|pod| pod.role == PodRole::Daemon && pod.node == node.name.as_str());
     let may_have = |node: &&NodeFact| {
         let named = placed.contains(node.name.as_str()) || has_daemon(node) || wish.planned.contains(&node.name);
         node.is_linux() && !node.is_hollow() && (named || !is_known)

@@ -69,7 +69,11 @@ pub fn needs(extent: Extent<'_>, objects: &[ObjectRef]) -> Vec<Need> {
         }
     }
     let secrets = |verb: &str, namespace: &str| Right::new(verb, "", "secrets").in_namespace(namespace);
-    all(&["list", "get", "update", "delete"], &|verb| secrets(verb, extent.namespace), "to end the records of the releases");
+    all(
+        &["list", "get", "update", "delete"],
+        &|verb| secrets(verb, extent.namespace),
+        "to end the records of the releases",
+    );
     all(&["create"], &|verb| secrets(verb, extent.home), "to record the uninstall");
     all(&["get", "update"], &|verb| secrets(verb, extent.home).on(SECRET_NAME), "to record the uninstall");
     if extent.cleans_nodes {

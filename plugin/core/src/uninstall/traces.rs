@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_cordon_of_ours_is_taken_back_and_another_stays() {
-        let ours = json!({"metadata": {"annotations": {CORDON_ANNOTATION: "repair-1"}}, "spec": {"unschedulable": true}});
+        let ours =
+            json!({"metadata": {"annotations": {CORDON_ANNOTATION: "repair-1"}}, "spec": {"unschedulable": true}});
         assert_eq!(removal(&ours).unwrap()["spec"], json!({"unschedulable": null}));
         assert_eq!(removal(&json!({"metadata": {}, "spec": {"unschedulable": true}})), None);
     }

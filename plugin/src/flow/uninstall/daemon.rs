@@ -32,7 +32,8 @@ impl Uninstall {
         }
         let lost: BTreeSet<&str> = ground.plan.unreachable.iter().map(|node| node.node.as_str()).collect();
         let pods = list(self.run.cluster(), &pod, None, DAEMON_PODS, false).await?;
-        let on_lost = |item: &serde_json::Value| item["spec"]["nodeName"].as_str().is_some_and(|node| lost.contains(node));
+        let on_lost =
+            |item: &serde_json::Value| item["spec"]["nodeName"].as_str().is_some_and(|node| lost.contains(node));
         let (left, going): (Vec<_>, Vec<_>) = pods.into_iter().partition(on_lost);
         self.until_gone("daemon-gone", &ids(&pod, &going)).await?;
         let (mut summary, result) = match sets.len() {

@@ -58,7 +58,8 @@ impl Uninstall {
     fn unclean_nodes(&self) -> Result<(), Failure> {
         let unclean: Vec<_> = self.result.unclean().collect();
         let Some((first, _)) = unclean.first() else { return Ok(()) };
-        let message = format!("{} not cleaned; everything else of Mizar that was to go is gone", counted(unclean.len(), "node"));
+        let message =
+            format!("{} not cleaned; everything else of Mizar that was to go is gone", counted(unclean.len(), "node"));
         let failure = unclean.iter().fold(Failure::new(Kind::PartlyApplied, message), |failure, (node, record)| {
             failure.detail(format!("node {node}: {}", record.told.join(", ")))
         });
@@ -116,7 +117,8 @@ impl Uninstall {
         }
         if !left.is_empty() {
             let message = format!("{} of Mizar still there: somebody made it anew", counted(left.len(), "object"));
-            let failure = left.into_iter().take(SHOWN).fold(Failure::new(Kind::PartlyApplied, message), Failure::detail);
+            let failure =
+                left.into_iter().take(SHOWN).fold(Failure::new(Kind::PartlyApplied, message), Failure::detail);
             return Err(failure.hint("find out who, then run the same command again"));
         }
         let mut text = String::new();

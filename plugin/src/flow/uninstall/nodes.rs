@@ -7,9 +7,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use mizar_core::event::{Event, StepResult};
 use mizar_core::object::ObjectId;
-use mizar_core::uninstall::{
-    CleanUp, JOB_LABEL, JobTemplate, NodeOutcome, NodeRecord, NodeState, job_name, judge_pod,
-};
+use mizar_core::uninstall::{CleanUp, JOB_LABEL, JobTemplate, NodeOutcome, NodeRecord, NodeState, job_name, judge_pod};
 use mizar_core::words::counted;
 use serde_json::Value;
 
@@ -17,9 +15,9 @@ use super::Uninstall;
 use super::ground::Ground;
 use super::survey::{ids, known, list};
 use crate::assets;
+use crate::cluster::Cause;
 use crate::cluster::watch::{WatchScope, Watched};
 use crate::cluster::write::Commit;
-use crate::cluster::Cause;
 use crate::failure::{Failure, Kind};
 use crate::flow::gather::CONCURRENCY;
 use crate::flow::operation::MANAGER;

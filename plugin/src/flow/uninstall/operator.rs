@@ -27,8 +27,8 @@ impl Ending {
     fn of(pod: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let statuses = pod["status"]["containerStatuses"].as_array();
-        let all_terminated = statuses
-            .is_some_and(|all| !all.is_empty() && all.iter().all(|one| one["state"]["terminated"].is_object()));
+        let all_terminated =
+            statuses.is_some_and(|all| !all.is_empty() && all.iter().all(|one| one["state"]["terminated"].is_object()));
         let phase = pod["status"]["phase"].as_str();
         // One that no node ever took has no process.
         let never_placed = pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty);

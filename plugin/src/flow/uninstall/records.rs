@@ -65,7 +65,8 @@ impl Uninstall {
     async fn write(&self, stored: &StoredRelease, release: Release) -> Result<(), Failure> {
         self.run.go_on()?;
         let resource_version = stored.resource_version.clone().unwrap_or_default();
-        let secret = to_secret(&release, Writing::Again { resource_version: &resource_version }, self.run.cluster().now())?;
+        let secret =
+            to_secret(&release, Writing::Again { resource_version: &resource_version }, self.run.cluster().now())?;
         self.run.cluster().replace(&secret, RECORD_MANAGER, None).await?;
         Ok(())
     }

@@ -19,8 +19,9 @@ impl Uninstall {
         let stages = ground.plan.objects.stages.iter();
         let here = stages.filter(|stage| !earlier.contains(&stage.name) && !later.contains(&stage.name));
         let going = here.flat_map(|stage| &stage.changes).filter(|change| change.action == Action::Delete);
-        let live: Vec<ObjectId> =
-            going.filter_map(|change| ground.survey.objects.iter().find_map(|object| id_of(object, &change.object))).collect();
+        let live: Vec<ObjectId> = going
+            .filter_map(|change| ground.survey.objects.iter().find_map(|object| id_of(object, &change.object)))
+            .collect();
         let part = self.part_begins("release", live.len()).await?;
         for id in &live {
             self.delete(id).await?;
@@ -48,9 +49,12 @@ impl Uninstall {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                let message = format!("release stopped after {} s: something keeps what was deleted", self.limit().as_secs());
+                let message =
+                    format!("release stopped after {} s: something keeps what was deleted", self.limit().as_secs());
                 let failure = left.into_iter().fold(Failure::new(Kind::TimedOut, message), Failure::detail);
-                return Err(failure.hint("what keeps an object: kubectl get KIND NAME -o yaml, under metadata.finalizers"));
+                return Err(
+                    failure.hint("what keeps an object: kubectl get KIND NAME -o yaml, under metadata.finalizers")
+                );
             }
             tokio::time::sleep(self.run.timing().burst).await;
         }

@@ -27,12 +27,8 @@ impl Uninstall {
                 named("apiextensions.k8s.io/v1", "CustomResourceDefinition", name)
             }));
         }
-        let extent = Extent {
-            namespace,
-            home: namespace,
-            crds: self.request.crds,
-            cleans_nodes: !self.request.keep_node_state,
-        };
+        let extent =
+            Extent { namespace, home: namespace, crds: self.request.crds, cleans_nodes: !self.request.keep_node_state };
         let needs = needs(extent, &objects);
         let wanted = Wanted {
             sources: &[Source::Permissions],

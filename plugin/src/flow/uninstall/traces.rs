@@ -41,8 +41,11 @@ impl Uninstall {
             }
         }
         if let Some(traced) = left.first() {
-            return Err(refused(format!("somebody puts finalizers or notes of the operator on again: {}", traced.object))
-                .hint("is another operator running? kubectl get pods -A -l app=mizar-operator"));
+            return Err(refused(format!(
+                "somebody puts finalizers or notes of the operator on again: {}",
+                traced.object
+            ))
+            .hint("is another operator running? kubectl get pods -A -l app=mizar-operator"));
         }
         let (summary, result) = match cleaned {
             0 => ("there is nothing".to_owned(), StepResult::Skipped),

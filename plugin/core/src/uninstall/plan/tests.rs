@@ -30,8 +30,13 @@ fn installed() -> Survey {
     }
     absorb(&mut survey, "v1", "Pod", &pod("web", "node-1", &json!({})));
     absorb(&mut survey, "v1", "Pod", &pod("d3", "node-3", &json!({"job": "mizar-daemon"})));
-    absorb(&mut survey, "v1", "Service", &json!({"metadata": {"name": "web", "namespace": "default"},
-        "spec": {"clusterIP": "10.0.0.7"}}));
+    absorb(
+        &mut survey,
+        "v1",
+        "Service",
+        &json!({"metadata": {"name": "web", "namespace": "default"},
+        "spec": {"clusterIP": "10.0.0.7"}}),
+    );
     let made = json!({"metadata": {"name": "mizar-system", "annotations": {"mizar.dev/made-by": "kubectl-mizar"}}});
     absorb(&mut survey, "v1", "Namespace", &made);
     absorb(&mut survey, "apps/v1", "DaemonSet", &workload("DaemonSet", "mizar-daemon"));
@@ -39,8 +44,12 @@ fn installed() -> Survey {
     for (kind, name) in [("Bouncer", "net0-b-1"), ("Divider", "vpc0-d-1"), ("Vpc", "vpc0")] {
         absorb(&mut survey, "mizar.com/v1", kind, &json!({"metadata": {"name": name, "namespace": "default"}}));
     }
-    absorb(&mut survey, "apiextensions.k8s.io/v1", "CustomResourceDefinition",
-        &json!({"metadata": {"name": "vpcs.mizar.com"}, "spec": {"group": "mizar.com"}}));
+    absorb(
+        &mut survey,
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        &json!({"metadata": {"name": "vpcs.mizar.com"}, "spec": {"group": "mizar.com"}}),
+    );
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
         "metadata": {"name": "mizar:operator"}});
     survey.objects = [role, survey.workloads[0].value().clone()].map(|value| Object::new(value).unwrap()).into();
