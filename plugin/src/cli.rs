@@ -5,6 +5,7 @@
 pub(crate) mod color;
 pub(crate) mod environment;
 pub(crate) mod format;
+pub(crate) mod history;
 pub(crate) mod name;
 pub(crate) mod plan;
 pub(crate) mod rolling;
@@ -76,12 +77,16 @@ pub(crate) enum Command {
     Diff(commands::diff::DiffArgs),
     Upgrade(commands::upgrade::UpgradeArgs),
     Rollback(commands::rollback::RollbackArgs),
+    Resume(commands::resume::ResumeArgs),
+    Abort(commands::abort::AbortArgs),
     Check(commands::check::CheckArgs),
     Explain(commands::explain::ExplainArgs),
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
     Uninstall(commands::uninstall::UninstallArgs),
+    History(commands::history::HistoryArgs),
+    Get(commands::get::GetArgs),
     Render(commands::render::RenderArgs),
     Values(commands::values::ValuesCommand),
     Version(commands::version::VersionArgs),

@@ -1,14 +1,18 @@
 //! The commands, one file each: what may be typed, and what then happens, by way of flows.
 
+pub(crate) mod abort;
 pub(crate) mod check;
 pub(crate) mod completion;
 pub(crate) mod diff;
 pub(crate) mod env;
 pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod history;
 pub(crate) mod install;
 pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod repair;
+pub(crate) mod resume;
 pub(crate) mod rollback;
 pub(crate) mod status;
 pub(crate) mod uninstall;
@@ -29,6 +33,8 @@ impl Command {
             Self::Status(args) => args.output(),
             Self::Env(args) => args.output(),
             Self::Explain(_)
+            | Self::History(_)
+            | Self::Get(_)
             | Self::Render(_)
             | Self::Values(_)
             | Self::Version(_)
@@ -38,6 +44,8 @@ impl Command {
             Self::Uninstall(args) => args.output(),
             Self::Upgrade(args) => args.output(),
             Self::Rollback(args) => args.output(),
+            Self::Resume(args) => args.output(),
+            Self::Abort(args) => args.output(),
         }
     }
 }

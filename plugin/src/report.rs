@@ -5,8 +5,10 @@
 
 pub(crate) mod checks;
 pub(crate) mod diff;
+pub(crate) mod drift;
 pub(crate) mod env;
 pub(crate) mod format;
+pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod live;

@@ -15,6 +15,9 @@ const CLOCK_AHEAD: &str = "MIZAR_CLOCK_AHEAD";
 /// In which a shell that has loaded our script says its name, and asks for what may be typed next.
 pub(crate) const COMPLETE: &str = "MIZAR_COMPLETE";
 
+/// Helm's own: how many revisions of a release are kept.
+pub(crate) const MAX_HISTORY: &str = "HELM_MAX_HISTORY";
+
 /// Where kubectl tells a plugin its own path.
 pub(crate) const KUBECTL_PATH: &str = "KUBECTL_PATH";
 
@@ -26,6 +29,11 @@ pub(crate) fn timing() -> Timing {
 /// The ages from which on a check finds something worth a word.
 pub(crate) fn thresholds() -> Thresholds {
     time_scale().map_or_else(Thresholds::default, |factor| Thresholds::default().scaled(factor))
+}
+
+/// How many revisions Helm is told to keep.
+pub(crate) fn max_history() -> Option<String> {
+    std::env::var(MAX_HISTORY).ok()
 }
 
 fn time_scale() -> Option<f64> {

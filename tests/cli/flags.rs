@@ -43,6 +43,8 @@ const WRONG: &[Wrong] = &[
     ("--facts", "nowhere", FAILED, "hint: write such a file where the cluster is"),
     ("--facts", "noise", FAILED, "UTF-8"),
     ("--facts", ".", FAILED, "Is a directory"),
+    ("--history-max", "ten", USAGE, "invalid digit"),
+    ("--history-max", "-1", USAGE, ""),
     ("--kubeconfig", "", USAGE, "a value is required"),
     ("--kubeconfig", "nowhere", NO_CLUSTER, "nowhere"),
     ("--namespace", "Up", USAGE, "lower-case letters"),
@@ -56,6 +58,7 @@ const WRONG: &[Wrong] = &[
     ("--output-dir", "noise", FAILED, "cannot write noise/"),
     ("--phase", "2", USAGE, "1..=1"),
     ("--profile", "stage", USAGE, "possible values: dev, prod"),
+    ("--release", "other", USAGE, "possible values: mizar-crds, mizar"),
     ("--release-name", "A_b", USAGE, "lower-case letters"),
     ("--request-timeout", "5x", USAGE, "write it like 90s"),
     ("--request-timeout", "-1s", USAGE, ""),
@@ -122,6 +125,7 @@ fn run_with(place: &Place, command: &str, (flag, value, ..): &Wrong) -> Outcome 
     let given = format!("{flag}={value}");
     let mut line = vec![command];
     line.extend((command == "completion").then_some("bash"));
+    line.extend((command == "get").then_some("values"));
     // What else the command line needs, so that only the one value is wrong.
     line.extend(match *flag {
         "--timeout" if command == "status" => &["--watch"][..],
@@ -189,6 +193,12 @@ const TOGETHER: &[(&str, &str)] = &[
     ("check -v 1 -v 2", "--v"),
     ("status --timeout 5m", "--watch"),
     ("status --facts f --watch", "--watch"),
+    ("status --drift --watch", "--drift"),
+    ("status --drift --facts f", "--drift"),
+    ("get manifest --all", "--all"),
+    ("get values 0", "1.."),
+    ("get everything", "everything"),
+    ("history mizar", "mizar"),
     ("repair --timeout 0", "--timeout"),
     ("uninstall --timeout 0", "--timeout"),
     ("uninstall --keep-node-state --skip-node n", "--skip-node"),

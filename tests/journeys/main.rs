@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says how long it took")]
 
+mod audit_oracle;
 mod bad_cluster;
 mod bad_records;
 mod budget;
@@ -14,9 +15,11 @@ mod cluster;
 #[path = "../docs/mod.rs"]
 #[expect(dead_code, reason = "tests/cli needs the rest")]
 mod docs;
+mod drift;
 mod facts;
 mod faults;
 mod helm;
+mod history;
 mod install;
 mod killed;
 mod matrix;

@@ -5,6 +5,7 @@ mod addresses;
 mod deadlock;
 mod deletions;
 mod held;
+mod helm;
 mod interrupted;
 mod leaks;
 mod nodes;

@@ -57,6 +57,13 @@ pub(crate) const OF_VERSIONS: Formats = Formats(&[JSON, TEMPLATE, ("text", "For 
 /// `values`.
 pub(crate) const OF_VALUES: Formats = Formats(&[JSON, TEMPLATE, ("table", "With --show-origin: for people"), YAML]);
 
+/// `get`.
+pub(crate) const OF_RECORDS: Formats = Formats(&[
+    ("json", "Values, a List of objects, or a document that holds the notes"),
+    (JSONPATH, "What a template selects of that: jsonpath={.items[*].kind}"),
+    ("yaml", "The same document"),
+]);
+
 /// `render`.
 pub(crate) const OF_MANIFESTS: Formats = Formats(&[
     ("json", "A List of all objects"),
@@ -116,8 +123,8 @@ impl TypedValueParser for Formats {
 mod tests {
     use super::*;
 
-    const ALL: [Formats; 8] =
-        [OF_CHECKS, OF_VIEWS, OF_DIFFS, OF_EXPLANATIONS, OF_VERSIONS, OF_VALUES, OF_MANIFESTS, OF_CHANGES];
+    const ALL: [Formats; 9] =
+        [OF_CHECKS, OF_VIEWS, OF_DIFFS, OF_EXPLANATIONS, OF_VERSIONS, OF_VALUES, OF_RECORDS, OF_MANIFESTS, OF_CHANGES];
 
     #[test]
     fn every_form_can_be_typed_and_they_are_listed_in_order() {

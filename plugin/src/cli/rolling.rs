@@ -10,7 +10,7 @@ use crate::flow::rolling::Terms;
 use crate::flow::upgrade::OnFailure;
 
 /// How long a node may take to be drained, unless said otherwise.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// What happens when a change fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,6 +64,18 @@ pub(crate) struct RollingArgs {
 }
 
 impl RollingArgs {
+    /// The flags by which somebody agrees to something, and whether they were typed.
+    pub(crate) fn given(&self) -> [(&'static str, bool); 6] {
+        [
+            ("--no-drain", self.no_drain),
+            ("--accept-outage", self.accept_outage),
+            ("--maintenance-window", self.maintenance_window),
+            ("--force", self.force),
+            ("--delete-emptydir-data", self.delete_emptydir_data),
+            ("--grace-period", self.grace_period.is_some()),
+        ]
+    }
+
     /// The terms for the nodes; `limit` replaces the limits of all other waits.
     pub(crate) fn terms(&self, limit: Option<Duration>, order: Order) -> Terms {
         Terms {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args};
 
 use crate::cli::format::OF_CHANGES;
+use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, DryRun, PlanArgs};
 use crate::cli::values::ValuesArgs;
 use crate::cli::wait::parse_duration;
@@ -79,6 +80,9 @@ pub(crate) struct InstallArgs {
     output: Format,
 
     #[command(flatten)]
+    history_max: HistoryMaxArgs,
+
+    #[command(flatten)]
     values: ValuesArgs,
 }
 
@@ -120,6 +124,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         let message = "--recreate-pods needs a network that works: it cannot be used with --wait=false";
         return Err(Failure::new(Kind::Usage, message));
     }
+    let history_max = args.history_max.limit()?;
     let access = if extent == Extent::PlanOnly { Access::ReadOnly } else { Access::ReadWrite };
     let cluster = context.connect(COMMAND, access).await?;
     let request = Request {
@@ -132,6 +137,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         consent,
         wait: args.wait,
         timeout: args.timeout,
+        history_max,
         output: args.output.clone(),
     };
     // On the heap: the whole of an install is too large for a stack.

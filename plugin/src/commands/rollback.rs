@@ -7,7 +7,8 @@ use clap::Args;
 use mizar_core::upgrade::Order;
 
 use crate::cli::format::OF_CHANGES;
-use crate::cli::plan;
+use crate::cli::history::HistoryMaxArgs;
+use crate::cli::plan::{self, PlanArgs};
 use crate::cli::rolling::RollingArgs;
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
@@ -15,9 +16,13 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::flow::install::Extent;
 use crate::flow::prepare::Consent;
-use crate::flow::upgrade::{OnFailure, Request, Target, upgrade};
+use crate::flow::saved_plan::read_options;
+use crate::flow::upgrade::{OnFailure, Options, Request, Target, upgrade};
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
+
+/// Its name.
+const COMMAND: &str = "rollback";
 
 /// Take Mizar back to an earlier revision
 ///
@@ -41,9 +46,8 @@ pub(crate) struct RollbackArgs {
     #[arg(value_name = "REVISION", value_parser = clap::value_parser!(u64).range(1..))]
     revision: Option<u64>,
 
-    /// Only show the plan
-    #[arg(long)]
-    plan: bool,
+    #[command(flatten)]
+    plan: PlanArgs,
 
     /// Do not ask
     #[arg(short, long, alias = "assume-yes")]
@@ -58,6 +62,9 @@ pub(crate) struct RollbackArgs {
     output: Format,
 
     #[command(flatten)]
+    history_max: HistoryMaxArgs,
+
+    #[command(flatten)]
     rolling: RollingArgs,
 }
 
@@ -69,20 +76,33 @@ impl RollbackArgs {
 
 pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCode, Failure> {
     let output = args.output();
-    plan::shown_alone(&args.output, args.plan)?;
-    let access = if args.plan { Access::ReadOnly } else { Access::ReadWrite };
-    let cluster = context.connect("rollback", access).await?;
-    let request = Request {
-        target: Target::Revision(args.revision),
-        namespace: context.namespace.clone(),
+    plan::shown_alone(&args.output, args.plan.only_shows())?;
+    let history_max = args.history_max.limit()?;
+    args.plan.refuse_beside(&[("REVISION", args.revision.is_some())])?;
+    args.plan.refuse_beside(&args.rolling.given())?;
+    let file = args.plan.file(COMMAND)?;
+    let agreed: Option<Options> = file.saved().map(read_options).transpose()?;
+    let only_shows = args.plan.only_shows();
+    let access = if only_shows { Access::ReadOnly } else { Access::ReadWrite };
+    let cluster = context.connect(COMMAND, access).await?;
+    let asks = style::stdin_is_terminal() && output == Output::Text;
+    let mut request = Request {
+        target: Target::Revision(agreed.map_or(args.revision, |agreed| agreed.revision)),
+        namespace: context.namespace.clone().or(file.namespace()),
         terms: args.rolling.terms(args.timeout, Order::NewestFirst),
         accept_outage: args.rolling.accept_outage,
         maintenance_window: args.rolling.maintenance_window,
         on_failure: OnFailure::Stop,
-        extent: if args.plan { Extent::PlanOnly } else { Extent::Everything },
-        consent: Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text),
+        extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
+        consent: Consent::of(args.yes || agreed.is_some(), asks),
+        intent: None,
+        history_max,
         output: args.output,
+        file,
     };
+    if let Some(agreed) = agreed {
+        agreed.put_into(&mut request);
+    }
     Box::pin(upgrade(cluster, report::reporter(output, context.verbosity), request)).await?;
     Ok(ExitCode::SUCCESS)
 }

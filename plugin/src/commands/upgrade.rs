@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use mizar_core::plan::SavedPlan;
 use mizar_core::upgrade::Order;
 
 use crate::cli::format::OF_CHANGES;
-use crate::cli::plan;
+use crate::cli::history::HistoryMaxArgs;
+use crate::cli::plan::{self, PlanArgs};
 use crate::cli::rolling::{FailureArg, RollingArgs};
 use crate::cli::values::ValuesArgs;
 use crate::cli::wait::parse_duration;
@@ -17,10 +19,14 @@ use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::flow::install::Extent;
 use crate::flow::prepare::Consent;
-use crate::flow::upgrade::{Keep, Request, Target, upgrade};
+use crate::flow::saved_plan::read_options;
+use crate::flow::upgrade::{Keep, Options, Request, Target, upgrade};
 use crate::flow::value_sources::ValueSources;
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
+
+/// Its name.
+const COMMAND: &str = "upgrade";
 
 /// The charts that the program brings, as --to takes them.
 const EMBEDDED: &str = "embedded";
@@ -37,6 +43,10 @@ const EMBEDDED: &str = "embedded";
 
   # Move to the charts that this program brings; asks first
   kubectl mizar upgrade
+
+  # Show the plan to somebody else, who carries out exactly that
+  kubectl mizar upgrade --save-plan plan.json
+  kubectl mizar upgrade --use-plan plan.json
 
   # Change one value; what was chosen before is kept
   kubectl mizar upgrade --set operator.resources.requests.memory=256Mi -y
@@ -59,9 +69,8 @@ pub(crate) struct UpgradeArgs {
     #[arg(long)]
     reuse_values: bool,
 
-    /// Only show the plan
-    #[arg(long)]
-    plan: bool,
+    #[command(flatten)]
+    plan: PlanArgs,
 
     /// Do not ask
     #[arg(short, long, alias = "assume-yes")]
@@ -80,6 +89,9 @@ pub(crate) struct UpgradeArgs {
     output: Format,
 
     #[command(flatten)]
+    history_max: HistoryMaxArgs,
+
+    #[command(flatten)]
     rolling: RollingArgs,
 
     #[command(flatten)]
@@ -94,13 +106,53 @@ impl UpgradeArgs {
 
 pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode, Failure> {
     let output = args.output();
-    plan::shown_alone(&args.output, args.plan)?;
+    plan::shown_alone(&args.output, args.plan.only_shows())?;
+    args.plan.refuse_values(&args.values)?;
+    args.plan.refuse_beside(&[("--reset-values", args.reset_values), ("--reuse-values", args.reuse_values)])?;
+    args.plan.refuse_beside(&args.rolling.given())?;
+    let file = args.plan.file(COMMAND)?;
+    let agreed: Option<Options> = file.saved().map(read_options).transpose()?;
+    let target = target(&args, file.saved(), agreed)?;
+    let history_max = args.history_max.limit()?;
+    let only_shows = args.plan.only_shows();
+    let access = if only_shows { Access::ReadOnly } else { Access::ReadWrite };
+    let cluster = context.connect(COMMAND, access).await?;
+    let asks = style::stdin_is_terminal() && output == Output::Text;
+    let mut request = Request {
+        target,
+        namespace: context.namespace.clone().or(file.namespace()),
+        terms: args.rolling.terms(args.timeout, Order::LeastFirst),
+        accept_outage: args.rolling.accept_outage,
+        maintenance_window: args.rolling.maintenance_window,
+        on_failure: args.on_failure.into(),
+        extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
+        consent: Consent::of(args.yes || agreed.is_some(), asks),
+        intent: None,
+        history_max,
+        output: args.output,
+        file,
+    };
+    if let Some(agreed) = agreed {
+        agreed.put_into(&mut request);
+    }
+    Box::pin(upgrade(cluster, report::reporter(output, context.verbosity), request)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Charts and values: as they are typed, or as they were when the plan was saved.
+fn target(args: &UpgradeArgs, saved: Option<&SavedPlan>, agreed: Option<Options>) -> Result<Target, Failure> {
     let mut flags = args.values.to_flags();
     if args.to.as_os_str() != EMBEDDED {
         if flags.chart.is_some() {
             return Err(Failure::new(Kind::Usage, "--to and --chart both name a chart: give one of them"));
         }
-        flags.chart = Some(args.to);
+        flags.chart = Some(args.to.clone());
+    }
+    if let Some(saved) = saved {
+        let chart = flags.chart.as_deref();
+        plan::same_chart(saved.inputs.own_chart, chart)?;
+        let values = Box::new(ValueSources::given(saved.inputs.values.clone(), chart)?);
+        return Ok(Target::Charts { values, keep: agreed.and_then(|agreed| agreed.keep).unwrap_or(Keep::Chosen) });
     }
     let values = Box::new(ValueSources::read(flags)?);
     let keep = match (args.reset_values, args.reuse_values) {
@@ -108,19 +160,5 @@ pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode
         (_, true) => Keep::Everything,
         _ => Keep::Chosen,
     };
-    let access = if args.plan { Access::ReadOnly } else { Access::ReadWrite };
-    let cluster = context.connect("upgrade", access).await?;
-    let request = Request {
-        target: Target::Charts { values, keep },
-        namespace: context.namespace.clone(),
-        terms: args.rolling.terms(args.timeout, Order::LeastFirst),
-        accept_outage: args.rolling.accept_outage,
-        maintenance_window: args.rolling.maintenance_window,
-        on_failure: args.on_failure.into(),
-        extent: if args.plan { Extent::PlanOnly } else { Extent::Everything },
-        consent: Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text),
-        output: args.output,
-    };
-    Box::pin(upgrade(cluster, report::reporter(output, context.verbosity), request)).await?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Target::Charts { values, keep })
 }

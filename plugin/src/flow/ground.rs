@@ -73,7 +73,7 @@ pub(crate) async fn wish(
 ) -> Result<Wish, Failure> {
     let found = find(run, asked, means_it).await?;
     let prepared = prepare::prepare(values, found.intent(), found.helm_values(), run.namespace(), consent)?;
-    Ok(found.wishing(prepared))
+    found.wishing(prepared)
 }
 
 /// Reads the records. Settles the run's namespace, and, for who means to change something, that nobody else is at it.
@@ -116,9 +116,30 @@ impl Found {
         self.records.histories[1].base().map(|stored| Value::Object(stored.release.config.clone()))
     }
 
-    /// What should be instead.
-    pub(crate) fn wishing(self, prepared: Prepared) -> Wish {
-        Wish { records: self.records, stored: self.stored, claim: self.claim, prepared }
+    /// What should be instead. Refused, as long as nothing is changed, if it could not be recorded.
+    pub(crate) fn wishing(self, prepared: Prepared) -> Result<Wish, Failure> {
+        records::refuse_too_large(&self.records.histories, prepared.releases.iter().map(|release| &release.content))?;
+        Ok(Wish { records: self.records, stored: self.stored, claim: self.claim, prepared })
+    }
+}
+
+impl Wish {
+    /// An install replaces no daemon: it must not take an upgrade for its own that has stopped in the middle.
+    pub(crate) fn refuse_unfinished_upgrade(&self) -> Result<(), Failure> {
+        let Some(stored) = self.stored.as_ref().filter(|stored| is_unfinished(&stored.operation)) else {
+            return Ok(());
+        };
+        let command = stored.operation.command.as_str();
+        if !["upgrade", "rollback"].contains(&command) {
+            return Ok(());
+        }
+        let (holder, since) = (&stored.operation.holder, stored.operation.started_at);
+        let message =
+            format!("{command}, begun by {holder} at {since:.0}, has stopped in the middle; nothing was changed");
+        Err(Failure::new(Kind::Refused, message)
+            .hint("go on with it: kubectl mizar resume")
+            .hint("go back to what was there before: kubectl mizar rollback")
+            .hint("leave it as it is: kubectl mizar abort"))
     }
 }
 
@@ -135,7 +156,7 @@ pub(crate) fn namespace(asked: Option<&str>, records: &Records) -> Result<String
 }
 
 pub(crate) fn is_unfinished(operation: &Operation) -> bool {
-    operation.outcome.as_ref().is_none_or(|end| !end.outcome.is_success())
+    operation.outcome.as_ref().is_none_or(|end| !end.outcome.is_over())
 }
 
 /// The revision that our own unfinished run was writing.
@@ -204,7 +225,7 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     }
     let nodes: Vec<NodeFact> =
         eligible_nodes(facts.nodes.items(), &prepared.placement()).into_iter().cloned().collect();
-    let past = stored.as_ref().map(|stored| Past::of(&stored.operation));
+    let past = stored.as_ref().map(|stored| Past::of(&stored.operation, nodes.len()));
     let surroundings = around(run.cluster(), &mut facts, &nodes, plan.restarts_daemons(), past).await?;
     Ok((Ground { prepared, records, stored, claim, facts, plan, nodes, surroundings }, report))
 }
@@ -311,6 +332,15 @@ impl Ground {
     /// The revision of a release that our own unfinished run was writing.
     pub(crate) fn our_revision(&self, release: &str) -> Option<u64> {
         our_revision(self.stored.as_ref(), release)
+    }
+
+    /// Notes that the daemons of these nodes are replaced although the plan leaves their set as it is, and reads what that
+    /// means.
+    pub(crate) async fn replaces_old(&mut self, run: &Run, nodes: Vec<String>) -> Result<(), Failure> {
+        let past = self.surroundings.past.take();
+        let around = around(run.cluster(), &mut self.facts, &self.nodes, true, past).await?;
+        self.surroundings = Surroundings { old_daemons: nodes, ..around };
+        Ok(())
     }
 
     /// What the plan does to the network.

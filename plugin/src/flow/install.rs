@@ -10,10 +10,9 @@ use mizar_core::check::{Phase, Report};
 use mizar_core::event::{ClusterName, Event, Step, StepResult};
 use mizar_core::kind::MIZAR_GROUP;
 use mizar_core::operation::Outcome;
-use mizar_core::plan::saved::{Binding, Inputs, SavedPlan};
+use mizar_core::plan::saved::Inputs;
 use mizar_core::plan::{Change, Plan, Stage, StageName};
 use mizar_core::site::Site;
-use mizar_core::upgrade::ValueChanges;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -22,12 +21,11 @@ use super::ground::{Agreed, Ground, survey, wish};
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
-use super::saved_plan::PlanFile;
+use super::saved_plan::{Bound, PlanFile};
 use super::value_sources::ValueSources;
 use super::{apply, judge, recreate, saved_plan, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
-use crate::report::diff::Difference;
 use crate::report::format::Format;
 use crate::report::{self, Reporter};
 
@@ -55,6 +53,8 @@ pub(crate) struct Request {
     pub wait: bool,
     /// Replaces the limits of all waits.
     pub timeout: Option<Duration>,
+    /// How many revisions of each release are kept; 0 keeps all.
+    pub history_max: usize,
     /// What stdout is for.
     pub output: Format,
 }
@@ -99,13 +99,13 @@ pub(crate) async fn install(cluster: Cluster, reporter: Arc<dyn Reporter>, reque
 struct Installation {
     run: Run,
     request: Request,
-    /// What tells the cluster from others, where a plan is saved or carried out.
-    cluster_id: String,
 }
 
 impl Installation {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
-        Self { run: Run::new(cluster, reporter, request.output.output()), request, cluster_id: String::new() }
+        let mut run = Run::new(cluster, reporter, request.output.output());
+        run.history_max = request.history_max;
+        Self { run, request }
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
@@ -116,16 +116,17 @@ impl Installation {
             clusters: vec![ClusterName { site: Site::Management, context: None, server }],
             namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         });
-        self.refuse_other_cluster().await?;
+        let file = Bound::open(&self.run, COMMAND, std::mem::take(&mut self.request.file)).await?;
         let mut ground = self.find_ground().await?;
         let refused = self.try_on_server(&mut ground.plan).await;
         self.show(&ground)?;
-        self.verify_plan(&ground).await?;
+        file.verify(&self.run, &ground)?;
         refuse_forbidden(&ground.plan)?;
         refused.map_or(Ok(()), |failure| Err(failure.detail("nothing was changed")))?;
         match self.request.extent {
             Extent::PlanOnly => {
-                self.save_plan(&ground)?;
+                let shown = report::plan::plain(&ground.plan, &ground.impact());
+                file.save(&self.run, &ground, self.inputs(&ground), &shown)?;
                 return Ok(Outcome::Planned);
             }
             Extent::ServerDryRun => return self.server_dry_run(&ground.plan).await,
@@ -145,7 +146,9 @@ impl Installation {
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
-            deploy(&mut self.run, &ground, waiting, Way { command: "install", replacing: None }).await?;
+            let options = saved_plan::options(&self.options());
+            deploy(&mut self.run, &ground, waiting, Way { command: COMMAND, options: &options, replacing: None })
+                .await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         self.sanity_check(&ground).await?;
@@ -159,6 +162,7 @@ impl Installation {
         let asked = request.namespace.as_deref();
         let means_it = request.extent == Extent::Everything;
         let wish = wish(&mut self.run, asked, &request.values, request.consent, means_it).await?;
+        wish.refuse_unfinished_upgrade()?;
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
@@ -220,64 +224,17 @@ impl Installation {
         apply::try_changes(self.run.cluster(), plan).await.told(plan)
     }
 
-    /// Writes the plan to the file that was named, if one was.
-    fn save_plan(&self, ground: &Ground) -> Result<(), Failure> {
-        let PlanFile::Save(path) = &self.request.file else { return Ok(()) };
-        let options = Options { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
+    /// What a saved plan keeps of what was asked for.
+    fn inputs(&self, ground: &Ground) -> Inputs {
         let mut values = self.request.values.to_given();
         // It may have been asked for, or be recorded.
         values.profile.clone_from(&ground.prepared.profile);
-        let plan = SavedPlan {
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            command: COMMAND.to_owned(),
-            saved_at: self.run.cluster().now(),
-            inputs: Inputs {
-                values,
-                own_chart: self.request.values.chart.is_some(),
-                options: saved_plan::options(&options),
-            },
-            binding: self.binding(ground),
-            shown: report::plan::plain(&ground.plan, &ground.impact()),
-        };
-        saved_plan::write(path, &plan)?;
-        report::note(&format!(
-            "the plan is saved in {}; carry it out: kubectl mizar {COMMAND} --use-plan FILE",
-            path.display()
-        ));
-        Ok(())
+        let own_chart = self.request.values.chart.is_some();
+        Inputs { values, own_chart, options: saved_plan::options(&self.options()) }
     }
 
-    /// A plan of another cluster is refused before anything of this one is judged.
-    async fn refuse_other_cluster(&mut self) -> Result<(), Failure> {
-        self.run.enter("plan");
-        match &self.request.file {
-            PlanFile::None => {}
-            PlanFile::Save(_) => self.cluster_id = saved_plan::cluster_id(self.run.cluster()).await?,
-            PlanFile::Use(saved) => {
-                self.cluster_id = saved_plan::cluster_id(self.run.cluster()).await?;
-                saved_plan::of_this_cluster(saved, &self.cluster_id)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Fails unless a saved plan means the same as the one that was made now, and shows then what that one changes.
-    async fn verify_plan(&self, ground: &Ground) -> Result<(), Failure> {
-        let PlanFile::Use(saved) = &self.request.file else { return Ok(()) };
-        let touched = saved_plan::verify(saved, &self.binding(ground)).inspect_err(|_| {
-            let difference = Difference { plan: &ground.plan, values: &ValueChanges::default() };
-            report::note(difference.text().trim_end());
-        })?;
-        for object in touched {
-            let message = "its status moved since the plan was saved, which changes nothing of the plan".to_owned();
-            self.run.tell(Event::Warning { message, object: Some(object) });
-        }
-        Ok(())
-    }
-
-    fn binding(&self, ground: &Ground) -> Binding {
-        let (releases, records) = (&ground.prepared.releases, &ground.records);
-        saved_plan::binding(self.cluster_id.clone(), self.run.namespace(), &ground.plan, releases, records)
+    fn options(&self) -> Options {
+        Options { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods }
     }
 
     fn ask(&self, question: &str) -> Result<(), Failure> {

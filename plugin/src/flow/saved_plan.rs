@@ -1,25 +1,27 @@
 //! Plans in files: writing one that was shown, and carrying one out only if it still means the same here.
 //!
-//! A command that saves: make the plan, show it, [`SavedPlan`] it, [`write`]. A command that carries one out: [`read`] it, make
-//! the plan anew from what it says was asked for, [`verify`] that it is the same one, go on as always.
+//! A command that saves: make the plan, show it, [`Bound::save`] it. A command that carries one out: [`read`] it, make the plan
+//! anew from what it says was asked for, [`Bound::verify`] that it is the same one, go on as always.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use mizar_core::event::Event;
 use mizar_core::object::ObjectRef;
-use mizar_core::plan::Plan;
-use mizar_core::plan::saved::{Binding, SavedPlan, SavedPlanError, chart_digest, compare};
+use mizar_core::plan::saved::{Binding, Inputs, SavedPlan, SavedPlanError, chart_digest, compare};
+use mizar_core::upgrade::ValueChanges;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use super::ground::Ground;
 use super::prepare::PreparedRelease;
-use super::records::Records;
+use super::run::Run;
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::private_file;
+use crate::report::{self, diff::Difference};
 
 /// A plan of everything that our charts hold, with all values, is a tenth of this.
 const LIMIT: u64 = 64 * 1024 * 1024;
@@ -36,8 +38,23 @@ pub(crate) enum PlanFile {
     Use(Box<SavedPlan>),
 }
 
+impl PlanFile {
+    /// The plan to carry out, if there is one.
+    pub(crate) fn saved(&self) -> Option<&SavedPlan> {
+        match self {
+            Self::Use(saved) => Some(saved),
+            Self::None | Self::Save(_) => None,
+        }
+    }
+
+    /// The namespace of the releases that it is about.
+    pub(crate) fn namespace(&self) -> Option<String> {
+        self.saved().map(|saved| saved.binding.namespace.clone())
+    }
+}
+
 /// Writes a plan whole or not at all. Only its owner can read the file: it holds values as they were given.
-pub(crate) fn write(path: &Path, plan: &SavedPlan) -> Result<(), Failure> {
+fn write(path: &Path, plan: &SavedPlan) -> Result<(), Failure> {
     let text = format!("{:#}\n", plan.to_json());
     private_file::write(path, text.as_bytes())
         .map_err(|error| Failure::new(Kind::Failed, format!("cannot write the plan to {}: {error}", path.display())))
@@ -100,7 +117,7 @@ fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// What tells this cluster from any other: the UID of a namespace that no cluster is without.
-pub(crate) async fn cluster_id(cluster: &Cluster) -> Result<String, Failure> {
+async fn cluster_id(cluster: &Cluster) -> Result<String, Failure> {
     let reference =
         ObjectRef { api_version: "v1".into(), kind: "Namespace".into(), namespace: None, name: "kube-system".into() };
     let namespace = cluster.get(&reference).await?;
@@ -114,31 +131,75 @@ pub(crate) async fn cluster_id(cluster: &Cluster) -> Result<String, Failure> {
     })
 }
 
-/// Fails if a plan was made for another cluster than the one with this id.
-pub(crate) fn of_this_cluster(saved: &SavedPlan, id: &str) -> Result<(), Failure> {
-    if saved.binding.cluster == id {
-        return Ok(());
-    }
-    verify(saved, &Binding { cluster: id.to_owned(), ..Binding::default() }).map(drop)
+/// The plan file of a command that runs.
+pub(crate) struct Bound {
+    command: &'static str,
+    file: PlanFile,
+    /// What tells the cluster from others; blank where no file was named.
+    cluster: String,
 }
 
-/// What a plan was made from; `releases` are what its charts make, and may be none.
-pub(crate) fn binding(
-    cluster: String,
-    namespace: &str,
-    plan: &Plan,
-    releases: &[PreparedRelease],
-    records: &Records,
-) -> Binding {
-    let charts = releases.iter().map(|release| (release.name.clone(), chart_digest(&json!(release.content.chart))));
-    let newest = records.histories.iter().filter_map(|history| history.last());
-    let revisions: BTreeMap<String, u64> =
-        newest.map(|stored| (stored.release.name.clone(), stored.release.revision)).collect();
-    Binding::of(plan, cluster, namespace, charts.collect(), revisions)
+impl Bound {
+    /// Begins with a file, if one was named. A plan of another cluster is refused before anything of this one is judged.
+    pub(crate) async fn open(run: &Run, command: &'static str, file: PlanFile) -> Result<Self, Failure> {
+        let cluster = match file {
+            PlanFile::None => String::new(),
+            PlanFile::Save(_) | PlanFile::Use(_) => {
+                run.enter("plan");
+                cluster_id(run.cluster()).await?
+            }
+        };
+        if let PlanFile::Use(saved) = &file
+            && saved.binding.cluster != cluster
+        {
+            verify(saved, &Binding { cluster: cluster.clone(), ..Binding::default() })?;
+        }
+        Ok(Self { command, file, cluster })
+    }
+
+    /// Fails unless a plan that is carried out means the same as the one that was made now; shows then what that one changes.
+    pub(crate) fn verify(&self, run: &Run, ground: &Ground) -> Result<(), Failure> {
+        let PlanFile::Use(saved) = &self.file else { return Ok(()) };
+        let touched = verify(saved, &self.binding(run, ground)).inspect_err(|_| {
+            let difference = Difference { plan: &ground.plan, values: &ValueChanges::default() };
+            report::note(difference.text().trim_end());
+        })?;
+        for object in touched {
+            let message = "its status moved since the plan was saved, which changes nothing of the plan".to_owned();
+            run.tell(Event::Warning { message, object: Some(object) });
+        }
+        Ok(())
+    }
+
+    /// Writes the plan to the file that was named, if it is to be saved.
+    pub(crate) fn save(&self, run: &Run, ground: &Ground, inputs: Inputs, shown: &str) -> Result<(), Failure> {
+        let PlanFile::Save(path) = &self.file else { return Ok(()) };
+        let plan = SavedPlan {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            command: self.command.to_owned(),
+            saved_at: run.cluster().now(),
+            inputs,
+            binding: self.binding(run, ground),
+            shown: shown.to_owned(),
+        };
+        write(path, &plan)?;
+        let (path, command) = (path.display(), self.command);
+        report::note(&format!("the plan is saved in {path}; carry it out: kubectl mizar {command} --use-plan FILE"));
+        Ok(())
+    }
+
+    /// What the plan was made from.
+    fn binding(&self, run: &Run, ground: &Ground) -> Binding {
+        let number = |release: &PreparedRelease| (release.name.clone(), chart_digest(&json!(release.content.chart)));
+        let newest = ground.records.histories.iter().filter_map(|history| history.last());
+        let revisions = newest.map(|stored| (stored.release.name.clone(), stored.release.revision)).collect();
+        let charts = ground.prepared.releases.iter().map(number).collect();
+        Binding::of(&ground.plan, self.cluster.clone(), run.namespace(), charts, revisions)
+    }
 }
 
 /// Fails unless the plan that was made anew is the one that was saved. Returns the objects of which only the status moved.
-pub(crate) fn verify(saved: &SavedPlan, now: &Binding) -> Result<Vec<ObjectRef>, Failure> {
+fn verify(saved: &SavedPlan, now: &Binding) -> Result<Vec<ObjectRef>, Failure> {
     let comparison = compare(&saved.binding, now);
     if comparison.mismatches.is_empty() {
         return Ok(comparison.touched);

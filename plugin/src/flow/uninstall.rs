@@ -40,6 +40,7 @@ use crate::report::Reporter;
 use crate::report::format::Format;
 
 /// What the person asked for.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may type")]
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// `-n`.

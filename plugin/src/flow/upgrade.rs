@@ -4,6 +4,7 @@
 //! Both ways are one flow: they differ in where what should be comes from.
 
 mod consent;
+mod options;
 mod target;
 
 use std::sync::Arc;
@@ -26,12 +27,14 @@ use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::rolling::{self, Terms};
 use super::run::Run;
+use super::saved_plan::{Bound, PlanFile};
 use super::{apply, judge, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::report::format::Format;
 use crate::report::{self, Reporter};
 
+pub(crate) use options::Options;
 pub(crate) use target::{Keep, Target, values_between};
 
 /// What the person asked for.
@@ -49,10 +52,16 @@ pub(crate) struct Request {
     pub(crate) maintenance_window: bool,
     /// What is done when it fails.
     pub(crate) on_failure: OnFailure,
+    /// The file that the plan is written to or came from.
+    pub(crate) file: PlanFile,
     /// How far to go.
     pub(crate) extent: Extent,
     /// Whether to go on without asking.
     pub(crate) consent: Consent,
+    /// The number of what was intended when this was begun, for who goes on with it.
+    pub(crate) intent: Option<String>,
+    /// How many revisions of each release are kept; 0 keeps all.
+    pub(crate) history_max: usize,
     /// What stdout is for.
     pub(crate) output: Format,
 }
@@ -97,6 +106,8 @@ async fn undo(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request, f
         target: Target::Revision(Some(base)),
         terms: Terms { order: Order::NewestFirst, ..request.terms.clone() },
         on_failure: OnFailure::Stop,
+        file: PlanFile::None,
+        intent: None,
         consent: Consent::Given,
         ..request
     };
@@ -132,9 +143,18 @@ struct Planned {
     upgrade: UpgradePlan,
 }
 
+impl Planned {
+    /// How it is shown, without colours.
+    fn plain(&self) -> String {
+        report::plan::plain(&self.ground.plan, &self.ground.impact()) + &report::upgrade::plain(&self.upgrade)
+    }
+}
+
 impl Upgrade {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
-        Self { run: Run::new(cluster, reporter, request.output.output()), request }
+        let mut run = Run::new(cluster, reporter, request.output.output());
+        run.history_max = request.history_max;
+        Self { run, request }
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Broken> {
@@ -145,17 +165,23 @@ impl Upgrade {
             clusters: vec![ClusterName { site: Site::Management, context: None, server }],
             namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         });
+        let file = std::mem::take(&mut self.request.file);
+        let file = Bound::open(&self.run, self.request.target.command(), file).await?;
         let mut planned = self.find_ground().await?;
         let refused = self.try_on_server(&mut planned.ground.plan).await;
         self.show(&planned)?;
+        file.verify(&self.run, &planned.ground)?;
+        self.refuse_another_intent(&planned.ground)?;
         self.refuse(&planned)?;
         refused.map_or(Ok(()), |failure| Err(failure.detail("nothing was changed")))?;
         if self.request.extent != Extent::Everything {
+            file.save(&self.run, &planned.ground, self.request.inputs(), &planned.plain())?;
             return Ok(Outcome::Planned);
         }
         let Planned { ground, upgrade } = planned;
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished() && upgrade.restarts_nothing();
         let step = Step::Deploy;
+        let base = ground.records.histories[1].deployed().map(|stored| stored.release.revision);
         if nothing_to_do {
             let summary = "everything is as it should be; nothing was written".to_owned();
             self.run.tell(Event::StepFinished { step, summary, result: StepResult::Skipped, elapsed: Duration::ZERO });
@@ -163,10 +189,10 @@ impl Upgrade {
             self.ask(&ground, &upgrade)?;
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
-            let base = ground.records.histories[1].deployed().map(|stored| stored.release.revision);
             let terms = Terms { window: upgrade.window, drain: upgrade.drains, ..self.request.terms.clone() };
             let waiting = Waiting { wait: true, limit: terms.limit };
-            let way = Way { command: self.request.target.command(), replacing: Some(&terms) };
+            let options = self.request.inputs().options;
+            let way = Way { command: self.request.target.command(), options: &options, replacing: Some(&terms) };
             let deployed = deploy(&mut self.run, &ground, waiting, way).await;
             deployed.map_err(|failure| self.broken(failure, base))?;
             let summary = match upgrade.turns.len() {
@@ -175,8 +201,23 @@ impl Upgrade {
             };
             self.done(step, summary, begun);
         }
-        self.sanity_check(&ground).await?;
+        let judged = self.sanity_check(&ground).await;
+        judged.map_err(|failure| self.broken(failure, base.filter(|_| !nothing_to_do)))?;
         Ok(if nothing_to_do { Outcome::NothingToDo } else { Outcome::Done })
+    }
+
+    /// Whoever goes on with a change must mean the same.
+    fn refuse_another_intent(&self, ground: &Ground) -> Result<(), Failure> {
+        if self.request.intent.as_ref().is_none_or(|intent| *intent == ground.plan.intent_digest()) {
+            return Ok(());
+        }
+        let command = self.request.target.command();
+        let message = format!(
+            "what this program would do is not what was begun: its charts are others, or an own chart was named; nothing was changed"
+        );
+        Err(Failure::new(Kind::Refused, message)
+            .hint(format!("run the command as it was typed then: kubectl mizar {command}"))
+            .hint("or go back: kubectl mizar rollback"))
     }
 
     /// Has the server try the changes of existing objects, so that what forbids them is found before anything is written.
@@ -211,6 +252,10 @@ impl Upgrade {
             ground.plan = mizar_core::upgrade::without_replicas(ground.plan);
         }
         let upgrade = self.upgrade_plan(&ground, values).await?;
+        if !upgrade.turns.is_empty() && !ground.plan.restarts_daemons() {
+            let nodes = upgrade.turns.iter().map(|turn| turn.node.clone()).collect();
+            ground.replaces_old(&self.run, nodes).await?;
+        }
         self.done(Step::EnvironmentReady, checked.summary().to_string(), begun);
         Ok(Planned { ground, upgrade })
     }

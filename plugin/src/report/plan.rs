@@ -34,8 +34,24 @@ pub(crate) fn alone(format: &Format, made: &Event, plan: &Plan, impact: &Impact)
 
 /// Lays out a plan, what stands in its way, and what it does to the network.
 pub(crate) fn text(plan: &Plan, impact: &Impact) -> String {
-    let mut text = objects(plan, stage_title);
+    let mut text = objects(plan);
     impact_lines(&mut text, impact);
+    text
+}
+
+/// Lays out what a plan does to objects.
+pub(crate) fn objects(plan: &Plan) -> String {
+    titled(plan, stage_title)
+}
+
+/// The same; `title` says what a stage is about.
+pub(super) fn titled(plan: &Plan, title: fn(&str) -> &str) -> String {
+    let mut text = String::new();
+    for stage in plan.stages.iter().filter(|stage| stage.changes.iter().any(Change::writes)) {
+        stage_lines(&mut text, stage, title(stage.name.as_str()));
+    }
+    text.push_str(&obstacles(plan));
+    let _infallible = writeln!(text, "{STRONG}Objects:{STRONG:#} {}", plan.counts());
     text
 }
 
@@ -65,17 +81,6 @@ pub(super) fn obstacles(plan: &Plan) -> String {
         }
         let _infallible = writeln!(text, "      {HINT}hint:{HINT:#} {}", refusal.hint);
     }
-    text
-}
-
-/// Lays out what becomes of the objects; `title` says what a stage does.
-pub(super) fn objects(plan: &Plan, title: fn(&str) -> &str) -> String {
-    let mut text = String::new();
-    for stage in plan.stages.iter().filter(|stage| stage.changes.iter().any(Change::writes)) {
-        stage_lines(&mut text, stage, title(stage.name.as_str()));
-    }
-    text.push_str(&obstacles(plan));
-    let _infallible = writeln!(text, "{STRONG}Objects:{STRONG:#} {}", plan.counts());
     text
 }
 

@@ -8,7 +8,7 @@ use mizar_core::words::counted;
 
 use super::format::{self, Format};
 use super::lines::stage_title;
-use super::plan::{objects, some_of};
+use super::plan::{some_of, titled};
 use super::style::{FAINT, GOOD, STRONG, WARN};
 use crate::failure::Failure;
 
@@ -33,7 +33,7 @@ pub(crate) fn text(plan: &UninstallPlan, export: &str) -> String {
         stays(&mut text, &plan.stays);
         return text;
     }
-    text.push_str(&objects(&plan.objects, title));
+    text.push_str(&titled(&plan.objects, title));
     let saved = plan.objects.changes().filter(|change| change.object.group() == "mizar.com").count();
     if saved > 0 {
         let what = counted(saved, "custom resource");

@@ -35,6 +35,11 @@ pub(crate) fn text(plan: &UpgradePlan) -> String {
     text
 }
 
+/// The same without colours, to be kept in a file.
+pub(crate) fn plain(plan: &UpgradePlan) -> String {
+    anstream::adapter::strip_str(&text(plan)).to_string()
+}
+
 fn nodes(text: &mut String, plan: &UpgradePlan) {
     if plan.turns.is_empty() {
         let _infallible = writeln!(text, "{STRONG}Nodes:{STRONG:#} no daemon is replaced; no pod loses its network");

@@ -15,6 +15,7 @@ struct Saved {
 }
 
 /// A node, as far as Mizar changes it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own on the node")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Host {
     cni_files: BTreeSet<String>,

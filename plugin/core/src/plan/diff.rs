@@ -96,7 +96,8 @@ pub(super) fn is_secret(path: &str) -> bool {
         && !path.starts_with(".metadata.annotations[meta.helm.sh/")
 }
 
-fn mask(change: &mut FieldChange) {
+/// Takes the content out of a change and leaves that there was one.
+pub(crate) fn mask(change: &mut FieldChange) {
     for value in [&mut change.before, &mut change.after] {
         if value.is_some() {
             *value = Some(Value::from(MASK));

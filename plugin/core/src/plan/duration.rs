@@ -44,15 +44,23 @@ pub struct Past {
 }
 
 impl Past {
-    /// Reads how long the parts of a change took that came to their end.
+    /// Reads how long the parts of a change took that came to their end, on a cluster with so many daemons.
+    ///
+    /// An install starts all daemons at once; whatever came later replaced them one by one, if it replaced any.
     #[must_use]
-    pub fn of(operation: &Operation) -> Self {
+    pub fn of(operation: &Operation, nodes: usize) -> Self {
         let took = |stage: &StageRecord| {
             let whole = stage.state == StageState::Done;
             let (begun, ended) = (stage.started_at?, stage.finished_at?);
             Some((stage.name.clone(), Duration::try_from(ended.duration_since(begun)).ok().filter(|_| whole)?))
         };
-        Self { stages: operation.stages.iter().filter_map(took).collect(), per_node: None }
+        let mut stages: BTreeMap<String, Duration> = operation.stages.iter().filter_map(took).collect();
+        if operation.command == INSTALL {
+            return Self { stages, per_node: None };
+        }
+        let replaced = stages.remove(DAEMON_STAGE);
+        let each = replaced.and_then(|took| took.checked_div(u32::try_from(nodes).ok()?));
+        Self { stages, per_node: each.filter(|each| *each >= SHORTEST_REPLACEMENT) }
     }
 }
 
@@ -86,6 +94,12 @@ const NEXT_DAEMON: Range = (30, 240);
 
 /// Up to so many nodes, the operator was seen to need so many seconds: one to three of its rounds of 15 s.
 const OPERATOR: &[(usize, Range)] = &[(3, (18, 49)), (20, (33, 60)), (usize::MAX, (47, 90))];
+
+/// No daemon is replaced in less: what took less replaced none, or few of many.
+const SHORTEST_REPLACEMENT: Duration = Duration::from_secs(5);
+
+/// The command that starts daemons for the first time.
+const INSTALL: &str = "install";
 
 /// The stage that starts daemons.
 const DAEMON_STAGE: &str = "daemon";
@@ -186,6 +200,14 @@ mod tests {
         operation.stage_finished("access", at(3));
         operation.stage_started("daemon", at(3));
         operation.stage_failed("daemon", "no", at(90));
-        assert_eq!(Past::of(&operation).stages, [("access".to_owned(), Duration::from_secs(2))].into());
+        assert_eq!(Past::of(&operation, 3).stages, [("access".to_owned(), Duration::from_secs(2))].into());
+
+        operation.stage_started("daemon", at(100));
+        operation.stage_finished("daemon", at(190));
+        assert_eq!(Past::of(&operation, 3).stages["daemon"], Duration::from_secs(90), "all at once");
+        operation.command = "upgrade".into();
+        let one_by_one = Past::of(&operation, 3);
+        assert_eq!((one_by_one.per_node, one_by_one.stages.len()), (Some(Duration::from_secs(30)), 1));
+        assert_eq!(Past::of(&operation, 50).per_node, None, "not all were replaced");
     }
 }

@@ -1,5 +1,7 @@
 //! The Job that cleans a node: a template beside the chart, filled in for one node.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -68,8 +70,11 @@ impl CleanUp {
 #[must_use]
 pub fn job_name(node: &str) -> String {
     let digest = Sha256::digest(node.as_bytes());
-    let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("mizar-clean-node-{short}")
+    let mut name = "mizar-clean-node-".to_owned();
+    for byte in digest.iter().take(6) {
+        let _infallible = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 /// The template with its script.
@@ -120,9 +125,8 @@ mod tests {
     use super::*;
 
     fn template() -> JobTemplate {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/mizar/files");
-        let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
-        JobTemplate::new(&read("clean-node-job.yaml"), &read("clean-node.sh")).unwrap()
+        let job = include_str!("../../../../charts/mizar/files/clean-node-job.yaml");
+        JobTemplate::new(job, include_str!("../../../../charts/mizar/files/clean-node.sh")).unwrap()
     }
 
     fn daemon_set() -> Value {

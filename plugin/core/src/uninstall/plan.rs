@@ -12,6 +12,7 @@ use crate::plan::{Action, Change, FieldManager, Plan, Stage, StageName};
 use crate::site::Site;
 
 /// What the person asked for, and what is recorded.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag, or a fact of its own")]
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
     /// The namespace of the releases.
@@ -155,8 +156,8 @@ impl Planner<'_> {
         }
     }
 
-    fn stays(&mut self, what: impl ToString, why: impl Into<String>) {
-        self.plan.stays.push(Stays { what: what.to_string(), why: why.into() });
+    fn stays(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.plan.stays.push(Stays { what: what.into(), why: why.into() });
     }
 
     /// The operator first, then the daemons.
@@ -194,7 +195,7 @@ impl Planner<'_> {
                 Belongs::Ours => {
                     self.add(StageName::of(None, object.kind()), Some("mizar"), reference, Action::Delete);
                 }
-                Belongs::Stays(why) => self.stays(reference, why),
+                Belongs::Stays(why) => self.stays(reference.to_string(), why),
             }
         }
     }
@@ -204,7 +205,7 @@ impl Planner<'_> {
             if self.wish.crds {
                 self.add(StageName::Definitions, Some("mizar-crds"), definition.reference(), Action::Delete);
             } else {
-                self.stays(definition.reference(), "definitions stay without --crds");
+                self.stays(definition.reference().to_string(), "definitions stay without --crds");
             }
         }
         if !self.wish.crds && self.wish.recorded.contains_key("mizar-crds") {
@@ -229,7 +230,7 @@ impl Planner<'_> {
                 return;
             }
         };
-        self.stays(reference, why);
+        self.stays(reference.to_string(), why);
     }
 
     /// Which nodes may have anything of Mizar, and which of them a pod can run on.

@@ -31,7 +31,9 @@ impl Uninstall {
         }
         let cluster = self.cluster_id().await?;
         let mut export = ending::earlier_export(&ground.export, &cluster)?.unwrap_or_default();
-        found.iter().for_each(|object| export.add(object));
+        for object in &found {
+            export.add(object);
+        }
         ending::write(&ground.export, &export.write(&cluster))?;
         self.result.export = Some(ground.export.display().to_string());
         let summary = format!("{} in {}", counted(export.len(), "object"), ground.export.display());

@@ -34,11 +34,8 @@ impl Uninstall {
         if written.is_ok() {
             self.run.tell(Event::Hint { message: format!("what was removed and what remains: {}", path.display()) });
         }
-        match (done, written) {
-            (Ok(()), Ok(())) => Ok(Outcome::Done),
-            (Ok(()), Err(failure)) => Err(failure),
-            (Err(failure), _) => Err(failure),
-        }
+        // The reason why it stopped matters more than a file that could not be written.
+        done.and(written).map(|()| Outcome::Done)
     }
 
     /// Fails, before anything is changed, if the custom resources could not be saved where they are to be.

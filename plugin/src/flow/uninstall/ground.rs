@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use mizar_core::object::{Object, ObjectRef};
-use mizar_core::operation::{Claim, Intent, NewOperation, StoredOperation, UninstallRecord};
+use mizar_core::operation::{Claim, Intent, NewOperation, Operation, StoredOperation, UninstallRecord};
 use mizar_core::release::Status;
 use mizar_core::uninstall::{
     CleanUp, NodeRecord, NodeState, STAGES, Survey, UNINSTALL, UninstallPlan, Wish, known_objects, plan,
@@ -96,8 +96,8 @@ impl Uninstall {
             .flatten()
             .filter_map(|(node, record)| Some((node.clone(), NodeRecord::read(record)?)))
             .collect();
-        let unfinished = earlier.is_some_and(|operation| operation.is_unfinished_uninstall());
-        let with = |state: NodeState| -> BTreeSet<String> {
+        let unfinished = earlier.is_some_and(Operation::is_unfinished_uninstall);
+        let in_state = |state: NodeState| -> BTreeSet<String> {
             nodes.iter().filter(|(_, record)| record.state == state).map(|(node, _)| node.clone()).collect()
         };
         let is_known = |name: &&String| survey.nodes.iter().any(|node| node.name == **name);
@@ -114,7 +114,7 @@ impl Uninstall {
             keep_node_state: self.request.keep_node_state,
             keep_history: self.request.keep_history,
             skip: self.request.skip.clone(),
-            cleaned: with(NodeState::Clean),
+            cleaned: in_state(NodeState::Clean),
             planned: nodes.keys().cloned().collect(),
             recorded: unended(&records, self.request.keep_history),
             had_daemon,
@@ -164,19 +164,20 @@ impl Uninstall {
             self.result.nodes.insert(node.clone(), NodeRecord::of(NodeState::Skipped));
         }
         self.result.remains.clone_from(&ground.plan.stays);
-        held.set_uninstall(self.memory(ground), self.recorded_nodes()).await?;
+        held.set_uninstall(memory(ground), self.recorded_nodes()).await?;
         self.run.held = Some(held);
         Ok(())
-    }
-
-    pub(super) fn memory(&self, ground: &Ground) -> UninstallRecord {
-        let export = std::path::absolute(&ground.export).unwrap_or_else(|_| ground.export.clone());
-        UninstallRecord { export: export.display().to_string(), clean_up: ground.clean_up.clone() }
     }
 
     pub(super) fn recorded_nodes(&self) -> BTreeMap<String, Value> {
         self.result.nodes.iter().map(|(node, record)| (node.clone(), record.to_value())).collect()
     }
+}
+
+/// What later runs must know.
+pub(super) fn memory(ground: &Ground) -> UninstallRecord {
+    let export = std::path::absolute(&ground.export).unwrap_or_else(|_| ground.export.clone());
+    UninstallRecord { export: export.display().to_string(), clean_up: ground.clean_up.clone() }
 }
 
 /// The releases of which a record is left to end.

@@ -12,7 +12,7 @@ use mizar_core::words::counted;
 use serde_json::Value;
 
 use super::Uninstall;
-use super::ground::Ground;
+use super::ground::{Ground, memory};
 use super::survey::{ids, known, list};
 use crate::assets;
 use crate::cluster::Cause;
@@ -41,7 +41,7 @@ impl Uninstall {
             self.result.nodes.insert(node, record);
         }
         if let Some(held) = &self.run.held {
-            held.set_uninstall(self.memory(ground), self.recorded_nodes()).await?;
+            held.set_uninstall(memory(ground), self.recorded_nodes()).await?;
         }
         let failed: Vec<String> = self.result.unclean().map(|(node, _)| node.clone()).collect();
         // Those that failed stay, so that their logs can be read.
@@ -172,14 +172,12 @@ impl Uninstall {
 /// Whether a Job has ended well, and what it says; none while it runs.
 fn ending_of(job: &Value) -> Option<(bool, String)> {
     let conditions = job["status"]["conditions"].as_array().into_iter().flatten();
-    let ended = conditions.into_iter().filter(|condition| condition["status"] == "True");
-    ended
-        .filter_map(|condition| match condition["type"].as_str() {
-            Some("Complete") => Some((true, String::new())),
-            Some("Failed") => Some((false, condition["reason"].as_str().unwrap_or("Failed").to_owned())),
-            _ => None,
-        })
-        .next()
+    let mut ended = conditions.into_iter().filter(|condition| condition["status"] == "True");
+    ended.find_map(|condition| match condition["type"].as_str() {
+        Some("Complete") => Some((true, String::new())),
+        Some("Failed") => Some((false, condition["reason"].as_str().unwrap_or("Failed").to_owned())),
+        _ => None,
+    })
 }
 
 /// How far a node is, by its Job and the pods of it.
@@ -198,7 +196,7 @@ fn judge(node: &str, jobs: &[&Value], pods: &[&Value]) -> NodeOutcome {
     let job = jobs.iter().find(|job| job["metadata"]["name"] == name.as_str());
     match job.and_then(|job| ending_of(job)) {
         Some((_, why)) => {
-            let told = outcomes().filter(|outcome| matches!(outcome, NodeOutcome::Ended(_))).last();
+            let told = outcomes().rfind(|outcome| matches!(outcome, NodeOutcome::Ended(_)));
             told.unwrap_or_else(|| NodeOutcome::Ended(NodeRecord::failed(format!("its Job failed: {why}"))))
         }
         None => outcomes()

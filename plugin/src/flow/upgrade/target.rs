@@ -8,6 +8,7 @@ use mizar_core::release::{History, Status, StoredRelease};
 use mizar_core::upgrade::interface::is_known;
 use mizar_core::upgrade::{Pair, ValueChanges};
 use mizar_core::yaml::with_plain_numbers;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Request;
@@ -33,7 +34,8 @@ pub(crate) enum Target {
 }
 
 /// Which values of before are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Keep {
     /// What a person chose; new defaults count.
     Chosen,
@@ -66,7 +68,7 @@ pub(super) async fn wish(run: &mut Run, request: &Request) -> Result<(Wish, Valu
         Target::Revision(revision) => recorded(&found, *revision)?,
     };
     let changes = values_between(&base, &prepared);
-    Ok((found.wishing(prepared), changes))
+    Ok((found.wishing(prepared)?, changes))
 }
 
 /// What of before goes on: as our own record says it, or as Helm's does.
