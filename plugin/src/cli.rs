@@ -84,6 +84,7 @@ pub(crate) enum Command {
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
+    Uninstall(commands::uninstall::UninstallArgs),
     History(commands::history::HistoryArgs),
     Get(commands::get::GetArgs),
     Render(commands::render::RenderArgs),

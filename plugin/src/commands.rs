@@ -15,6 +15,7 @@ pub(crate) mod repair;
 pub(crate) mod resume;
 pub(crate) mod rollback;
 pub(crate) mod status;
+pub(crate) mod uninstall;
 pub(crate) mod upgrade;
 pub(crate) mod values;
 pub(crate) mod version;
@@ -40,6 +41,7 @@ impl Command {
             | Self::Completion(_)
             | Self::Man(_) => Output::Text,
             Self::Repair(args) => args.output(),
+            Self::Uninstall(args) => args.output(),
             Self::Upgrade(args) => args.output(),
             Self::Rollback(args) => args.output(),
             Self::Resume(args) => args.output(),

@@ -12,14 +12,26 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if cannot_be_replaced(path) {
         return OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
-    let folder = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let mut file = tempfile::Builder::new().prefix(".kubectl-mizar-").tempfile_in(folder).map_err(plain)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map(drop).map_err(|error| plain(error.error))
+}
+
+/// Whether a file could be written there, without writing it.
+pub(crate) fn probe(path: &Path) -> io::Result<()> {
+    if cannot_be_replaced(path) {
+        return OpenOptions::new().write(true).open(path).map(drop);
+    }
+    tempfile::Builder::new().prefix(".kubectl-mizar-").tempfile_in(folder_of(path)).map(drop).map_err(plain)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// `/dev/stdout` may lead to a file, but its name is no place for one.

@@ -48,8 +48,8 @@ fn runnable(typed: &Typed) -> String {
         line.truncate(line.find("| jq ").unwrap_or_default());
     }
     let words = typed.arguments().unwrap_or_default();
-    let asks = matches!(words.first(), Some(&"install" | &"repair"));
-    if asks && !only_looks(&words) && !words.contains(&"-y") {
+    let asks = matches!(words.first(), Some(&"install" | &"repair" | &"uninstall"));
+    if asks && !only_looks(&words) && !words.contains(&"-y") && !words.contains(&"--yes") {
         line.push_str(" -y");
     }
     line
@@ -127,6 +127,8 @@ enum On {
     OwnBlock,
     /// One on which Mizar is installed.
     Installed,
+    /// Such a one of its own, since the line takes Mizar out.
+    OwnInstalled,
 }
 
 fn place_of(line: &Typed, all: &[Typed]) -> On {
@@ -138,6 +140,7 @@ fn place_of(line: &Typed, all: &[Typed]) -> On {
     match words.first() {
         Some(&"install") if only_looks(&words) => On::Blank,
         Some(&"install") => On::Own,
+        Some(&"uninstall") if !only_looks(&words) => On::OwnInstalled,
         _ if words.contains(&"--pre") => On::Blank,
         _ => On::Installed,
     }
@@ -199,4 +202,16 @@ async fn with_helm_alone() {
 #[tokio::test]
 async fn where_all_is_well() {
     assert_all_go_well(&installed().await, typed_on(On::Installed).iter()).await;
+}
+
+#[tokio::test]
+async fn taking_it_out() {
+    let all = typed_on(On::OwnInstalled);
+    let mut seen = BTreeSet::new();
+    for line in all.iter().filter(|line| seen.insert(runnable(line))) {
+        let (bed, folder) = (installed().await, place());
+        let complaint = complaint(&bed, folder.path(), line).await;
+        assert_eq!(complaint, None, "{}", complaint.clone().unwrap_or_default());
+    }
+    assert!(seen.len() >= 3, "{seen:?}");
 }

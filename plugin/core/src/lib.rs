@@ -28,6 +28,7 @@ pub mod site;
 pub mod status;
 pub mod template;
 pub mod timing;
+pub mod uninstall;
 pub mod upgrade;
 pub mod version;
 pub mod words;

@@ -15,6 +15,7 @@ use mizar_core::plan::{FieldChange, Impact, Plan};
 use mizar_core::repair::RepairPlan;
 use mizar_core::restart::RestartPlan;
 use mizar_core::site::Site;
+use mizar_core::uninstall::{NodeState, UninstallPlan};
 use mizar_core::upgrade::{Pair, Turn, UpgradePlan, ValueChanges};
 use serde_json::{Value, json};
 
@@ -84,6 +85,8 @@ fn samples() -> Vec<Event> {
         Event::plan_made(Plan::default(), Impact::default()),
         Event::RepairPlanned { plan: Box::new(RepairPlan::default()), restart: None },
         Event::RepairPlanned { plan: Box::new(RepairPlan::default()), restart: Some(Box::new(RestartPlan::default())) },
+        Event::UninstallPlanned { plan: Box::new(UninstallPlan::default()), export: "mizar-export.yaml".into() },
+        Event::NodeCleaned { node: "n".into(), state: NodeState::Clean, told: vec![text()] },
         Event::UpgradePlanned { plan: Box::new(upgrade(object(), text())) },
         Event::Resumed { id: "i".into(), from: "h".into(), stage: Some("daemon".into()) },
         Event::WaitedForHolder { holder: "h".into(), since: now(), expires_in: SECOND },
@@ -149,6 +152,8 @@ fn is_known(event: &Event) -> bool {
         | Event::ReadingProgressed { .. }
         | Event::PlanMade { .. }
         | Event::RepairPlanned { .. }
+        | Event::UninstallPlanned { .. }
+        | Event::NodeCleaned { .. }
         | Event::UpgradePlanned { .. }
         | Event::Resumed { .. }
         | Event::WaitedForHolder { .. }
