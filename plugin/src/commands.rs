@@ -1,5 +1,6 @@
 //! The commands, one file each: what may be typed, and what then happens, by way of flows.
 
+pub(crate) mod abort;
 pub(crate) mod check;
 pub(crate) mod completion;
 pub(crate) mod diff;
@@ -11,6 +12,7 @@ pub(crate) mod install;
 pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod repair;
+pub(crate) mod resume;
 pub(crate) mod rollback;
 pub(crate) mod status;
 pub(crate) mod upgrade;
@@ -40,6 +42,8 @@ impl Command {
             Self::Repair(args) => args.output(),
             Self::Upgrade(args) => args.output(),
             Self::Rollback(args) => args.output(),
+            Self::Resume(args) => args.output(),
+            Self::Abort(args) => args.output(),
         }
     }
 }
