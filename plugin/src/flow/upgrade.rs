@@ -111,7 +111,7 @@ async fn undo(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request, f
         consent: Consent::Given,
         ..request
     };
-    match Upgrade::new(cluster, reporter, back).carry_out().await {
+    match Box::pin(Upgrade::new(cluster, reporter, back).carry_out()).await {
         Ok(_) => failure.detail(format!("everything that was changed is back at revision {base}")),
         Err(second) => {
             let failure = failure.detail(format!("going back to revision {base} failed too")).and(second.failure);
@@ -167,7 +167,7 @@ impl Upgrade {
         });
         let file = std::mem::take(&mut self.request.file);
         let file = Bound::open(&self.run, self.request.target.command(), file).await?;
-        let mut planned = self.find_ground().await?;
+        let mut planned = Box::pin(self.find_ground()).await?;
         let refused = self.try_on_server(&mut planned.ground.plan).await;
         self.show(&planned)?;
         file.verify(&self.run, &planned.ground)?;
@@ -193,8 +193,8 @@ impl Upgrade {
             let waiting = Waiting { wait: true, limit: terms.limit };
             let options = self.request.inputs().options;
             let way = Way { command: self.request.target.command(), options: &options, replacing: Some(&terms) };
-            let deployed = deploy(&mut self.run, &ground, waiting, way).await;
-            deployed.map_err(|failure| self.broken(failure, base))?;
+            let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
+            deployed.map_err(|failure| Self::broken(failure, base))?;
             let summary = match upgrade.turns.len() {
                 0 => workloads::done(ground.plan.changes()),
                 nodes => format!("{}; {nodes} daemons replaced", workloads::done(ground.plan.changes())),
@@ -202,7 +202,7 @@ impl Upgrade {
             self.done(step, summary, begun);
         }
         let judged = self.sanity_check(&ground).await;
-        judged.map_err(|failure| self.broken(failure, base.filter(|_| !nothing_to_do)))?;
+        judged.map_err(|failure| Self::broken(failure, base.filter(|_| !nothing_to_do)))?;
         Ok(if nothing_to_do { Outcome::NothingToDo } else { Outcome::Done })
     }
 
@@ -212,9 +212,7 @@ impl Upgrade {
             return Ok(());
         }
         let command = self.request.target.command();
-        let message = format!(
-            "what this program would do is not what was begun: its charts are others, or an own chart was named; nothing was changed"
-        );
+        let message = "what this program would do is not what was begun: its charts are others, or an own chart was named; nothing was changed";
         Err(Failure::new(Kind::Refused, message)
             .hint(format!("run the command as it was typed then: kubectl mizar {command}"))
             .hint("or go back: kubectl mizar rollback"))
@@ -230,7 +228,7 @@ impl Upgrade {
     }
 
     /// A change that was stopped by a person, or by who took it over, is not taken back by us.
-    fn broken(&self, failure: Failure, base: Option<u64>) -> Broken {
+    fn broken(failure: Failure, base: Option<u64>) -> Broken {
         let is_ours = matches!(failure.kind, Kind::Failed | Kind::TimedOut | Kind::PartlyApplied | Kind::Unreachable);
         Broken { base: base.filter(|_| is_ours), failure }
     }
@@ -248,7 +246,7 @@ impl Upgrade {
         if !checked.is_clear() {
             return Err(consent::unready(&checked));
         }
-        if self.is_half_restarted(&ground) {
+        if is_half_restarted(&ground) {
             ground.plan = mizar_core::upgrade::without_replicas(ground.plan);
         }
         let upgrade = self.upgrade_plan(&ground, values).await?;
@@ -258,11 +256,6 @@ impl Upgrade {
         }
         self.done(Step::EnvironmentReady, checked.summary().to_string(), begun);
         Ok(Planned { ground, upgrade })
-    }
-
-    /// Whether an earlier run has stopped the operator and not started it again.
-    fn is_half_restarted(&self, ground: &Ground) -> bool {
-        ground.stored.as_ref().is_some_and(|stored| stored.operation.restart.is_some())
     }
 
     async fn upgrade_plan(
@@ -276,7 +269,7 @@ impl Upgrade {
         } else {
             rolling::old_daemons(&self.run, &ground.facts, order).await?
         };
-        let restarts_operator = replaces_pods(&ground.plan, "Deployment") || self.is_half_restarted(ground);
+        let restarts_operator = replaces_pods(&ground.plan, "Deployment") || is_half_restarted(ground);
         let pair = target::pair(ground);
         let restarts = !turns.is_empty() || restarts_operator;
         Ok(UpgradePlan {
@@ -291,14 +284,9 @@ impl Upgrade {
         })
     }
 
-    /// Whether an earlier run of an upgrade or a rollback has left the network in the middle.
-    fn goes_on(&self, ground: &Ground) -> bool {
-        matches!(ground.claim, Claim::Resume | Claim::TakeOver { .. })
-    }
-
     /// Looks whether the network is well: what is wrong already would be made worse, and could not be told from what we break.
     fn refuse_unwell(&self, ground: &Ground, upgrade: &UpgradePlan) -> Result<(), Failure> {
-        if self.goes_on(ground) || upgrade.restarts_nothing() {
+        if goes_on(ground) || upgrade.restarts_nothing() {
             return Ok(());
         }
         let moment = judge::options(self.run.namespace(), ground.facts.gathered_at).moment();
@@ -353,4 +341,14 @@ impl Upgrade {
         }
         Err(failure.hint("see everything with hints: kubectl mizar check").hint("heal it: kubectl mizar repair"))
     }
+}
+
+/// Whether an earlier run has stopped the operator and not started it again.
+fn is_half_restarted(ground: &Ground) -> bool {
+    ground.stored.as_ref().is_some_and(|stored| stored.operation.restart.is_some())
+}
+
+/// Whether an earlier run of an upgrade or a rollback has left the network in the middle.
+fn goes_on(ground: &Ground) -> bool {
+    matches!(ground.claim, Claim::Resume | Claim::TakeOver { .. })
 }
