@@ -4,9 +4,11 @@
 
 pub(crate) mod color;
 pub(crate) mod environment;
+pub(crate) mod evidence;
 pub(crate) mod format;
 pub(crate) mod name;
 pub(crate) mod plan;
+pub(crate) mod size;
 pub(crate) mod target;
 pub(crate) mod values;
 pub(crate) mod wait;
@@ -77,6 +79,7 @@ pub(crate) enum Command {
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
+    Bundle(commands::bundle::BundleArgs),
     Render(commands::render::RenderArgs),
     Values(commands::values::ValuesCommand),
     Version(commands::version::VersionArgs),

@@ -1,5 +1,6 @@
 //! The commands, one file each: what may be typed, and what then happens, by way of flows.
 
+pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod completion;
 pub(crate) mod env;
@@ -30,6 +31,7 @@ impl Command {
             | Self::Completion(_)
             | Self::Man(_) => Output::Text,
             Self::Repair(args) => args.output(),
+            Self::Bundle(args) => args.output(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! reporter. It never prints and never knows flags.
 
 pub(crate) mod apply;
+pub(crate) mod bundle;
 pub(crate) mod cordon;
 pub(crate) mod deploy;
 pub(crate) mod examine;
@@ -27,6 +28,7 @@ pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod treat;
 pub(crate) mod value_sources;
+pub(crate) mod versions;
 pub(crate) mod wait;
 pub(crate) mod workloads;
 pub(crate) mod write_mode;

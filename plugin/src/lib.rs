@@ -91,6 +91,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Status(args) => until_interrupted(Box::pin(commands::status::run(&context, args))).await,
         Command::Env(args) => until_interrupted(commands::env::run(&context, args)).await,
         Command::Repair(args) => commands::repair::run(&context, args).await,
+        Command::Bundle(args) => until_interrupted(Box::pin(commands::bundle::run(&context, args))).await,
         Command::Render(args) => commands::render::run(&context, &args),
         Command::Values(args) => commands::values::run(&context, &args),
         Command::Version(args) => until_interrupted(Box::pin(commands::version::run(&context, args))).await,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::plan::{self, DryRun};
 use crate::cli::values::ValuesArgs;
@@ -75,6 +76,9 @@ pub(crate) struct InstallArgs {
     output: Format,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     values: ValuesArgs,
 }
 
@@ -126,6 +130,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         consent,
         wait: args.wait,
         timeout: args.timeout,
+        evidence: args.evidence.wanted(),
         output: args.output.clone(),
     };
     // On the heap: the whole of an install is too large for a stack.

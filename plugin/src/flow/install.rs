@@ -14,6 +14,7 @@ use mizar_core::plan::{Change, Plan, Stage, StageName};
 use mizar_core::site::Site;
 use tokio::time::Instant;
 
+use super::bundle::evidence::{Evidence, with_evidence};
 use super::deploy::{Waiting, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
 use super::prepare::Consent;
@@ -45,6 +46,8 @@ pub(crate) struct Request {
     pub wait: bool,
     /// Replaces the limits of all waits.
     pub timeout: Option<Duration>,
+    /// What is taken if it fails.
+    pub evidence: Evidence,
     /// What stdout is for.
     pub output: Format,
 }
@@ -83,7 +86,9 @@ struct Installation {
 
 impl Installation {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
-        Self { run: Run::new(cluster, reporter, request.output.output()), request }
+        let mut run = Run::new(cluster, reporter, request.output.output());
+        run.evidence = request.evidence.clone();
+        Self { run, request }
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
@@ -115,11 +120,17 @@ impl Installation {
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
-            deploy(&mut self.run, &ground, waiting).await?;
+            let deployed = deploy(&mut self.run, &ground, waiting).await;
+            with_evidence(&self.run, "install", deployed).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
-        self.sanity_check(&ground).await?;
-        Ok(if nothing_to_do && !self.request.recreate_pods { Outcome::NothingToDo } else { Outcome::Done })
+        let checked = self.sanity_check(&ground).await;
+        if nothing_to_do && !self.request.recreate_pods {
+            checked?;
+            return Ok(Outcome::NothingToDo);
+        }
+        with_evidence(&self.run, "install", checked).await?;
+        Ok(Outcome::Done)
     }
 
     async fn find_ground(&mut self) -> Result<Ground, Failure> {

@@ -46,7 +46,7 @@ pub(crate) async fn read(cluster: &Cluster, namespace: Option<&str>, facts: &mut
 }
 
 /// Whether the server would let us. A server that does not say so is tried.
-async fn may(cluster: &Cluster, right: &Right) -> Result<bool, ApiFailure> {
+pub(super) async fn may(cluster: &Cluster, right: &Right) -> Result<bool, ApiFailure> {
     match cluster.review_access(&right.access_review()).await {
         Ok(review) => Ok(review.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or_default()),
         Err(failure) if ends_everything(&failure) => Err(failure),

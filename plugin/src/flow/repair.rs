@@ -24,6 +24,7 @@ use mizar_core::repair::{self, Agreement, Remedy, RepairPlan, Wish};
 use mizar_core::site::Site;
 use tokio::time::Instant;
 
+use super::bundle::evidence::{Evidence, with_evidence};
 use super::gather::{Wanted, gather};
 use super::operation::Settled;
 use super::prepare::Consent;
@@ -68,6 +69,8 @@ pub(crate) struct Request {
     pub(crate) consent: Consent,
     /// Replaces the limits of all waits.
     pub(crate) timeout: Option<Duration>,
+    /// What is taken if it fails.
+    pub(crate) evidence: Evidence,
     /// What stdout is for.
     pub(crate) output: Format,
 }
@@ -76,8 +79,10 @@ pub(crate) struct Request {
 pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
     let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, ..Wish::default() };
+    let mut run = Run::new(cluster.clone(), reporter.clone(), request.output.output());
+    run.evidence = request.evidence.clone();
     let repair = Repair {
-        run: Run::new(cluster.clone(), reporter.clone(), request.output.output()),
+        run,
         request,
         wish,
         finishes: false,
@@ -133,6 +138,7 @@ impl Repair {
         let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();
         record::hold(&mut self.run, &stages, settled).await?;
         let done = self.treat(plan, &mut agreement).await;
+        let done = with_evidence(&self.run, "repair", done).await;
         let unsettled = self.unsettled.take().map(apply::while_applying);
         let done = match (done, &unsettled) {
             (Err(failure), Some(unsettled)) => Err(failure.and(unsettled.clone())),
@@ -152,12 +158,13 @@ impl Repair {
             }
             None => done?,
         };
-        match (self.prove(&left, &agreement).await, unsettled) {
+        let proven = match (self.prove(&left, &agreement).await, unsettled) {
             (Ok(()), None) => Ok(Outcome::Done),
             (Err(failure), None) => Err(failure),
             (Ok(()), Some(unsettled)) => Err(unsettled),
             (Err(failure), Some(unsettled)) => Err(unsettled.and(failure)),
-        }
+        };
+        with_evidence(&self.run, "repair", proven).await
     }
 
     /// Finds the release, and for who means to change something: that nobody else is at it, and what an earlier repair has

@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 use mizar_core::event::Event;
 use mizar_core::timing::Timing;
 
+use super::bundle::evidence::Evidence;
 use super::operation::Held;
 use super::write_mode::WriteMode;
 use crate::cluster::Cluster;
@@ -24,6 +25,8 @@ pub(crate) struct Run {
     pub(crate) namespace: String,
     /// The record of the change and its lease, once it has begun.
     pub(crate) held: Option<Held>,
+    /// What is taken if it fails.
+    pub(crate) evidence: Evidence,
 }
 
 impl Run {
@@ -43,7 +46,7 @@ impl Run {
             report::failure(&failure, output);
         });
         let (write_mode, namespace) = (WriteMode::default(), String::new());
-        Self { cluster, reporter, interrupt, write_mode, namespace, held: None }
+        Self { cluster, reporter, interrupt, write_mode, namespace, held: None, evidence: Evidence::default() }
     }
 
     /// From now on Ctrl-C waits for a safe place to stop.

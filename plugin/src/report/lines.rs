@@ -94,6 +94,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::ObjectApplied { result: ApplyResult::Unchanged | ApplyResult::Kept, .. }
         | Event::PlanMade { .. }
         | Event::RepairPlanned { .. }
+        // The failure says it, too.
+        | Event::EvidenceCollected { .. }
         | Event::Failed { .. } => return None,
         Event::ObjectApplied { object, result, .. } => format!("    {FAINT}{result} {object}{FAINT:#}"),
     })
@@ -133,6 +135,8 @@ pub(super) fn stage_title(stage: &str) -> &str {
         "rewire" => "the new operator takes the network over",
         "uncordon" => "new pods on the nodes again",
         "checks" => "waiting until all is well",
+        "facts" => "facts and checks",
+        "objects" => "objects, events, records and logs",
         other => other.parse::<Remedy>().map_or(other, |remedy| remedy.title()),
     }
 }

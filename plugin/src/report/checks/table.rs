@@ -29,6 +29,11 @@ impl Detail {
     }
 }
 
+/// Lays out a report with all that it has to say, for a file: without colours.
+pub(crate) fn plain(view: &View<'_>) -> String {
+    anstream::adapter::strip_str(&table(view, Detail { wide: true, verbose: true })).to_string()
+}
+
 /// Lays out a report.
 pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
     let mut text = String::new();

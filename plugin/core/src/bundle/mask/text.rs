@@ -43,9 +43,9 @@ static BEGIN: LazyLock<Regex> = LazyLock::new(|| regex(r"-----BEGIN [A-Z0-9 ]+--
 static END: LazyLock<Regex> = LazyLock::new(|| regex(r"-----END [A-Z0-9 ]+-----"));
 /// Quick to say that a line has no name of a secret.
 static WORD: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i){WORDS}")));
-/// `password: all that follows`, as YAML writes it.
+/// `password: all that follows`, as YAML writes it, perhaps behind the time at which it was logged.
 static FIELD: LazyLock<Regex> =
-    LazyLock::new(|| regex(&format!(r#"(?i)^(\s*(?:-\s+)?["']?([a-z0-9_.-]*(?:{WORDS})[a-z0-9_.-]*)["']?:\s+)\S.*$"#)));
+    LazyLock::new(|| regex(&format!(r#"(?i)^((?:\d{{4}}-\d\d-\d\dT\S+)?\s*(?:-\s+)?["']?([a-z0-9_.-]*(?:{WORDS})[a-z0-9_.-]*)["']?:\s+)\S.*$"#)));
 /// `password=x`, `"password":"x"`.
 static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
     let value = r#"\\"[^"\\]*\\"|"[^"]*"|'[^']*'|[^\s"'&]+"#;
@@ -191,6 +191,7 @@ mod tests {
             ("{\"user\":\"me\",\"password\":\"two words\",\"x\":1}", "{\"user\":\"me\",\"password\":\"(masked)\",\"x\":1}"),
             (r#"msg="{\"api_key\":\"planted one\",\"x\":1}""#, r#"msg="{\"api_key\":\"(masked)\",\"x\":1}""#),
             ("  password: two words", "  password: (masked)"),
+            ("2026-03-01T12:00:00.1Z password: two words", "2026-03-01T12:00:00.1Z password: (masked)"),
             ("- client-key-data: LS0tLS1CRUdJTiBSU0E=", "- client-key-data: (masked)"),
             ("run --token planted --level 3", "run --token (masked) --level 3"),
             ("run -password 'planted' x", "run -password (masked) x"),
