@@ -35,6 +35,12 @@ impl Mizar {
         Self { command, line: "kubectl-mizar".to_owned(), deadline: DEADLINE }
     }
 
+    /// In another folder.
+    pub(crate) fn inside(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
     /// As the bed's administrator, with kubectl at hand.
     pub(crate) fn on(bed: &Bed) -> Self {
         Self::by(bed, Role::Admin)

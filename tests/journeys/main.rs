@@ -6,6 +6,7 @@
 mod bad_cluster;
 mod bad_records;
 mod budget;
+mod bundle;
 mod check_output;
 mod checks;
 mod cli;

@@ -24,6 +24,7 @@ use mizar_core::bundle::{mask, place};
 use mizar_core::event::{Event, StepResult};
 use mizar_core::object::ObjectRef;
 use mizar_core::site::Site;
+use mizar_core::words::counted;
 use tokio::time::{Instant, timeout_at};
 
 use self::sink::Sink;
@@ -149,7 +150,7 @@ impl Collection<'_> {
     async fn collect(&self) -> String {
         let begun = self.tell_start("facts");
         let known = facts::collect(self).await;
-        self.tell_end("facts", "the facts, judged by all checks", begun);
+        self.tell_end("facts", begun);
         let begun = self.tell_start("objects");
         // Noted before anything is asked for: whatever is not reached in time is then missing by its name.
         self.expect(&known);
@@ -163,7 +164,7 @@ impl Collection<'_> {
         };
         // What is still open is noted when the archive is closed.
         let _time_is_up = timeout_at(self.deadline, parts).await;
-        self.tell_end("objects", "objects, events, records and logs", begun);
+        self.tell_end("objects", begun);
         known.home
     }
 
@@ -185,10 +186,11 @@ impl Collection<'_> {
         Instant::now()
     }
 
-    fn tell_end(&self, stage: &str, summary: &str, begun: Instant) {
+    fn tell_end(&self, stage: &str, begun: Instant) {
+        let files = self.sink.files();
         self.request.reporter.event(&Event::StageFinished {
             stage: stage.to_owned(),
-            summary: summary.to_owned(),
+            summary: format!("{} so far", counted(files, "file")),
             result: StepResult::Succeeded,
             elapsed: begun.elapsed(),
         });

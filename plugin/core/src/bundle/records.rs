@@ -71,6 +71,9 @@ fn metadata(release: &Release) -> Value {
             "phase": hook.last_run.phase, "startedAt": hook.last_run.started_at, "completedAt": hook.last_run.completed_at,
         })).collect::<Vec<_>>(),
     });
+    if let Some(Value::Object(chart)) = metadata.get_mut("chart") {
+        chart.shift_remove("icon");
+    }
     mask::document(&mut metadata);
     metadata
 }

@@ -59,6 +59,11 @@ impl Sink {
         self.state().pack(path, |packer| packer.add_from(path, file));
     }
 
+    /// How many files it has taken.
+    pub(super) fn files(&self) -> usize {
+        self.state().packer.contents().values().map(|content| content.files).sum()
+    }
+
     /// Notes that something is missing, once; what the server said of it may hold anything.
     pub(super) fn miss(&self, what: &str, why: Why, message: &str) {
         let missing = Missing { what: what.to_owned(), why, message: mask::text::mask(message) };

@@ -24,7 +24,7 @@ const STEMS: [&str; 18] = [
     "kubeconfig",
 ];
 
-/// A name that is one of these, too.
+/// A name that is one of these, too, but for numbers: so many may pass.
 const NAMES: [&str; 4] = ["pwd", "pass", "auth", "bearer"];
 
 /// A name that ends so tells which Secret is meant, or how a token is made, and not what it is.
@@ -51,17 +51,22 @@ pub(super) fn is_secret(name: &str, value: &Value) -> bool {
         Value::Object(fields) => name == "secret" && fields.keys().all(|key| OF_A_VOLUME.contains(&key.as_str())),
         _ => false,
     };
-    !value.is_boolean() && is_secret_name(name) && !is_reference()
+    let is_count = || value.is_number() && NAMES.contains(&letters_of(name).as_str());
+    !value.is_boolean() && is_secret_name(name) && !is_reference() && !is_count()
 }
 
 /// Whether this is the name of a secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
-    let letters: String =
-        name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+    let letters = letters_of(name);
     if REFERENCES.iter().any(|reference| letters.ends_with(reference)) {
         return false;
     }
     NAMES.contains(&letters.as_str()) || STEMS.iter().any(|stem| letters.contains(stem))
+}
+
+/// A name without what stands between its letters.
+fn letters_of(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
 /// Whether the word after this one on a command line is a secret: `--token`.
@@ -111,6 +116,7 @@ mod tests {
         assert!(!is_secret("useToken", &json!(true)));
         assert!(!is_secret("secret", &json!({"secretName": "a", "items": [], "defaultMode": 420})));
         assert!(is_secret("secret", &json!({"user": "a"})));
+        assert!(!is_secret("pass", &json!(7)) && is_secret("pass", &json!("x")) && is_secret("password", &json!(7)));
     }
 
     #[test]
