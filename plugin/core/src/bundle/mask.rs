@@ -34,12 +34,6 @@ pub enum Owner {
 
 /// Masks an object, and leaves out what is of no use.
 pub fn object(object: &mut Value, owner: Owner) {
-    if owner == Owner::Other
-        && let Some(Value::Object(annotations)) = object.pointer_mut("/metadata/annotations")
-    {
-        let is_foreign = |key: &str| !KNOWN_ANNOTATIONS.iter().any(|known| key.contains(known));
-        annotations.iter_mut().filter(|(key, _)| is_foreign(key)).for_each(|(_, note)| hide(note));
-    }
     walk(object, owner);
 }
 
@@ -95,6 +89,9 @@ fn walk(value: &mut Value, owner: Owner) {
                 hide(value);
             }
             for (key, value) in fields {
+                if owner == Owner::Other && key == "annotations" {
+                    hide_notes(value);
+                }
                 if is_secret(key, value) || owner == Owner::Other && OF_ITS_OWNER.contains(&key.as_str()) {
                     hide_but_names(key, value);
                 } else {
@@ -115,6 +112,13 @@ fn walk(value: &mut Value, owner: Owner) {
         Value::String(held) => *held = string(held, owner),
         Value::Number(_) | Value::Bool(_) | Value::Null => {}
     }
+}
+
+/// Masks the notes that somebody has put on an object, but not those that tell of Mizar.
+fn hide_notes(annotations: &mut Value) {
+    let Value::Object(annotations) = annotations else { return hide(annotations) };
+    let is_foreign = |key: &str| !KNOWN_ANNOTATIONS.iter().any(|known| key.contains(known));
+    annotations.iter_mut().filter(|(key, _)| is_foreign(key)).for_each(|(_, note)| hide(note));
 }
 
 /// Masks what a key holds. Which variables somebody else's pod has may be seen, not what they are.
@@ -206,7 +210,8 @@ mod tests {
 
     #[test]
     fn of_somebody_elses_pod_only_the_form_is_shown() {
-        let handled = json!({"spec": {"env": [{"name": "PLAIN", "value": MARK}]}}).to_string();
+        let handled = json!({"spec": {"env": [{"name": "PLAIN", "value": MARK}]}, "metadata": {"annotations": {"note": MARK}}});
+        let handled = handled.to_string();
         let pod = json!({
             "metadata": {"name": "web", "annotations": {"note": MARK, "kopf.zalando.org/last-handled-configuration": handled,
                 "mizar.com/vpc": "vpc0"}},

@@ -29,9 +29,9 @@ impl Detail {
     }
 }
 
-/// Lays out a report with all that it has to say, for a file: without colours.
+/// Lays out a report for a file: as on a terminal, without colours.
 pub(crate) fn plain(view: &View<'_>) -> String {
-    anstream::adapter::strip_str(&table(view, Detail { wide: true, verbose: true })).to_string()
+    anstream::adapter::strip_str(&table(view, Detail::default())).to_string()
 }
 
 /// Lays out a report.
