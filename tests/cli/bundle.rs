@@ -24,7 +24,11 @@ fn a_cluster_that_cannot_be_reached_leaves_no_file() {
     let place = Place::empty();
     let outcome = place.run(&["bundle", "--server", "https://127.0.0.1:1"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (4, ""), "{}", outcome.stderr);
-    assert!(outcome.stderr.starts_with("error: The connection to the server 127.0.0.1:1 was refused"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.starts_with("error: The connection to the server 127.0.0.1:1 was refused"),
+        "{}",
+        outcome.stderr
+    );
     assert_eq!(files(&place), [""; 0]);
     let (place, _server) = place_before(|_| refusal(401, "Unauthorized", "no"));
     let outcome = place.run(&["bundle"]);
@@ -42,7 +46,10 @@ fn a_server_that_refuses_everything_leaves_a_bundle_that_says_so() {
         (|_| refusal(404, "NotFound", "the server could not find it"), "checks"),
         (|_| http("200 OK", "application/json", "{}"), "checks"),
         (|_| http("200 OK", "application/json", "{\"items\": 5, \"metadata\": []}"), "checks"),
-        (|_| http("200 OK", "application/json", "{\"items\": [5, null, {}, {\"metadata\": {\"name\": []}}]}"), "checks"),
+        (
+            |_| http("200 OK", "application/json", "{\"items\": [5, null, {}, {\"metadata\": {\"name\": []}}]}"),
+            "checks",
+        ),
     ] {
         let (place, _server) = place_before(answer);
         let outcome = place.run(&["bundle", "--timeout", "20s"]);
@@ -56,7 +63,10 @@ fn a_server_that_refuses_everything_leaves_a_bundle_that_says_so() {
 fn sizes_and_times_that_leave_no_room_are_refused_before_anything_is_asked() {
     let place = Place::empty();
     for (arguments, message) in [
-        (&["bundle", "--limit-size", "1023Ki"][..], "error: --limit-size must be 1Mi or more: less leaves no room for anything\n"),
+        (
+            &["bundle", "--limit-size", "1023Ki"][..],
+            "error: --limit-size must be 1Mi or more: less leaves no room for anything\n",
+        ),
         (&["bundle", "--timeout", "0"], "error: --timeout must be longer than nothing\n"),
         (&["bundle", "--since", "0s"], "error: --since must be longer than nothing\n"),
     ] {

@@ -47,7 +47,6 @@ const WRONG: &[Wrong] = &[
     ("--kubeconfig", "", USAGE, "a value is required"),
     ("--kubeconfig", "nowhere", NO_CLUSTER, "nowhere"),
     ("--limit-size", "big", USAGE, "write it like 50Mi"),
-    ("--limit-size", "1k", USAGE, "1Mi or more"),
     ("--namespace", "Up", USAGE, "lower-case letters"),
     ("--namespace", "-a", USAGE, ""),
     ("--node", "", USAGE, "a value is required"),

@@ -94,9 +94,15 @@ async fn on_a_cluster_that_is_well_everything_is_in_it_and_nothing_was_written()
     }
     let judged = Mizar::nowhere().inside(place.path()).args("check --facts facts.json -o json").run().await;
     judged.exits(0);
-    let [judged, packed]: [Value; 2] = [judged.stdout.as_str(), bundle.text("check.json")].map(|text| serde_json::from_str(text).unwrap());
+    let [judged, packed]: [Value; 2] =
+        [judged.stdout.as_str(), bundle.text("check.json")].map(|text| serde_json::from_str(text).unwrap());
     let statuses = |report: &Value| {
-        report["checks"].as_array().unwrap().iter().map(|check| [check["id"].clone(), check["status"].clone()]).collect::<Vec<_>>()
+        report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|check| [check["id"].clone(), check["status"].clone()])
+            .collect::<Vec<_>>()
     };
     // The record of the last change is in no file of facts.
     let differing: Vec<_> = statuses(&judged).into_iter().zip(statuses(&packed)).filter(|(a, b)| a != b).collect();

@@ -27,9 +27,14 @@ mod tests {
 
     #[test]
     fn sizes_are_read_as_kubernetes_and_others_write_them() {
-        for (text, bytes) in
-            [("52428800", 52_428_800), ("50Mi", 50 << 20), ("50MiB", 50 << 20), ("1G", 1_000_000_000), ("3k", 3_000), ("7B", 7)]
-        {
+        for (text, bytes) in [
+            ("52428800", 52_428_800),
+            ("50Mi", 50 << 20),
+            ("50MiB", 50 << 20),
+            ("1G", 1_000_000_000),
+            ("3k", 3_000),
+            ("7B", 7),
+        ] {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
         for text in ["", "Mi", "50 Mi", "-1", "1.5Gi", "5x", "99999999999Gi"] {

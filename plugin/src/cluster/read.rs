@@ -98,12 +98,7 @@ impl Cluster {
 
     /// Hands a text that is no JSON, such as a log, to `each`, piece by piece as it comes. It is asked for once: what has been
     /// handed over cannot be taken back.
-    pub(crate) async fn text(
-        &self,
-        uri: String,
-        what: String,
-        mut each: impl FnMut(&[u8]),
-    ) -> Result<(), ApiFailure> {
+    pub(crate) async fn text(&self, uri: String, what: String, mut each: impl FnMut(&[u8])) -> Result<(), ApiFailure> {
         let call = Call::get(uri, what);
         let after = self.timing.request;
         let late = |_| self.failure(&call, Cause::TimedOut { after });

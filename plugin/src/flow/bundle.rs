@@ -6,8 +6,8 @@
 //! - [`objects`], [`events`], [`records`], [`logs`]: what their names say;
 //! - [`evidence`]: the small bundle that is taken when a change has failed.
 
-pub(crate) mod evidence;
 mod events;
+pub(crate) mod evidence;
 mod facts;
 mod logs;
 mod objects;

@@ -81,15 +81,7 @@ pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
     let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, ..Wish::default() };
     let mut run = Run::new(cluster.clone(), reporter.clone(), request.output.output());
     run.evidence = request.evidence.clone();
-    let repair = Repair {
-        run,
-        request,
-        wish,
-        finishes: false,
-        operator: None,
-        told_apart_from: None,
-        unsettled: None,
-    };
+    let repair = Repair { run, request, wish, finishes: false, operator: None, told_apart_from: None, unsettled: None };
     let result = repair.carry_out().await;
     let (outcome, exit, error) = match &result {
         Ok(outcome) => (*outcome, 0, None),

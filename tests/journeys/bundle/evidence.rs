@@ -39,7 +39,8 @@ async fn an_install_that_fails_names_its_evidence_in_the_error_and_in_the_events
     let path = named(&ended);
     assert_eq!(bundles(folder.path()), [path.clone()]);
     let events = ended.json_lines();
-    let place = |kind: &str| events.iter().position(|event| event["type"] == kind).unwrap_or_else(|| panic!("{kind}\n{ended}"));
+    let place =
+        |kind: &str| events.iter().position(|event| event["type"] == kind).unwrap_or_else(|| panic!("{kind}\n{ended}"));
     let collected = &events[place("evidenceCollected")];
     assert_eq!(collected["path"], path.display().to_string());
     assert_eq!(collected["missing"], 0, "{ended}");
@@ -52,7 +53,13 @@ async fn an_install_that_fails_names_its_evidence_in_the_error_and_in_the_events
     let reason = bundle.index()["reason"].as_str().unwrap().to_owned();
     assert!(reason.starts_with("install failed: ") && reason.contains("node-2"), "{reason}");
     let report = bundle.json("check.json");
-    let failed: Vec<&str> = report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "fail").filter_map(|check| check["id"].as_str()).collect();
+    let failed: Vec<&str> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["status"] == "fail")
+        .filter_map(|check| check["id"].as_str())
+        .collect();
     assert!(failed.contains(&"daemon"), "{failed:?}");
     assert_eq!(bundle.json("operation.json")["command"], "install");
     assert!(bundle.paths("logs/mizar-daemon-").len() >= 3, "{:?}", bundle.paths("logs/"));
@@ -82,7 +89,8 @@ async fn it_lies_where_the_command_was_started_unless_nobody_wants_it() {
     ended.exits(6);
     assert_eq!(bundles(folder.path()), [named(&ended)]);
     // What is refused before anything is changed leaves none.
-    let refused = Mizar::on(&bed).args("install --profile prod -y").inside(folder.path()).env("MIZAR_EVIDENCE", "").run().await;
+    let refused =
+        Mizar::on(&bed).args("install --profile prod -y").inside(folder.path()).env("MIZAR_EVIDENCE", "").run().await;
     assert!(refused.code != Some(0) && bundles(folder.path()).len() == 1, "{refused}");
 }
 
@@ -92,7 +100,11 @@ async fn a_repair_that_fails_leaves_evidence_once() {
     bed.fault(FaultOrder { fault: Fault::OperatorRestart, node: None }).await.unwrap();
     bed.fault(FaultOrder { fault: Fault::StuckInit, node: None }).await.unwrap();
     let repair = |flags: &str| {
-        Mizar::on(&bed).args("repair --restart-operator -y --timeout 3s").args(flags).impatient(SCALE).env("MIZAR_EVIDENCE", folder.path())
+        Mizar::on(&bed)
+            .args("repair --restart-operator -y --timeout 3s")
+            .args(flags)
+            .impatient(SCALE)
+            .env("MIZAR_EVIDENCE", folder.path())
     };
     let ended = repair("-o json").run().await;
     assert!(matches!(ended.code, Some(1 | 5 | 6)), "{ended}");

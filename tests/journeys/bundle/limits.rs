@@ -65,9 +65,13 @@ async fn logs_that_no_kubelet_gives_are_named_one_by_one() {
     let (bundle, ended) = through(&proxy, "").await;
     assert_eq!(bundle.paths("logs/").len(), 0);
     let index = bundle.index();
-    let logs: Vec<&str> = index["missing"].as_array().unwrap().iter().filter_map(|missing| missing["what"].as_str()).collect();
+    let logs: Vec<&str> =
+        index["missing"].as_array().unwrap().iter().filter_map(|missing| missing["what"].as_str()).collect();
     assert!(logs.len() > 3 && logs.iter().all(|what| what.starts_with("logs/")), "{logs:?}");
-    ended.tells(&["/mizar-operator.log: cannot read the log of container mizar-operator of pod mizar-system/", "dial tcp"]);
+    ended.tells(&[
+        "/mizar-operator.log: cannot read the log of container mizar-operator of pod mizar-system/",
+        "dial tcp",
+    ]);
 }
 
 /// No kubelet can be reached.
@@ -76,7 +80,9 @@ struct Refusing;
 impl Manner for Refusing {
     fn receive(&self, request: &mut Parts) -> Verdict {
         match request.uri.path().ends_with("/log") {
-            true => Verdict::Answer(status(500, "InternalError", "Get \"https://10.0.0.1:10250/\": dial tcp: no route")),
+            true => {
+                Verdict::Answer(status(500, "InternalError", "Get \"https://10.0.0.1:10250/\": dial tcp: no route"))
+            }
             false => Verdict::Forward,
         }
     }
@@ -117,7 +123,8 @@ async fn a_bundle_is_never_larger_than_it_may_be() {
     assert!(bundle.size <= 5 << 20, "{}", bundle.size);
     let taken = bundle.paths("logs/").len();
     assert!((1..10).contains(&taken), "some fit and some do not: {taken}");
-    let left_out = bundle.index()["missing"].as_array().unwrap().iter().filter(|missing| missing["why"] == "size").count();
+    let left_out =
+        bundle.index()["missing"].as_array().unwrap().iter().filter(|missing| missing["why"] == "size").count();
     assert!(left_out > 0);
 }
 
@@ -128,7 +135,10 @@ async fn where_no_bundle_can_be_written_nothing_is_read() {
     for place in [folder.path().join("none/b.tar.gz"), folder.path().to_owned()] {
         let mark = bed.mark().await.unwrap();
         let ended = Mizar::on(&bed).args("bundle -f").arg(&place).run().await;
-        ended.exits(1).tells(&["cannot write the bundle to ", "hint: name another place: kubectl mizar bundle --output-file FILE"]);
+        ended.exits(1).tells(&[
+            "cannot write the bundle to ",
+            "hint: name another place: kubectl mizar bundle --output-file FILE",
+        ]);
         assert!(bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/").count() <= 1, "{ended}");
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -80,7 +80,9 @@ async fn a_reader_gets_a_bundle_without_logs_and_is_told_so() {
 async fn who_may_read_nothing_gets_a_bundle_that_says_so() {
     let bed = installed().await;
     let bundle = taken(&bed, Role::Nobody, "").await;
-    for what in ["objects/nodes", "objects/pods (app=mizar-operator)", "releases", "operation.json", "events/default.yaml"] {
+    for what in
+        ["objects/nodes", "objects/pods (app=mizar-operator)", "releases", "operation.json", "events/default.yaml"]
+    {
         assert_eq!(bundle.missing(what), Some("denied"), "{what}: {}", bundle.told);
     }
     assert!(bundle.told.contains("which index.json names"), "not everything is told: {}", bundle.told);

@@ -181,16 +181,16 @@ mod tests {
 
     #[test]
     fn the_archive_never_gets_larger_than_it_may() {
-        for limit in [LEAST, 2 * LEAST, 5 * LEAST] {
+        for limit in [LEAST, 3 * LEAST] {
             let mut packer = Packer::new(Vec::new(), "b", 77, limit);
             let mut left_out = 0;
-            for number in 1..100 {
+            for number in 1..60 {
                 let data = noise(90_000 + 7_000 * usize::try_from(number % 5).unwrap(), number);
                 left_out += usize::from(packer.add(&format!("f{number}"), &data).unwrap() == Packed::NoRoom);
             }
             // What shrinks still finds its place.
             let text = "the same line\n".repeat(100_000);
-            assert!(text.len() as u64 > LEAST && left_out > 20, "{left_out}");
+            assert!(text.len() as u64 > LEAST && left_out > 5, "{left_out}");
             assert_eq!(packer.add("text", text.as_bytes()).unwrap(), Packed::Taken, "{limit}");
             let archive = packer.finish("index.json", &noise(100_000, 5)).unwrap();
             assert!(archive.len() as u64 <= limit, "{} of {limit}", archive.len());

@@ -164,7 +164,11 @@ mod tests {
             limits: Limits { size: 1 << 20, time: Duration::from_secs(120), log_lines: 100, log_age: None },
             contents: BTreeMap::from([("objects/nodes".into(), Content { files: 3, bytes: 300 })]),
             missing: vec![
-                Missing { what: "objects/vpcs.mizar.com".into(), why: Why::Absent, message: "not in this cluster".into() },
+                Missing {
+                    what: "objects/vpcs.mizar.com".into(),
+                    why: Why::Absent,
+                    message: "not in this cluster".into(),
+                },
                 Missing { what: "logs".into(), why: Why::Denied, message: "you are not allowed".into() },
             ],
         }

@@ -63,7 +63,8 @@ impl PodLogs {
         let statuses = ["/status/initContainerStatuses", "/status/containerStatuses"];
         let statuses = statuses.into_iter().filter_map(|pointer| pod.pointer(pointer)?.as_array()).flatten();
         let containers = statuses.filter_map(|status| {
-            let restarted = status["restartCount"].as_u64().unwrap_or_default() > 0 || status["lastState"]["terminated"].is_object();
+            let restarted = status["restartCount"].as_u64().unwrap_or_default() > 0
+                || status["lastState"]["terminated"].is_object();
             let began = restarted || !status["state"]["running"].is_null() || !status["state"]["terminated"].is_null();
             began.then(|| (status["name"].as_str().unwrap_or_default().to_owned(), restarted))
         });

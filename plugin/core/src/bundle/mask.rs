@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn of_somebody_elses_pod_only_the_form_is_shown() {
-        let handled = json!({"spec": {"env": [{"name": "PLAIN", "value": MARK}]}, "metadata": {"annotations": {"note": MARK}}});
+        let handled =
+            json!({"spec": {"env": [{"name": "PLAIN", "value": MARK}]}, "metadata": {"annotations": {"note": MARK}}});
         let handled = handled.to_string();
         let pod = json!({
             "metadata": {"name": "web", "annotations": {"note": MARK, "kopf.zalando.org/last-handled-configuration": handled,

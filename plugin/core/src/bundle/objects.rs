@@ -225,7 +225,8 @@ pub fn path_of_single(reference: &ObjectRef) -> Option<String> {
 /// the network's objects, and what is in question.
 #[must_use]
 pub fn is_event_of_mizar(event: &Value, in_question: &[ObjectRef]) -> bool {
-    let about = |field: &str| event.pointer("/involvedObject").and_then(|about| about.get(field)?.as_str()).unwrap_or_default();
+    let about =
+        |field: &str| event.pointer("/involvedObject").and_then(|about| about.get(field)?.as_str()).unwrap_or_default();
     let (kind, name, namespace) = (about("kind"), about("name"), about("namespace"));
     name.starts_with("mizar")
         || kind == "Node"
@@ -251,7 +252,8 @@ mod tests {
     fn no_list_is_read_twice_and_every_kind_of_mizar_is_read() {
         let mut all: Vec<Collection> = collections(true);
         all.extend(PODS);
-        let mut seen: Vec<(String, &str)> = all.iter().map(|one| (one.folder() + one.labels, one.kind.version)).collect();
+        let mut seen: Vec<(String, &str)> =
+            all.iter().map(|one| (one.folder() + one.labels, one.kind.version)).collect();
         let count = seen.len();
         seen.sort_unstable();
         seen.dedup();
@@ -279,7 +281,10 @@ mod tests {
         assert!(!keeps("customresourcedefinitions", json!({"spec": {"group": "example.com"}})));
         assert!(keeps("namespaces", named("home")) && keeps("namespaces", named("default")));
         assert!(!keeps("namespaces", named("other")));
-        assert!(keeps("namespaces", json!({"metadata": {"name": "other", "deletionTimestamp": "2026-03-01T12:00:00Z"}})));
+        assert!(keeps(
+            "namespaces",
+            json!({"metadata": {"name": "other", "deletionTimestamp": "2026-03-01T12:00:00Z"}})
+        ));
         assert!(keeps("nodes", named("any")));
     }
 
@@ -303,24 +308,28 @@ mod tests {
 
     #[test]
     fn what_a_check_complains_about_is_in_question() {
-        let report = |facts: &crate::facts::Facts| check::evaluate(Phase::Health, facts, &Options::at(facts.gathered_at));
+        let report =
+            |facts: &crate::facts::Facts| check::evaluate(Phase::Health, facts, &Options::at(facts.gathered_at));
         assert_eq!(in_question(&report(&a_healthy_cluster())), []);
         let mut broken = report(&a_cluster_before());
         let result = broken.results.iter_mut().find(|result| result.status == Status::Pass).unwrap();
         result.status = Status::Fail;
-        for object in ["Pod default/web", "Pod default/web", "Node n1", "Service kube-system/dns", "Pod ../x", "Pod a/b/c"] {
+        for object in
+            ["Pod default/web", "Pod default/web", "Node n1", "Service kube-system/dns", "Pod ../x", "Pod a/b/c"]
+        {
             result.evidence.push(check::Evidence { object: object.into(), ..check::Evidence::default() });
         }
         let names: Vec<String> = in_question(&broken).iter().map(ToString::to_string).collect();
-        assert!(names.contains(&"Pod default/web".to_owned()) && names.iter().all(|name| !name.contains("..")), "{names:?}");
+        assert!(
+            names.contains(&"Pod default/web".to_owned()) && names.iter().all(|name| !name.contains("..")),
+            "{names:?}"
+        );
         assert_eq!(names.iter().filter(|name| name.contains("web") || name.contains("dns")).count(), 2, "{names:?}");
     }
 
     #[test]
     fn events_are_of_mizar_or_of_what_is_in_question() {
-        let event = |api: &str, kind: &str, name: &str| {
-            json!({"involvedObject": {"apiVersion": api, "kind": kind, "name": name, "namespace": "default"}})
-        };
+        let event = |api: &str, kind: &str, name: &str| json!({"involvedObject": {"apiVersion": api, "kind": kind, "name": name, "namespace": "default"}});
         let web = reference("v1", "Pod", "default", "web");
         for (event, is_ours) in [
             (event("v1", "Pod", "mizar-daemon-x"), true),

@@ -27,10 +27,8 @@ pub fn files_of(release: &Release) -> (Vec<File>, Option<Unreadable>) {
     let at = |name: &str| format!("{folder}/{name}");
     let mut values = Value::Object(release.config.clone());
     mask::values(&mut values, known(&release.chart.values));
-    let mut files = vec![
-        (at("metadata.json"), format!("{:#}\n", metadata(release))),
-        (at("values.yaml"), yaml::write(&values)),
-    ];
+    let mut files =
+        vec![(at("metadata.json"), format!("{:#}\n", metadata(release))), (at("values.yaml"), yaml::write(&values))];
     if !release.info.notes.is_empty() {
         files.push((at("notes.txt"), mask::text::mask(&release.info.notes)));
     }
@@ -131,11 +129,15 @@ mod tests {
         let config = json!({"vni": 7, "images": {"tag": "dev"}, "global": {"any": MARK}, "password": MARK});
         Release {
             name: "mizar".into(),
-            info: serde_json::from_value(json!({"notes": format!("log in with --token {MARK}"), "status": "deployed"})).unwrap(),
+            info: serde_json::from_value(json!({"notes": format!("log in with --token {MARK}"), "status": "deployed"}))
+                .unwrap(),
             chart,
             config: config.as_object().unwrap().clone(),
             manifest: manifest.into(),
-            hooks: vec![HookRecord { manifest: "kind: Vpc\nmetadata:\n  name: vpc0\n".into(), ..HookRecord::default() }],
+            hooks: vec![HookRecord {
+                manifest: "kind: Vpc\nmetadata:\n  name: vpc0\n".into(),
+                ..HookRecord::default()
+            }],
             revision: 3,
             ..serde_json::from_value(json!({"name": "x"})).unwrap()
         }

@@ -30,7 +30,8 @@ pub(super) async fn collect(collection: &Collection<'_>, known: &Known) {
         let path = path_of(&namespace);
         let mut newest = Newest::default();
         let at = format!("/api/v1/namespaces/{namespace}/events");
-        let listing = Listing { path: &at, noun: "events", labels: "", fields: "", page_limit: 500, metadata_only: false };
+        let listing =
+            Listing { path: &at, noun: "events", labels: "", fields: "", page_limit: 500, metadata_only: false };
         let read = collection.cluster.items(&listing, |event| {
             if is_event_of_mizar(&event, &known.in_question) {
                 newest.take(event);
@@ -115,7 +116,11 @@ mod tests {
         newest.shrink();
         assert_eq!(newest.left_out, 4 * MOST);
         let text = newest.text();
-        assert!(text.starts_with("---\nlastTimestamp: \"1970-01-01T02:13:20Z\"\nmessage: at 8000, Bearer (masked)\n"), "{}", &text[..200]);
+        assert!(
+            text.starts_with("---\nlastTimestamp: \"1970-01-01T02:13:20Z\"\nmessage: at 8000, Bearer (masked)\n"),
+            "{}",
+            &text[..200]
+        );
         assert_eq!(text.matches("---\n").count(), MOST);
     }
 }

@@ -102,8 +102,7 @@ fn put_versions(collection: &Collection<'_>, facts: Option<&Facts>) {
 }
 
 fn put_report(collection: &Collection<'_>, question: &Question, examined: &Examined) {
-    let heading =
-        Heading { phase: Phase::Health, at: examined.at, namespace: &examined.namespace, node: None };
+    let heading = Heading { phase: Phase::Health, at: examined.at, namespace: &examined.namespace, node: None };
     let view = View { report: &examined.report, selection: &question.selection, heading, comparison: None };
     put_json(collection, place::CHECK, checks::document(&view));
     let text = mask::text::mask(&table::plain(&view));

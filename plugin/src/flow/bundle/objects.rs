@@ -38,19 +38,15 @@ pub(super) async fn collect(collection: &Collection<'_>, known: &Known) {
         .collect::<()>();
     if known.in_question.len() > MOST_IN_QUESTION {
         let left_out = known.in_question.len() - MOST_IN_QUESTION;
-        let message = format!("{left_out} more pods and services that checks complain about; {MOST_IN_QUESTION} are here");
+        let message =
+            format!("{left_out} more pods and services that checks complain about; {MOST_IN_QUESTION} are here");
         collection.sink.miss(place::OBJECTS, Why::Surplus, &message);
     }
     tokio::join!(lists, singles);
 }
 
 /// Reads one list, and hands what is kept of it to `each`, too.
-pub(super) async fn list(
-    collection: &Collection<'_>,
-    known: &Known,
-    listed: &Listed,
-    mut each: impl FnMut(&Value),
-) {
+pub(super) async fn list(collection: &Collection<'_>, known: &Known, listed: &Listed, mut each: impl FnMut(&Value)) {
     let what = name_of(listed);
     let namespace = (listed.reach == Reach::Home).then_some(known.home.as_str());
     let path = listed.kind.collection_path(namespace);

@@ -1,8 +1,8 @@
 //! Helm's records and the record of the last change. They lie in secrets: the server is asked first whether we may read them.
 
 use mizar_core::bundle::index::Why;
-use mizar_core::bundle::records::{files_of, operation};
 use mizar_core::bundle::place;
+use mizar_core::bundle::records::{files_of, operation};
 use mizar_core::facts::Right;
 use mizar_core::object::ObjectRef;
 use mizar_core::operation::{SECRET_NAME, storage};
@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::time::timeout_at;
 
 use super::{Collection, Known};
-use crate::cluster::read::Listing;
 use crate::cluster::ApiFailure;
+use crate::cluster::read::Listing;
 use crate::flow::releases::may;
 
 /// The releases that make up Mizar.
@@ -96,12 +96,8 @@ async fn change(collection: &Collection<'_>, known: &Known, chart: Option<&Value
         collection.sink.miss(place::OPERATION, Why::Denied, &message);
         return Ok(());
     }
-    let reference = ObjectRef {
-        api_version: "v1".into(),
-        kind: "Secret".into(),
-        namespace: Some(home),
-        name: SECRET_NAME.into(),
-    };
+    let reference =
+        ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: Some(home), name: SECRET_NAME.into() };
     match collection.cluster.get(&reference).await? {
         None => collection.sink.miss(place::OPERATION, Why::Absent, "no change of Mizar is recorded"),
         Some(record) => match storage::from_secret(&record) {

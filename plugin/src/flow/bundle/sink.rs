@@ -133,7 +133,9 @@ mod tests {
         sink.put("operation.json", b"{}");
         sink.end("operation.json");
         sink.end("logs");
-        let noise: Vec<u8> = (0..4_000_000_u64).map(|at| (at.wrapping_mul(at).wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]).collect();
+        let noise: Vec<u8> = (0..4_000_000_u64)
+            .map(|at| (at.wrapping_mul(at).wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0])
+            .collect();
         sink.put("objects/nodes/n1.yaml", &noise);
         sink.miss("releases", Why::Failed, "the server said: Bearer planted-1234");
         sink.miss("releases", Why::Failed, "the server said: Bearer planted-1234");

@@ -94,16 +94,49 @@ mod tests {
     #[test]
     fn secrets_are_known_by_their_names_however_they_are_written() {
         for name in [
-            "password", "Password", "DB_PASSWORD", "dbPassword", "passwd", "token", "authToken", "bearer-token", "secret",
-            "clientSecret", "credentials", "apiKey", "API_KEY", "aws_access_key_id", "privateKey", "client-key-data",
-            "client-certificate-data", ".dockerconfigjson", "authorization", "pwd", "auth", "Set-Cookie", "kubeconfig",
+            "password",
+            "Password",
+            "DB_PASSWORD",
+            "dbPassword",
+            "passwd",
+            "token",
+            "authToken",
+            "bearer-token",
+            "secret",
+            "clientSecret",
+            "credentials",
+            "apiKey",
+            "API_KEY",
+            "aws_access_key_id",
+            "privateKey",
+            "client-key-data",
+            "client-certificate-data",
+            ".dockerconfigjson",
+            "authorization",
+            "pwd",
+            "auth",
+            "Set-Cookie",
+            "kubeconfig",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
         for name in [
-            "name", "key", "path", "image", "secretName", "secretKeyRef", "nodePublishSecretRef", "imagePullSecrets",
-            "serviceAccountToken", "automountServiceAccountToken", "tokenExpirationSeconds", "author", "passed", "bypass",
-            "topologyKey", "certificate",
+            "name",
+            "key",
+            "path",
+            "image",
+            "secretName",
+            "secretKeyRef",
+            "nodePublishSecretRef",
+            "imagePullSecrets",
+            "serviceAccountToken",
+            "automountServiceAccountToken",
+            "tokenExpirationSeconds",
+            "author",
+            "passed",
+            "bypass",
+            "topologyKey",
+            "certificate",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }
@@ -121,16 +154,18 @@ mod tests {
 
     #[test]
     fn tokens_are_told_from_what_people_write() {
-        for token in [
-            "aB3dE5gH7jK9mN1pQ3sT5",
-            "0123456789abcdef0123456789abcdef",
-            "dGhpcyBpcyBhIHRva2VuMTIz+/==Aa",
-        ] {
+        for token in ["aB3dE5gH7jK9mN1pQ3sT5", "0123456789abcdef0123456789abcdef", "dGhpcyBpcyBhIHRva2VuMTIz+/==Aa"] {
             assert!(looks_like_a_token(token), "{token}");
         }
         for plain in [
-            "true", "50051", "mizar-system", "docker.io/mizarnet/mizard:1.2.3", "/var/run/secrets/Kubernetes.io1",
-            "https://10.0.0.1:6443", "node-1.example.com", "a-very-long-name-in-small-letters-with-1-digit",
+            "true",
+            "50051",
+            "mizar-system",
+            "docker.io/mizarnet/mizard:1.2.3",
+            "/var/run/secrets/Kubernetes.io1",
+            "https://10.0.0.1:6443",
+            "node-1.example.com",
+            "a-very-long-name-in-small-letters-with-1-digit",
         ] {
             assert!(!looks_like_a_token(plain), "{plain}");
         }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::{Captures, Regex, RegexSet};
 
 use super::MASK;
 use super::name::{is_secret_name, looks_like_a_token};
@@ -27,25 +27,35 @@ const SHAPES: &[(&str, &str)] = &[
     (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", MASK),
 ];
 
+const JOINS: &str = r"(^|[^A-Za-z0-9.-])[a-z0-9]{6}\.([a-z0-9]{16})($|[^A-Za-z0-9.-])";
+const LONGS: &str = r"[A-Za-z0-9+/]{60,}={0,2}";
+
 /// Words that a name of a secret has, as texts write them.
 const WORDS: &str = "password|passwd|passphrase|token|secret|credential|api[_-]?key|access[_-]?key|private[_-]?key|\
     client[_-]?key|ssh[_-]?key|key[_-]?data|certificate[_-]?data|client[_-]?certificate|cookie|kubeconfig|dockerconfig|\\bpwd|\\bpass|\\bauth";
 
+/// Quick to say that a line has nothing of a secret's shape, as nearly all have not.
+static SHAPELY: LazyLock<RegexSet> = LazyLock::new(|| {
+    let all = SHAPES.iter().map(|(shape, _)| *shape).chain([JOINS, LONGS]);
+    RegexSet::new(all).expect("the patterns are fixed, and tests use each of them")
+});
 static SHAPED: LazyLock<Vec<(Regex, &'static str)>> =
     LazyLock::new(|| SHAPES.iter().map(|(shape, instead)| (regex(shape), *instead)).collect());
 
 /// What lets a node join a cluster; also part of many a host's name, where its second half has no digit.
-static JOIN: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(^|[^A-Za-z0-9.-])[a-z0-9]{6}\.([a-z0-9]{16})($|[^A-Za-z0-9.-])"));
+static JOIN: LazyLock<Regex> = LazyLock::new(|| regex(JOINS));
 /// A line of a key whose beginning was not seen, or has something else before it. Digests are not meant.
-static LONG: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z0-9+/]{60,}={0,2}"));
+static LONG: LazyLock<Regex> = LazyLock::new(|| regex(LONGS));
 static BEGIN: LazyLock<Regex> = LazyLock::new(|| regex(r"-----BEGIN [A-Z0-9 ]+-----"));
 static END: LazyLock<Regex> = LazyLock::new(|| regex(r"-----END [A-Z0-9 ]+-----"));
 /// Quick to say that a line has no name of a secret.
 static WORD: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i){WORDS}")));
 /// `password: all that follows`, as YAML writes it, perhaps behind the time at which it was logged.
-static FIELD: LazyLock<Regex> =
-    LazyLock::new(|| regex(&format!(r#"(?i)^((?:\d{{4}}-\d\d-\d\dT\S+)?\s*(?:-\s+)?["']?([a-z0-9_.-]*(?:{WORDS})[a-z0-9_.-]*)["']?:\s+)\S.*$"#)));
+static FIELD: LazyLock<Regex> = LazyLock::new(|| {
+    regex(&format!(
+        r#"(?i)^((?:\d{{4}}-\d\d-\d\dT\S+)?\s*(?:-\s+)?["']?([a-z0-9_.-]*(?:{WORDS})[a-z0-9_.-]*)["']?:\s+)\S.*$"#
+    ))
+});
 /// `password=x`, `"password":"x"`.
 static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
     let value = r#"\\"[^"\\]*\\"|"[^"]*"|'[^']*'|[^\s"'&]+"#;
@@ -59,9 +69,16 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the patterns are fixed, and tests use each of them")
 }
 
+/// Nothing shorter is a secret by its shape.
+const SHORTEST: usize = 12;
+
 /// Masks a text of one line or many.
 #[must_use]
 pub fn mask(text: &str) -> String {
+    // A word that names nothing and is shorter than any token, as most of an object's are.
+    if text.len() < SHORTEST && !text.contains(['=', ':', ' ']) {
+        return text.to_owned();
+    }
     let mut lines = Lines::default();
     let masked: Vec<Cow<'_, str>> = text.split('\n').map(|line| lines.mask(line)).collect();
     masked.join("\n")
@@ -119,7 +136,11 @@ impl Lines {
 
 /// Masks what is secret by its shape.
 fn shapes(line: Cow<'_, str>) -> Cow<'_, str> {
-    let line = SHAPED.iter().fold(line, |line, (shape, instead)| replaced(line, |line| shape.replace_all(line, *instead)));
+    if !SHAPELY.is_match(&line) {
+        return line;
+    }
+    let line =
+        SHAPED.iter().fold(line, |line, (shape, instead)| replaced(line, |line| shape.replace_all(line, *instead)));
     let line = replaced(line, |line| {
         JOIN.replace_all(line, |found: &Captures<'_>| {
             let has_digit = found[2].bytes().any(|byte| byte.is_ascii_digit());
@@ -147,7 +168,8 @@ fn names(line: Cow<'_, str>) -> Cow<'_, str> {
     let line = replaced(line, |line| {
         ASSIGNMENT.replace_all(line, |found: &Captures<'_>| {
             let (name, between, value) = (&found[1], &found[2], &found[3]);
-            let value = if is_secret_name(name) { in_the_place_of(value) } else { names(Cow::Borrowed(value)).into_owned() };
+            let value =
+                if is_secret_name(name) { in_the_place_of(value) } else { names(Cow::Borrowed(value)).into_owned() };
             format!("{name}{between}{value}")
         })
     });
@@ -183,12 +205,18 @@ mod tests {
     fn lines_that_hold_a_secret_keep_everything_else() {
         for (line, masked) in [
             ("GET /api: Authorization: Bearer planted-1234", "GET /api: Authorization: (masked)"),
-            ("headers: {\"Authorization\": \"Basic bWU6eA==\", \"Host\": \"a\"}", "headers: {\"Authorization\": \"(masked)\", \"Host\": \"a\"}"),
+            (
+                "headers: {\"Authorization\": \"Basic bWU6eA==\", \"Host\": \"a\"}",
+                "headers: {\"Authorization\": \"(masked)\", \"Host\": \"a\"}",
+            ),
             ("map[Authorization:[Bearer planted] Host:[a]]", "map[Authorization:(masked) Host:[a]]"),
             ("using bearer abcdef.123456 now", "using bearer (masked) now"),
             ("password=planted next", "password=(masked) next"),
             ("user=me&token=planted&x=1", "user=me&token=(masked)&x=1"),
-            ("{\"user\":\"me\",\"password\":\"two words\",\"x\":1}", "{\"user\":\"me\",\"password\":\"(masked)\",\"x\":1}"),
+            (
+                "{\"user\":\"me\",\"password\":\"two words\",\"x\":1}",
+                "{\"user\":\"me\",\"password\":\"(masked)\",\"x\":1}",
+            ),
             (r#"msg="{\"api_key\":\"planted one\",\"x\":1}""#, r#"msg="{\"api_key\":\"(masked)\",\"x\":1}""#),
             ("  password: two words", "  password: (masked)"),
             ("2026-03-01T12:00:00.1Z password: two words", "2026-03-01T12:00:00.1Z password: (masked)"),
