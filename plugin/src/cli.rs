@@ -6,8 +6,10 @@ pub(crate) mod color;
 pub(crate) mod environment;
 pub(crate) mod evidence;
 pub(crate) mod format;
+pub(crate) mod history;
 pub(crate) mod name;
 pub(crate) mod plan;
+pub(crate) mod rolling;
 pub(crate) mod size;
 pub(crate) mod target;
 pub(crate) mod values;
@@ -74,12 +76,17 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Install(commands::install::InstallArgs),
+    Diff(commands::diff::DiffArgs),
+    Upgrade(commands::upgrade::UpgradeArgs),
+    Rollback(commands::rollback::RollbackArgs),
     Check(commands::check::CheckArgs),
     Explain(commands::explain::ExplainArgs),
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
     Bundle(commands::bundle::BundleArgs),
+    History(commands::history::HistoryArgs),
+    Get(commands::get::GetArgs),
     Render(commands::render::RenderArgs),
     Values(commands::values::ValuesCommand),
     Version(commands::version::VersionArgs),

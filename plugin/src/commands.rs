@@ -3,13 +3,18 @@
 pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod completion;
+pub(crate) mod diff;
 pub(crate) mod env;
 pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod history;
 pub(crate) mod install;
 pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod repair;
+pub(crate) mod rollback;
 pub(crate) mod status;
+pub(crate) mod upgrade;
 pub(crate) mod values;
 pub(crate) mod version;
 
@@ -22,9 +27,12 @@ impl Command {
         match self {
             Self::Install(args) => args.output(),
             Self::Check(args) => args.output(),
+            Self::Diff(args) => args.output(),
             Self::Status(args) => args.output(),
             Self::Env(args) => args.output(),
             Self::Explain(_)
+            | Self::History(_)
+            | Self::Get(_)
             | Self::Render(_)
             | Self::Values(_)
             | Self::Version(_)
@@ -32,6 +40,8 @@ impl Command {
             | Self::Man(_) => Output::Text,
             Self::Repair(args) => args.output(),
             Self::Bundle(args) => args.output(),
+            Self::Upgrade(args) => args.output(),
+            Self::Rollback(args) => args.output(),
         }
     }
 }

@@ -47,6 +47,9 @@ impl Kind {
     }
 }
 
+/// The exit code of `diff` when something would change, which is no failure.
+pub(crate) const CHANGES_FOUND: u8 = 10;
+
 impl Kind {
     /// How a change that ended this way is recorded.
     pub(crate) fn outcome(self) -> Outcome {

@@ -86,12 +86,17 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let context = Context::new(flags.to_target(), flags.namespace.clone(), flags.request_timeout, verbosity);
     match cli.command {
         Command::Install(args) => commands::install::run(&context, args).await,
+        Command::Diff(args) => until_interrupted(Box::pin(commands::diff::run(&context, args))).await,
+        Command::Upgrade(args) => commands::upgrade::run(&context, args).await,
+        Command::Rollback(args) => commands::rollback::run(&context, args).await,
         Command::Check(args) => until_interrupted(Box::pin(commands::check::run(&context, args))).await,
         Command::Explain(args) => commands::explain::run(&args),
         Command::Status(args) => until_interrupted(Box::pin(commands::status::run(&context, args))).await,
         Command::Env(args) => until_interrupted(commands::env::run(&context, args)).await,
         Command::Repair(args) => commands::repair::run(&context, args).await,
         Command::Bundle(args) => until_interrupted(Box::pin(commands::bundle::run(&context, args))).await,
+        Command::History(args) => until_interrupted(commands::history::run(&context, args)).await,
+        Command::Get(args) => until_interrupted(commands::get::run(&context, args)).await,
         Command::Render(args) => commands::render::run(&context, &args),
         Command::Values(args) => commands::values::run(&context, &args),
         Command::Version(args) => until_interrupted(Box::pin(commands::version::run(&context, args))).await,

@@ -4,8 +4,11 @@
 //! each reporter shows them its way: a live view on a terminal, plain lines in a pipe, JSON lines for machines.
 
 pub(crate) mod checks;
+pub(crate) mod diff;
+pub(crate) mod drift;
 pub(crate) mod env;
 pub(crate) mod format;
+pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod live;
@@ -19,6 +22,7 @@ pub(crate) mod screen;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod upgrade;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -19,6 +19,9 @@ pub(crate) const COMPLETE: &str = "MIZAR_COMPLETE";
 /// Where evidence of a change that failed goes; `false` means that none is taken.
 const EVIDENCE: &str = "MIZAR_EVIDENCE";
 
+/// Helm's own: how many revisions of a release are kept.
+pub(crate) const MAX_HISTORY: &str = "HELM_MAX_HISTORY";
+
 /// Where kubectl tells a plugin its own path.
 pub(crate) const KUBECTL_PATH: &str = "KUBECTL_PATH";
 
@@ -35,6 +38,11 @@ pub(crate) fn timing() -> Timing {
 /// The ages from which on a check finds something worth a word.
 pub(crate) fn thresholds() -> Thresholds {
     time_scale().map_or_else(Thresholds::default, |factor| Thresholds::default().scaled(factor))
+}
+
+/// How many revisions Helm is told to keep.
+pub(crate) fn max_history() -> Option<String> {
+    std::env::var(MAX_HISTORY).ok()
 }
 
 fn time_scale() -> Option<f64> {

@@ -62,11 +62,21 @@ fn the_page_of_the_commands_is_what_help_says() {
 #[test]
 fn every_command_is_on_the_page_and_options_of_all_commands_stand_there_once() {
     let page = page(&Place::empty());
-    for command in
-        ["install", "check", "status", "env", "explain", "repair", "render", "values", "version", "completion bash"]
-    {
+    for command in [
+        "install",
+        "diff",
+        "check",
+        "status",
+        "env",
+        "explain",
+        "repair",
+        "render",
+        "values",
+        "version",
+        "completion bash",
+    ] {
         assert!(page.contains(&format!("\n## kubectl mizar {command}\n")), "{command}");
     }
     assert_eq!(page.matches("--kubeconfig <FILE>").count(), 1);
-    assert_eq!(page.matches("--profile <PROFILE>").count(), 3);
+    assert_eq!(page.matches("--profile <PROFILE>").count(), 5);
 }

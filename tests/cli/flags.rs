@@ -44,6 +44,8 @@ const WRONG: &[Wrong] = &[
     ("--facts", "nowhere", FAILED, "hint: write such a file where the cluster is"),
     ("--facts", "noise", FAILED, "UTF-8"),
     ("--facts", ".", FAILED, "Is a directory"),
+    ("--history-max", "ten", USAGE, "invalid digit"),
+    ("--history-max", "-1", USAGE, ""),
     ("--kubeconfig", "", USAGE, "a value is required"),
     ("--kubeconfig", "nowhere", NO_CLUSTER, "nowhere"),
     ("--limit-size", "big", USAGE, "write it like 50Mi"),
@@ -59,11 +61,13 @@ const WRONG: &[Wrong] = &[
     ("--output-file", "", USAGE, "a value is required"),
     ("--phase", "2", USAGE, "1..=1"),
     ("--profile", "stage", USAGE, "possible values: dev, prod"),
+    ("--release", "other", USAGE, "possible values: mizar-crds, mizar"),
     ("--release-name", "A_b", USAGE, "lower-case letters"),
     ("--request-timeout", "5x", USAGE, "write it like 90s"),
     ("--request-timeout", "-1s", USAGE, ""),
     ("--save", "", USAGE, "a value is required"),
     ("--save-facts", "", USAGE, "a value is required"),
+    ("--save-plan", "", USAGE, "a value is required"),
     ("--server", "", NO_CLUSTER, "hint: write it like https://HOST:PORT"),
     ("--server", "not a url", NO_CLUSTER, "hint: write it like https://HOST:PORT"),
     ("--set", "vni", FAILED, "hint: write it like this: --set "),
@@ -78,6 +82,10 @@ const WRONG: &[Wrong] = &[
     ("--timeout", "1e99h", USAGE, "write it like 90s"),
     ("--tls-server-name", "a b", NO_CLUSTER, "is no host name"),
     ("--token", "a\nb", NO_CLUSTER, "hint: "),
+    ("--use-plan", "", USAGE, "a value is required"),
+    ("--use-plan", "noise", USAGE, "byte 1 of it is not UTF-8 text"),
+    ("--use-plan", "nowhere", FAILED, "hint: save one with this version"),
+    ("--use-plan", ".", FAILED, "Is a directory"),
     ("--user", "nope", NO_CLUSTER, "hint: "),
     ("--v", "12", USAGE, "0..=9"),
     ("--v", "loud", USAGE, ""),
@@ -121,6 +129,7 @@ fn run_with(place: &Place, command: &str, (flag, value, ..): &Wrong) -> Outcome 
     let given = format!("{flag}={value}");
     let mut line = vec![command];
     line.extend((command == "completion").then_some("bash"));
+    line.extend((command == "get").then_some("values"));
     // What else the command line needs, so that only the one value is wrong.
     line.extend(match *flag {
         "--timeout" if command == "status" => &["--watch"][..],
@@ -128,7 +137,8 @@ fn run_with(place: &Place, command: &str, (flag, value, ..): &Wrong) -> Outcome 
         "--output-dir" => &["--profile", "dev"],
         _ => &[],
     });
-    line.extend((command == "install").then_some("--profile=dev").filter(|_| *flag != "--profile"));
+    let needs_none = ["--profile", "--use-plan"];
+    line.extend((command == "install").then_some("--profile=dev").filter(|_| !needs_none.contains(flag)));
     line.push(&given);
     place.run(&line)
 }
@@ -170,6 +180,13 @@ fn a_wrong_value_of_any_flag_of_any_command_is_refused_and_the_flag_is_named() {
 const TOGETHER: &[(&str, &str)] = &[
     ("install --profile dev --plan --dry-run=server", "--plan"),
     ("install --profile dev --plan --plan", "--plan"),
+    ("install --profile dev --use-plan f", "--profile cannot be used with --use-plan"),
+    ("install --set vni=1 --use-plan f", "--set"),
+    ("install -f f --use-plan g", "--values"),
+    ("install --take-over-cni --use-plan f", "--take-over-cni"),
+    ("install --plan --use-plan f", "--use-plan"),
+    ("install --save-plan f --use-plan g", "--use-plan"),
+    ("install --save-plan f --dry-run=server", "--save-plan"),
     ("install --profile dev --dry-run server", "server"),
     ("install --profile dev --timeout 0", "--timeout"),
     ("install dev", "dev"),
@@ -180,6 +197,12 @@ const TOGETHER: &[(&str, &str)] = &[
     ("check -v 1 -v 2", "--v"),
     ("status --timeout 5m", "--watch"),
     ("status --facts f --watch", "--watch"),
+    ("status --drift --watch", "--drift"),
+    ("status --drift --facts f", "--drift"),
+    ("get manifest --all", "--all"),
+    ("get values 0", "1.."),
+    ("get everything", "everything"),
+    ("history mizar", "mizar"),
     ("repair --timeout 0", "--timeout"),
     ("bundle --timeout 0", "--timeout"),
     ("bundle --since 0", "--since"),

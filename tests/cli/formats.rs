@@ -79,6 +79,7 @@ fn an_unknown_format_is_refused_with_those_there_are_sorted() {
     refused(&["check"], "json, jsonpath=, junit, name, short, table, wide, yaml");
     refused(&["status"], "json, jsonpath=, name, table, yaml");
     refused(&["version"], "json, jsonpath=, text, yaml");
+    refused(&["diff"], "json, jsonpath=, name, text, yaml");
     refused(&["install"], "json, jsonpath=, name, text, yaml");
 }
 

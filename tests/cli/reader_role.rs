@@ -1,10 +1,12 @@
 //! docs/rbac/reader.yaml gives what is read, and not a single right more.
 
 use mizar_core::facts::{PolicyRule, Request, Right, Source};
+use mizar_core::kind;
+use mizar_core::object::Object;
 use mizar_core::yaml::{DuplicateKeys, read_all};
 use serde_json::Value;
 
-use crate::program::repository;
+use crate::program::{Place, repository};
 
 /// The rules of the role of this kind.
 fn rules(kind: &str) -> Vec<PolicyRule> {
@@ -26,13 +28,29 @@ fn right_of(verb: &str, path: &str) -> Right {
     }
 }
 
+/// What `status --drift` reads: every object that any of our values makes, by its name.
+fn recorded() -> Vec<Right> {
+    let mut needed = Vec::new();
+    for set in ["vni=1", "resourceQuota.create=true", "systemSource.create=true"] {
+        let outcome = Place::empty().run(&["render", "--profile", "dev", "--set", set]);
+        for (object, _) in read_all(outcome.data(), DuplicateKeys::Refuse).unwrap() {
+            let object = Object::new(object).unwrap();
+            let kind = kind::lookup(object.api_version(), object.kind()).unwrap();
+            needed.push(Right::new("get", kind.group, kind.plural).on(object.name()));
+        }
+    }
+    needed
+}
+
 /// What the commands that only look ask for in the whole cluster.
 fn needed() -> Vec<Right> {
-    let mut needed = Vec::new();
+    let mut needed = recorded();
     for source in Source::ALL.iter().filter(|source| **source != Source::Releases) {
         match source.request() {
             Request::Local => {}
             Request::Get { path } => needed.push(right_of("get", path)),
+            // Read once, for a plan.
+            Request::List { path, .. } if *source == Source::DisruptionBudgets => needed.push(right_of("list", path)),
             Request::List { path, .. } => needed.extend([right_of("list", path), right_of("watch", path)]),
             Request::SelfReview => needed.extend(
                 ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]

@@ -16,7 +16,7 @@ fn the_version_is_that_of_cargo() {
 #[test]
 fn help_is_data_and_short_help_names_the_same_flags() {
     let place = Place::empty();
-    for command in ["install", "check", "status", "env", "explain", "repair", "render", "values", "version"] {
+    for command in ["install", "diff", "check", "status", "env", "explain", "repair", "render", "values", "version"] {
         let long = place.run(&[command, "--help"]);
         let short = place.run(&[command, "-h"]);
         let flags = |text: &str| {

@@ -70,7 +70,9 @@ fn documents(text: &str) -> Vec<Value> {
 /// What `check`, `check --wait`, `env` and the preflight read.
 fn read_by_checks() -> Vec<Right> {
     let mut needed = Vec::new();
-    for source in Source::ALL.iter().filter(|source| **source != Source::Releases) {
+    // Neither an install nor a repair evicts pods.
+    let elsewhere = [Source::Releases, Source::DisruptionBudgets];
+    for source in Source::ALL.iter().filter(|source| !elsewhere.contains(source)) {
         match source.request() {
             Request::Local => {}
             Request::Get { path } => needed.push(read_of("get", path)),

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says how long it took")]
 
+mod audit_oracle;
 mod bad_cluster;
 mod bad_records;
 mod budget;
@@ -15,13 +16,16 @@ mod cluster;
 #[path = "../docs/mod.rs"]
 #[expect(dead_code, reason = "tests/cli needs the rest")]
 mod docs;
+mod drift;
 mod facts;
 mod faults;
 mod helm;
+mod history;
 mod install;
 mod killed;
 mod matrix;
 mod old_server;
+mod plan;
 mod plugin;
 mod proxy;
 mod reader_role;
@@ -38,4 +42,5 @@ mod status;
 mod terminal;
 mod typed;
 mod unwell_server;
+mod upgrade;
 mod writer_roles;

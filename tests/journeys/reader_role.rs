@@ -49,6 +49,10 @@ fn lines() -> Vec<&'static str> {
     ]
 }
 
+/// The lines that show what is recorded, which nobody sees without the part for records.
+const OF_RECORDS: [&str; 6] =
+    ["history", "history -n mizar-system -o json", "get values", "get plan", "get manifest 1", "status --drift"];
+
 /// The published roles: of the cluster, and of the namespace of the release.
 fn published() -> [Value; 2] {
     let text = std::fs::read_to_string(root().join("docs/rbac/reader.yaml")).unwrap();
@@ -139,6 +143,9 @@ async fn the_published_role_is_enough_and_nothing_is_refused() {
     grant(&bed, true).await;
     Mizar::by(&bed, READER).args("check").run().await.exits(0);
     Mizar::by(&bed, READER).args("status").run().await.exits(0).prints(&["mizar revision 1 deployed", "install by"]);
+    for line in OF_RECORDS {
+        Mizar::by(&bed, READER).args(line).run().await.exits(0);
+    }
     look(&bed, folder.path()).await;
     assert_nothing_was_written_or_refused(&bed).await;
 }
@@ -154,6 +161,12 @@ async fn without_the_part_for_records_they_are_unknown_and_nothing_is_refused() 
         "unknown: you are not allowed to get secrets mizar-system/mizar-operation",
         "list secrets",
     ]);
+    for line in OF_RECORDS {
+        let denied = Mizar::by(&bed, READER).args(line).run().await;
+        denied
+            .exits(4)
+            .tells(&["you are not allowed to list secrets in namespace mizar-system", "docs/rbac/reader.yaml"]);
+    }
     look(&bed, folder.path()).await;
     assert_nothing_was_written_or_refused(&bed).await;
 }

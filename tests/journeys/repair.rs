@@ -5,6 +5,7 @@ mod addresses;
 mod deadlock;
 mod deletions;
 mod held;
+mod helm;
 mod interrupted;
 mod leaks;
 mod nodes;
@@ -23,24 +24,24 @@ use crate::cluster::{NAMESPACE, address_of_new_pod, bed, create, items, send};
 use crate::restart::until;
 
 /// The program is as impatient as the bed's operator, whose rounds take a second instead of fifteen.
-const SCALE: f64 = 0.1;
+pub(crate) const SCALE: f64 = 0.1;
 /// After this long nothing is excused for being new any more, so impatient is the program: a minute in reality.
 const SETTLING: Duration = Duration::from_secs(7);
 /// After this long what waits is late: two minutes in reality.
 const LATE: Duration = Duration::from_secs(13);
 
-fn mizar(plural: &str) -> String {
+pub(crate) fn mizar(plural: &str) -> String {
     format!("/apis/mizar.com/v1/namespaces/default/{plural}")
 }
 
 /// A bed on which Mizar is installed and every pod is on it, also those of the name servers.
-async fn at_work() -> Bed {
+pub(crate) async fn at_work() -> Bed {
     let bed = bed().await;
     Mizar::install(&bed).args("--recreate-pods").run().await.exits(0);
     bed
 }
 
-async fn check(bed: &Bed) -> Ended {
+pub(crate) async fn check(bed: &Bed) -> Ended {
     Mizar::on(bed).args("check").impatient(SCALE).run().await
 }
 
@@ -66,7 +67,7 @@ async fn assert_named_without_droplet_until_it_is_mended(bed: &Bed) {
     repair(bed).await.exits(0);
 }
 
-async fn fault(bed: &Bed, fault: Fault, node: Option<&str>) {
+pub(crate) async fn fault(bed: &Bed, fault: Fault, node: Option<&str>) {
     bed.fault(FaultOrder { fault, node: node.map(ToOwned::to_owned) }).await.unwrap();
 }
 
@@ -94,7 +95,7 @@ pub(crate) async fn restart_operator(bed: &Bed) {
 
 /// Proves that the network works: new pods and a service are wired, every address is used once, the daemons have programmed
 /// all of it, and nothing waits.
-async fn prove(bed: &Bed, tag: &str) {
+pub(crate) async fn prove(bed: &Bed, tag: &str) {
     for number in 1..=3 {
         address_of_new_pod(bed, &format!("proof-{tag}-{number}")).await;
     }
@@ -117,7 +118,7 @@ async fn prove(bed: &Bed, tag: &str) {
 
 /// Asserts that every Endpoint of a pod and of a node is programmed where it lives, and every Bouncer and Divider where it
 /// is placed.
-async fn assert_programmed(bed: &Bed) {
+pub(crate) async fn assert_programmed(bed: &Bed) {
     let state = bed.simulator_state().await.unwrap();
     let daemon = |droplet: &Value| state["nodes"][droplet.as_str().unwrap()].clone();
     for endpoint in items(bed, &mizar("endpoints")).await {
@@ -139,7 +140,7 @@ async fn assert_programmed(bed: &Bed) {
 }
 
 /// A Deployment on the pod network, all of whose pods run.
-async fn deployment(bed: &Bed, name: &str, replicas: usize) {
+pub(crate) async fn deployment(bed: &Bed, name: &str, replicas: usize) {
     let labels = json!({"app": name});
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
         "replicas": replicas, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},

@@ -47,11 +47,15 @@ fn runnable(typed: &Typed) -> String {
     }
     let words = typed.arguments().unwrap_or_default();
     let asks = matches!(words.first(), Some(&"install" | &"repair"));
-    let only_looks = words.iter().any(|word| *word == "--plan" || word.starts_with("--dry-run"));
-    if asks && !only_looks && !words.contains(&"-y") {
+    if asks && !only_looks(&words) && !words.contains(&"-y") {
         line.push_str(" -y");
     }
     line
+}
+
+/// Whether a line changes nothing.
+fn only_looks(words: &[&str]) -> bool {
+    words.iter().any(|word| ["--plan", "--save-plan"].contains(word) || word.starts_with("--dry-run"))
 }
 
 /// A folder in which the lines find what the root of the repository has, and may leave what they write.
@@ -129,9 +133,8 @@ fn place_of(line: &Typed, all: &[Typed]) -> On {
         return On::OwnBlock;
     }
     let words = line.arguments().unwrap_or_default();
-    let only_looks = words.iter().any(|word| *word == "--plan" || word.starts_with("--dry-run"));
     match words.first() {
-        Some(&"install") if only_looks => On::Blank,
+        Some(&"install") if only_looks(&words) => On::Blank,
         Some(&"install") => On::Own,
         _ if words.contains(&"--pre") => On::Blank,
         _ => On::Installed,
@@ -159,6 +162,16 @@ async fn every_way_to_install() {
             // What only Arktos serves makes the bed one.
             let made = typed(&bed, root(), "kubectl apply -f tests/simulator/arktos/networks-crd.yaml").await;
             assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        }
+        if line.text.contains("--use-plan") {
+            // The line before it on its page saves the plan.
+            let saves = |other: &&Typed| {
+                (&other.page, other.block) == (&line.page, line.block) && other.text.contains("--save-plan")
+            };
+            let looks = typed_on(On::Blank);
+            let saving =
+                looks.iter().find(saves).expect("a page says how a plan is saved before it says how it is used");
+            complaints.extend(complaint(&bed, folder.path(), saving).await);
         }
         complaints.extend(complaint(&bed, folder.path(), line).await);
     }

@@ -13,6 +13,8 @@ pub struct Refusal {
     pub reason: String,
     /// The fields that others own.
     pub conflicts: Vec<FieldConflict>,
+    /// The disruption budget that does not allow an eviction now, and how far it is from allowing it.
+    pub budget: Option<String>,
 }
 
 /// A field that another manager owns.
@@ -39,7 +41,9 @@ impl Refusal {
             let manager = text(&cause["message"]).trim_start_matches("conflict with ").replace('"', "");
             FieldConflict { manager, field: text(&cause["field"]) }
         });
+        let budget = causes.iter().find(|cause| cause["reason"] == "DisruptionBudget");
         Some(Self {
+            budget: budget.map(|cause| one_line(&text(&cause["message"]))),
             message: one_line(&text(&status["message"])),
             reason: text(&status["reason"]),
             conflicts: conflicts.collect(),
@@ -80,10 +84,18 @@ mod tests {
     fn a_refusal_is_read_whatever_is_missing_in_it() {
         let refusal = Refusal::read(br#"{"kind":"Status","details":{"causes":[7,{"reason":"FieldManagerConflict"}]}}"#);
         let conflicts = vec![FieldConflict { manager: String::new(), field: String::new() }];
-        assert_eq!(refusal, Some(Refusal { message: String::new(), reason: String::new(), conflicts }));
+        assert_eq!(refusal, Some(Refusal { message: String::new(), reason: String::new(), conflicts, budget: None }));
         for other in [&b"[]"[..], b"{}", b"<html>", b"\xff", b"", br#"{"kind":"Pod"}"#] {
             assert_eq!(Refusal::read(other), None);
         }
+    }
+
+    #[test]
+    fn a_disruption_budget_is_told_apart_from_a_busy_server() {
+        let body = br#"{"kind":"Status","code":429,"reason":"TooManyRequests","message":"Cannot evict pod","details":{"causes":[
+            {"reason":"DisruptionBudget","message":"The disruption budget web needs 2 healthy pods and has 2 currently"}]}}"#;
+        let budget = Refusal::read(body).unwrap().budget;
+        assert_eq!(budget.unwrap(), "The disruption budget web needs 2 healthy pods and has 2 currently");
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod package;
 pub mod render;
 mod schema;
 pub mod set;
-mod tree;
+pub(crate) mod tree;
 pub mod values;
 
 pub use capabilities::Capabilities;

@@ -16,6 +16,7 @@ use crate::plan::{Counts, Impact, Plan};
 use crate::repair::RepairPlan;
 use crate::restart::RestartPlan;
 use crate::site::Site;
+use crate::upgrade::UpgradePlan;
 
 /// The version of the JSON form. Fields may be added to it; a field that goes or changes makes a new version.
 pub const SCHEMA: &str = "mizar.dev/v1";
@@ -90,6 +91,11 @@ pub enum Event {
         /// What a restart of the operator touches, if one is planned.
         #[serde(skip_serializing_if = "Option::is_none")]
         restart: Option<Box<RestartPlan>>,
+    },
+    /// It is known what an upgrade or a rollback restarts.
+    UpgradePlanned {
+        /// What.
+        plan: Box<UpgradePlan>,
     },
     /// An operation that was interrupted goes on.
     Resumed {

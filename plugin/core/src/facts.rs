@@ -4,6 +4,7 @@
 
 mod access;
 mod arktos;
+mod budget;
 mod change;
 mod cluster;
 mod mizar;
@@ -32,6 +33,7 @@ use serde_json::Value;
 
 pub use access::{AccessAnswer, Decision, Need, Permissions, PolicyRule, Right, RuleSet};
 pub use arktos::{ApiGroupsFact, ArktosNetworkFact, CoreApiFact, GrpcServiceFact, SystemSourceFact};
+pub use budget::{DisruptionBudgetFact, LabelSelector};
 pub use change::{ChangeFact, Illegible};
 pub use cluster::{
     ApiServerFact, CORDON_ANNOTATION, ClientFact, DnsFact, NamespaceFact, NetworkPolicyFact, NodeFact, Readiness,
@@ -165,6 +167,8 @@ pub struct Facts {
     pub dns: Fetched<DnsFact>,
     /// The network policies of all namespaces.
     pub network_policies: Fetched<Vec<NetworkPolicyFact>>,
+    /// The disruption budgets of all namespaces; read only for a plan that evicts pods.
+    pub disruption_budgets: Fetched<Vec<DisruptionBudgetFact>>,
     /// Pods whose sandbox could not be made.
     pub sandbox_failures: Fetched<Vec<SandboxFailureFact>>,
     /// By which Arktos finds the operator.
@@ -258,6 +262,7 @@ impl Facts {
             Source::SystemSource => self.system_source.gap(),
             Source::Dns => self.dns.gap(),
             Source::NetworkPolicies => self.network_policies.gap(),
+            Source::DisruptionBudgets => self.disruption_budgets.gap(),
             Source::SandboxFailures => self.sandbox_failures.gap(),
             Source::GrpcService => self.grpc_service.gap(),
             Source::ArktosNetworks => self.arktos_networks.gap(),
@@ -307,6 +312,7 @@ impl Facts {
             Source::SystemSource => &mut self.system_source,
             Source::Dns => &mut self.dns,
             Source::NetworkPolicies => &mut self.network_policies,
+            Source::DisruptionBudgets => &mut self.disruption_budgets,
             Source::SandboxFailures => &mut self.sandbox_failures,
             Source::GrpcService => &mut self.grpc_service,
             Source::ArktosNetworks => &mut self.arktos_networks,

@@ -61,6 +61,15 @@ pub enum ObjectError {
 }
 
 impl Object {
+    /// Returns the object without `spec.replicas`: whoever applies it leaves the number to others.
+    #[must_use]
+    pub fn without_replicas(mut self) -> Self {
+        if let Some(spec) = Arc::make_mut(&mut self.0).get_mut("spec").and_then(Value::as_object_mut) {
+            spec.remove("replicas");
+        }
+        self
+    }
+
     /// Takes JSON for an object if it has the fields that every object has.
     pub fn new(value: Value) -> Result<Self, ObjectError> {
         if !value.is_object() {

@@ -8,18 +8,25 @@
 //! ```
 //! Nothing here talks to a cluster; [`merge`] and [`fold`] compute the patches that the flow sends.
 
+mod budgets;
+mod contested;
 mod decide;
 pub mod diff;
 mod digest;
+mod duration;
 mod equality;
 pub mod fields;
 pub mod fold;
-pub mod impact;
+mod impact;
 pub mod lists;
 pub mod merge;
+pub mod owners;
 pub mod ownership;
 mod rules;
+pub mod saved;
 pub mod stages;
+mod surroundings;
+pub mod unified;
 
 use std::fmt;
 
@@ -29,12 +36,18 @@ use serde_json::Value;
 use crate::object::{Object, ObjectRef};
 use crate::site::Site;
 
+pub use budgets::BudgetInTheWay;
+pub use contested::ContestedField;
 pub use decide::{OwnObject, PlanInput, ReleaseInput, StagedObject, decide};
 pub use diff::FieldChange;
 pub use digest::canonical_json;
-pub use impact::Impact;
+pub use duration::{Basis, ExpectedDuration, Past};
+pub use impact::{Impact, NodeImpact, OperatorImpact};
+pub use owners::Owner;
 pub use ownership::Marks;
+pub use saved::SavedPlan;
 pub use stages::StageName;
+pub use surroundings::{Labels, PartKind, PartOnNode, PodOnNode, Surroundings};
 
 /// Everything that will be done, in order, and everything that forbids it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -42,7 +55,7 @@ pub use stages::StageName;
 pub struct Plan {
     /// The parts, in the order in which they are done.
     pub stages: Vec<Stage>,
-    /// Objects that exist and belong to somebody else.
+    /// Objects that exist and belong to somebody else, or of which somebody else has set fields that would change.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Conflict>,
     /// Changes that this way of changing things must not make.
@@ -79,6 +92,9 @@ pub struct Change {
     /// What to send, ownership marks included; none for a deletion. Not shown: it may hold secrets.
     #[serde(skip)]
     pub desired: Option<Object>,
+    /// The object as it was found, if it was there. Not shown: it may hold secrets.
+    #[serde(skip)]
+    pub live: Option<Object>,
     /// What must still be true of the live object when it is written.
     #[serde(skip)]
     pub precondition: Option<Precondition>,
@@ -145,7 +161,7 @@ pub struct Precondition {
     pub resource_version: String,
 }
 
-/// An object that exists and belongs to somebody else.
+/// An object that exists and belongs to somebody else, as a whole or in some of its fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Conflict {
@@ -153,13 +169,18 @@ pub struct Conflict {
     pub object: ObjectRef,
     /// How it shows that it is not ours.
     pub why: String,
+    /// The fields that somebody else has set, if that is why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<ContestedField>,
     /// What to do about it.
     pub hint: String,
 }
 
 impl fmt::Display for Conflict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.object, self.why)
+        write!(formatter, "{} {}", self.object, self.why)?;
+        let fields: Vec<_> = self.fields.iter().map(ToString::to_string).collect();
+        if fields.is_empty() { Ok(()) } else { write!(formatter, ": {}", fields.join(", ")) }
     }
 }
 
@@ -238,6 +259,33 @@ impl Plan {
     #[must_use]
     pub fn is_allowed(&self) -> bool {
         self.conflicts.is_empty() && self.refusals.is_empty()
+    }
+
+    /// Takes what the server said about the fields of the objects that it has tried: it knows better than the notes on
+    /// the object who owns what. Objects that it has not tried keep what the notes say.
+    pub fn take_answers(&mut self, tried: &[ObjectRef], said: Vec<Conflict>) {
+        self.conflicts.retain(|conflict| conflict.fields.is_empty() || !tried.contains(&conflict.object));
+        self.conflicts.extend(said);
+    }
+
+    /// Whether daemons that run are to be replaced: the pod template of a DaemonSet changes.
+    #[must_use]
+    pub fn restarts_daemons(&self) -> bool {
+        self.changes_template_of("DaemonSet")
+    }
+
+    /// Whether operators that run are to be replaced.
+    #[must_use]
+    pub fn restarts_operator(&self) -> bool {
+        self.changes_template_of("Deployment")
+    }
+
+    fn changes_template_of(&self, kind: &str) -> bool {
+        let of_kind = |change: &&Change| change.object.kind == kind && change.object.group() == "apps";
+        self.changes().filter(of_kind).any(|change| match &change.action {
+            Action::Update { fields } => fields.iter().any(|field| rules::is_below(&field.path, ".spec.template")),
+            _ => false,
+        })
     }
 
     /// Returns the entries of all stages, in order.

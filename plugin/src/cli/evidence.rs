@@ -3,7 +3,6 @@
 use clap::{ArgAction, Args};
 
 use crate::flow::bundle::evidence::Evidence;
-use crate::settings;
 
 /// Of every command that changes something.
 #[derive(Debug, Clone, Args)]
@@ -14,14 +13,8 @@ pub(crate) struct EvidenceArgs {
 }
 
 impl EvidenceArgs {
-    /// What the flag says, then the environment.
+    /// Whether evidence is wanted, and where.
     pub(crate) fn wanted(&self) -> Evidence {
-        match settings::evidence() {
-            _ if !self.evidence => Evidence::Unwanted,
-            None => Evidence::Here,
-            Some(place) if ["false", "0"].iter().any(|no| place == *no) => Evidence::Unwanted,
-            Some(place) if place == "true" => Evidence::Here,
-            Some(place) => Evidence::In(place.into()),
-        }
+        Evidence::wanted(self.evidence)
     }
 }

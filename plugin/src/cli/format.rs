@@ -38,6 +38,15 @@ pub(crate) const OF_CHECKS: Formats = Formats(&[
 pub(crate) const OF_VIEWS: Formats =
     Formats(&[JSON, TEMPLATE, ("name", "Names only, as kubectl prints them"), ("table", "For people"), YAML]);
 
+/// `diff`.
+pub(crate) const OF_DIFFS: Formats = Formats(&[
+    JSON,
+    TEMPLATE,
+    ("name", "The names of the objects that would change"),
+    ("text", "For people, and for programs that read patches"),
+    YAML,
+]);
+
 /// `explain`.
 pub(crate) const OF_EXPLANATIONS: Formats =
     Formats(&[JSON, TEMPLATE, ("name", "The names of the checks"), ("text", "For people"), YAML]);
@@ -55,6 +64,13 @@ pub(crate) const OF_BUNDLES: Formats = Formats(&[
 
 /// `values`.
 pub(crate) const OF_VALUES: Formats = Formats(&[JSON, TEMPLATE, ("table", "With --show-origin: for people"), YAML]);
+
+/// `get`.
+pub(crate) const OF_RECORDS: Formats = Formats(&[
+    ("json", "Values, a List of objects, or a document that holds the notes"),
+    (JSONPATH, "What a template selects of that: jsonpath={.items[*].kind}"),
+    ("yaml", "The same document"),
+]);
 
 /// `render`.
 pub(crate) const OF_MANIFESTS: Formats = Formats(&[
@@ -115,8 +131,18 @@ impl TypedValueParser for Formats {
 mod tests {
     use super::*;
 
-    const ALL: [Formats; 8] =
-        [OF_CHECKS, OF_VIEWS, OF_EXPLANATIONS, OF_VERSIONS, OF_BUNDLES, OF_VALUES, OF_MANIFESTS, OF_CHANGES];
+    const ALL: [Formats; 10] = [
+        OF_CHECKS,
+        OF_VIEWS,
+        OF_DIFFS,
+        OF_EXPLANATIONS,
+        OF_VERSIONS,
+        OF_BUNDLES,
+        OF_VALUES,
+        OF_RECORDS,
+        OF_MANIFESTS,
+        OF_CHANGES,
+    ];
 
     #[test]
     fn every_form_can_be_typed_and_they_are_listed_in_order() {

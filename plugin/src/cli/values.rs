@@ -40,6 +40,18 @@ pub(crate) struct ValuesArgs {
 }
 
 impl ValuesArgs {
+    /// The flags that give values, and whether they were typed.
+    pub(crate) fn given(&self) -> [(&'static str, bool); 6] {
+        [
+            ("--profile", self.profile.is_some()),
+            ("--values", !self.files.is_empty()),
+            ("--set", !self.set.is_empty()),
+            ("--set-string", !self.set_string.is_empty()),
+            ("--set-file", !self.set_file.is_empty()),
+            ("--set-json", !self.set_json.is_empty()),
+        ]
+    }
+
     /// What was typed, in the order in which Helm lets the flags win.
     pub(crate) fn to_flags(&self) -> ValueFlags {
         let flags = [

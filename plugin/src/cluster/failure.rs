@@ -89,6 +89,9 @@ pub(crate) enum Cause {
     /// 410: the watch or list position is too old.
     #[error("the position in the list has expired")]
     Expired,
+    /// 429 for an eviction: a disruption budget does not allow it now.
+    #[error("{0}")]
+    Budget(String),
     /// 429, 503, 504 and other signs of an overloaded server.
     #[error("the server is busy (HTTP {status}: {message})")]
     Busy {
@@ -269,7 +272,7 @@ impl Cause {
     }
 
     pub(super) fn from_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        let Some(Refusal { message, reason, conflicts }) = Refusal::read(body) else {
+        let Some(Refusal { message, reason, conflicts, budget }) = Refusal::read(body) else {
             let text = beginning(body);
             return match status {
                 401 => Self::Unauthorized,
@@ -282,6 +285,9 @@ impl Cause {
         };
         if !conflicts.is_empty() {
             return Self::Conflict { message, fields: conflicts };
+        }
+        if let Some(budget) = budget {
+            return Self::Budget(budget);
         }
         Self::from_status(status, retry_after, &message, &reason)
     }

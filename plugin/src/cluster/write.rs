@@ -25,6 +25,17 @@ pub(crate) enum Commit {
     DryRun,
 }
 
+/// What became of an eviction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Eviction {
+    /// The pod ends.
+    Asked,
+    /// That pod is gone already.
+    Gone,
+    /// A disruption budget does not allow it now; what the server says of it.
+    Withheld(String),
+}
+
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
@@ -137,6 +148,36 @@ impl Cluster {
         self.delete_on(target, &json!({"uid": uid, "resourceVersion": version})).await
     }
 
+    /// Asks for the eviction of this very pod, as its disruption budgets allow; servers before 1.22 know the older version only.
+    pub(crate) async fn evict(
+        &self,
+        pod: &ObjectRef,
+        uid: &str,
+        grace_period: Option<u32>,
+    ) -> Result<Eviction, ApiFailure> {
+        for version in ["policy/v1", "policy/v1beta1"] {
+            let what = format!("evict {pod}");
+            let path = object(pod).ok_or_else(|| self.unknown_kind(&what))?;
+            let mut options = json!({"preconditions": {"uid": uid}});
+            if let Some(seconds) = grace_period {
+                options["gracePeriodSeconds"] = json!(seconds);
+            }
+            let eviction = json!({"apiVersion": version, "kind": "Eviction", "deleteOptions": options,
+                "metadata": {"name": pod.name, "namespace": pod.namespace}});
+            let call = Call::with_json(Method::POST, format!("{path}/eviction"), what, JSON, &eviction);
+            match self.send(&call).await {
+                Ok(_) => return Ok(Eviction::Asked),
+                Err(failure) if failure.is_not_found() => return Ok(Eviction::Gone),
+                // Another pod has its name by now.
+                Err(failure) if matches!(failure.cause, Cause::Conflict { .. }) => return Ok(Eviction::Gone),
+                Err(ApiFailure { cause: Cause::Budget(message), .. }) => return Ok(Eviction::Withheld(message)),
+                Err(failure) if version == "policy/v1" && is_unknown_version(&failure) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(Eviction::Asked)
+    }
+
     async fn delete_on(&self, target: &ObjectRef, preconditions: &Value) -> Result<(), ApiFailure> {
         let what = format!("delete {target}");
         let path = object(target).ok_or_else(|| self.unknown_kind(&what))?;
@@ -147,6 +188,11 @@ impl Cluster {
             Err(failure) => Err(failure),
         }
     }
+}
+
+/// Whether a server knows no such version of an eviction.
+fn is_unknown_version(failure: &ApiFailure) -> bool {
+    matches!(&failure.cause, Cause::Invalid(message) if message.contains("policy/v1"))
 }
 
 /// Whether the request may have been carried out all the same.

@@ -7,15 +7,17 @@ use clap::{ArgAction, Args};
 
 use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
-use crate::cli::plan::{self, DryRun};
+use crate::cli::history::HistoryMaxArgs;
+use crate::cli::plan::{self, DryRun, PlanArgs};
 use crate::cli::values::ValuesArgs;
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::flow::install::{Extent, Request, install};
+use crate::flow::install::{COMMAND, Extent, Options, Request, install};
 use crate::flow::prepare::{self, Consent};
 use crate::flow::records::DEFAULT_NAMESPACE;
+use crate::flow::saved_plan::{PlanFile, read_options};
 use crate::flow::value_sources::ValueSources;
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
@@ -32,6 +34,10 @@ use crate::report::{self, Output, style};
   # Install; asks before it changes anything
   kubectl mizar install --profile dev
 
+  # Show the plan to somebody else, who carries out exactly that
+  kubectl mizar install --profile dev --save-plan plan.json
+  kubectl mizar install --use-plan plan.json
+
   # Install in a script, with values of your own
   kubectl mizar install --profile prod -f digests.yaml -y
 
@@ -43,12 +49,11 @@ pub(crate) struct InstallArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=1))]
     phase: u8,
 
-    /// Only show the plan
-    #[arg(long, conflicts_with = "dry_run")]
-    plan: bool,
+    #[command(flatten)]
+    plan: PlanArgs,
 
     /// Try without changing anything: client renders only, server has the API server check every object
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = DryRun::None, default_missing_value = plan::BARE_DRY_RUN, num_args = 0..=1, require_equals = true)]
+    #[arg(long, value_name = "HOW", conflicts_with_all = ["plan", "save_plan", "use_plan"], value_enum, default_value_t = DryRun::None, default_missing_value = plan::BARE_DRY_RUN, num_args = 0..=1, require_equals = true)]
     dry_run: DryRun,
 
     /// Do not ask
@@ -79,6 +84,9 @@ pub(crate) struct InstallArgs {
     evidence: EvidenceArgs,
 
     #[command(flatten)]
+    history_max: HistoryMaxArgs,
+
+    #[command(flatten)]
     values: ValuesArgs,
 }
 
@@ -90,21 +98,22 @@ impl InstallArgs {
 
 pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode, Failure> {
     let output = args.output();
-    plan::shown_alone(&args.output, args.plan)?;
+    plan::shown_alone(&args.output, args.plan.only_shows())?;
     args.dry_run.warn_if_bare();
-    let values = ValueSources::read(args.values.to_flags())?;
+    let asked = asked(&args)?;
     if args.dry_run.is_client() {
         let namespace = context.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
-        report::data(&prepare::offline(&values, namespace)?)?;
+        report::data(&prepare::offline(&asked.values, namespace)?)?;
         report::note("nothing was sent to a cluster (dry run)");
         return Ok(ExitCode::SUCCESS);
     }
-    let extent = match (args.plan, args.dry_run) {
+    let extent = match (args.plan.only_shows(), args.dry_run) {
         (true, _) => Extent::PlanOnly,
         (_, DryRun::Server) => Extent::ServerDryRun,
         _ => Extent::Everything,
     };
-    let consent = match (args.yes, style::stdin_is_terminal() && output == Output::Text) {
+    let agreed = args.yes || matches!(asked.file, PlanFile::Use(_));
+    let consent = match (agreed, style::stdin_is_terminal() && output == Output::Text) {
         (true, _) => Consent::Given,
         (false, true) => Consent::Ask,
         (false, false) => Consent::CannotAsk,
@@ -115,25 +124,62 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
             "--timeout must be longer than nothing; leave the waits out with --wait=false",
         ));
     }
-    if args.recreate_pods && !args.wait {
+    if asked.recreate_pods && !args.wait {
         let message = "--recreate-pods needs a network that works: it cannot be used with --wait=false";
         return Err(Failure::new(Kind::Usage, message));
     }
+    let history_max = args.history_max.limit()?;
     let access = if extent == Extent::PlanOnly { Access::ReadOnly } else { Access::ReadWrite };
-    let cluster = context.connect("install", access).await?;
+    let cluster = context.connect(COMMAND, access).await?;
     let request = Request {
-        values,
-        namespace: context.namespace.clone(),
-        take_over_cni: args.take_over_cni,
-        recreate_pods: args.recreate_pods,
+        values: asked.values,
+        namespace: context.namespace.clone().or(asked.namespace),
+        take_over_cni: asked.take_over_cni,
+        recreate_pods: asked.recreate_pods,
+        file: asked.file,
         extent,
         consent,
         wait: args.wait,
         timeout: args.timeout,
         evidence: args.evidence.wanted(),
+        history_max,
         output: args.output.clone(),
     };
     // On the heap: the whole of an install is too large for a stack.
     Box::pin(install(cluster, report::reporter(output, context.verbosity), request)).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was asked for: on the command line, or when the plan was saved.
+struct Asked {
+    values: ValueSources,
+    namespace: Option<String>,
+    take_over_cni: bool,
+    recreate_pods: bool,
+    file: PlanFile,
+}
+
+fn asked(args: &InstallArgs) -> Result<Asked, Failure> {
+    args.plan.refuse_values(&args.values)?;
+    args.plan.refuse_beside(&[("--take-over-cni", args.take_over_cni), ("--recreate-pods", args.recreate_pods)])?;
+    let file = args.plan.file(COMMAND)?;
+    let PlanFile::Use(saved) = &file else {
+        return Ok(Asked {
+            values: ValueSources::read(args.values.to_flags())?,
+            namespace: None,
+            take_over_cni: args.take_over_cni,
+            recreate_pods: args.recreate_pods,
+            file,
+        });
+    };
+    let chart = args.values.chart.as_deref();
+    plan::same_chart(saved.inputs.own_chart, chart)?;
+    let options: Options = read_options(saved)?;
+    Ok(Asked {
+        values: ValueSources::given(saved.inputs.values.clone(), chart)?,
+        namespace: Some(saved.binding.namespace.clone()),
+        take_over_cni: options.take_over_cni,
+        recreate_pods: options.recreate_pods,
+        file,
+    })
 }

@@ -10,20 +10,24 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cli::environment::ViewArgs;
 use crate::cli::wait::parse_duration;
-use crate::cluster::Access;
+use crate::cluster::{Access, Cluster};
 use crate::context::Context;
-use crate::failure::Failure;
-use crate::flow::facts_file;
+use crate::failure::{Failure, Kind};
 use crate::flow::status::{Question, Watching, once, replayed};
+use crate::flow::{drift, facts_file};
 use crate::report::format::Format;
 use crate::report::screen::OtherScreen;
 use crate::report::status::{names, screen};
 use crate::report::{self, Output, style};
 use crate::window::Window;
 
+/// The exit code that says that something differs, as that of `diff`.
+const DIFFERS: u8 = 10;
+
 /// Show what runs: versions, nodes, networks, what is in progress, and the worst findings
 ///
-/// Never writes to the cluster, and exits with 0 whatever it shows; `check` is the command whose exit code judges. With --watch, a terminal
+/// Never writes to the cluster, and exits with 0 whatever it shows; `check` is the command whose exit code judges. With --drift it compares
+/// every object of the charts with its record, field by field, and exits with 10 if anything differs. With --watch, a terminal
 /// shows the present until Ctrl-C (exit code 130) or until --timeout (exit code 0); elsewhere one block, or one line of JSON,
 /// is written whenever something has changed.
 #[derive(Debug, Clone, Args)]
@@ -37,12 +41,19 @@ use crate::window::Window;
   # One line of JSON for every change of the next ten minutes
   kubectl mizar status --watch --timeout 10m -o json
 
+  # Has anybody changed what was installed?
+  kubectl mizar status --drift
+
   # What did run when these facts were saved?
   kubectl mizar status --facts facts.json")]
 pub(crate) struct StatusArgs {
     /// Stay, and show every change
     #[arg(short, long, conflicts_with = "facts")]
     watch: bool,
+
+    /// Show instead in what the installed objects differ from the records, and who changed them
+    #[arg(long, conflicts_with_all = ["watch", "facts", "environment"])]
+    drift: bool,
 
     /// How long to stay with --watch; 0 shows it once
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, requires = "watch")]
@@ -67,6 +78,9 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Result<ExitCode,
     }
     let cluster = context.connect("status", Access::ReadOnly).await?;
     cluster.ledger().enter("facts");
+    if args.drift {
+        return show_drift(&cluster, context, &args.view.output).await;
+    }
     if !args.watch || args.timeout.is_some_and(|limit| limit.is_zero()) {
         let status = once(&cluster, &question).await?;
         report::warnings(cluster.ledger().take_messages());
@@ -86,8 +100,35 @@ pub(crate) async fn run(context: &Context, args: StatusArgs) -> Result<ExitCode,
     }
 }
 
+/// Shows in what the cluster differs from the records. What could not be read is not passed over: nobody knows whether it
+/// differs.
+async fn show_drift(cluster: &Cluster, context: &Context, format: &Format) -> Result<ExitCode, Failure> {
+    let drift::Findings { drift, damaged } = drift::find(cluster, context.namespace.as_deref()).await?;
+    let mut warnings = cluster.ledger().take_messages();
+    warnings.extend(damaged);
+    report::warnings(warnings);
+    report::data(&report::drift::written(&drift, format)?)?;
+    if drift.is_drifted() {
+        report::note("see what putting it back would change: kubectl mizar install --plan");
+        return Ok(ExitCode::from(DIFFERS));
+    }
+    match drift.unread().count() {
+        0 => Ok(ExitCode::SUCCESS),
+        unread => Err(Failure::new(
+            Kind::Unreachable,
+            format!(
+                "{unread} of {} recorded objects could not be read, so that nobody can tell whether they differ",
+                drift.total
+            ),
+        )
+        .hint(
+            "who only looks has these rights by docs/rbac/reader.yaml; see what you may do: kubectl auth can-i --list",
+        )),
+    }
+}
+
 /// Shows every change; ends only when that cannot go on, or nobody reads it any more.
-async fn follow(cluster: crate::cluster::Cluster, question: Question, format: &Format) -> Result<(), Failure> {
+async fn follow(cluster: Cluster, question: Question, format: &Format) -> Result<(), Failure> {
     cluster.ledger().enter("watch");
     let mut watching = Watching::start(&cluster, question).await?;
     let live = *format == Format::Text && style::stdout_is_terminal();

@@ -3,13 +3,14 @@
 
 use futures::stream::{self, StreamExt as _};
 use mizar_core::event::{ApplyResult, Event};
-use mizar_core::object::Object;
+use mizar_core::object::{Object, ObjectRef};
 use mizar_core::plan::fold::fold;
-use mizar_core::plan::{Action, Change, Plan, Precondition, Stage};
+use mizar_core::plan::{Action, Change, Conflict, ContestedField, Plan, Precondition, Stage};
 use serde_json::{Value, json};
 
 use super::run::Run;
 use super::write_mode::WriteMode;
+use crate::cluster::failure::FieldConflict;
 use crate::cluster::write::{Applied, Commit};
 use crate::cluster::{ApiFailure, Cause, Cluster};
 use crate::failure::{Failure, Kind};
@@ -86,38 +87,64 @@ pub(crate) async fn dry_run_stage(cluster: &Cluster, stage: &Stage) -> Vec<ApiFa
         .await
 }
 
-/// Tries the changes of existing objects; tells of fields that somebody else owns, and of rules that forbid them. Servers without server-side apply do
-/// not know who owns what.
-pub(crate) async fn conflicts(cluster: &Cluster, plan: &Plan) -> Option<Failure> {
+/// What the server said to the changes of existing objects.
+#[derive(Default)]
+pub(crate) struct Trial {
+    /// The objects about whose fields it said something.
+    tried: Vec<ObjectRef>,
+    /// Fields that somebody else owns.
+    contested: Vec<Conflict>,
+    /// Rules that forbid a change.
+    forbidden: Vec<ApiFailure>,
+}
+
+impl Trial {
+    /// Puts what was said about fields into the plan; returns what forbids it besides.
+    pub(crate) fn told(self, plan: &mut Plan) -> Option<Failure> {
+        plan.take_answers(&self.tried, self.contested);
+        let mut failures = self.forbidden.into_iter().map(Failure::from);
+        let first = failures.next()?;
+        Some(failures.fold(first, Failure::and))
+    }
+}
+
+/// Has the server try the changes of existing objects without storing any. Servers without server-side apply do not know who
+/// owns what.
+pub(crate) async fn try_changes(cluster: &Cluster, plan: &Plan) -> Trial {
     let mode = &WriteMode::default();
     let updates = plan.changes().filter(|change| matches!(change.action, Action::Update { .. }));
-    let refused: Vec<ApiFailure> = stream::iter(updates)
+    let answers: Vec<(ObjectRef, Option<ApiFailure>)> = stream::iter(updates)
         .map(|change| async move {
             let desired = change.desired.as_ref()?;
-            let failure = mode.apply(cluster, desired, change.manager, Commit::DryRun).await.err()?;
-            let failure = not_of_an_older_helm(change, failure)?;
-            stands_in_the_way(&failure.cause).then_some(failure)
+            match mode.apply(cluster, desired, change.manager, Commit::DryRun).await {
+                Ok(answer) => answer.map(|_| (change.object.clone(), None)),
+                Err(failure) => Some((change.object.clone(), not_of_an_older_helm(change, failure))),
+            }
         })
         .buffer_unordered(AT_ONCE)
         .filter_map(std::future::ready)
         .collect()
         .await;
-    let mut failures = refused.into_iter().map(Failure::from);
-    let first = failures.next()?;
-    Some(failures.fold(first, |first, next| {
-        let mut both = first.detail(next.message);
-        both.details.extend(next.details);
-        both
-    }))
+    let mut trial = Trial::default();
+    for (object, failure) in answers {
+        match failure {
+            None => trial.tried.push(object),
+            Some(ApiFailure { cause: Cause::Conflict { fields, .. }, .. }) if !fields.is_empty() => {
+                let owned = |field: FieldConflict| ContestedField { path: field.field, manager: field.manager };
+                let fields = fields.into_iter().map(owned).collect();
+                trial.contested.push(Conflict::over_fields(object.clone(), fields));
+                trial.tried.push(object);
+            }
+            Some(failure) if forbids(&failure.cause) => trial.forbidden.push(failure),
+            Some(_) => {}
+        }
+    }
+    trial
 }
 
 /// Whether a trial that failed tells that the change itself will. A webhook that cannot be tried tells nothing.
-fn stands_in_the_way(cause: &Cause) -> bool {
-    match cause {
-        Cause::Conflict { fields, .. } => !fields.is_empty(),
-        Cause::NotAdmitted { message, .. } => !message.contains("does not support dry run"),
-        _ => false,
-    }
+fn forbids(cause: &Cause) -> bool {
+    matches!(cause, Cause::NotAdmitted { message, .. } if !message.contains("does not support dry run"))
 }
 
 /// What remains of a refused trial without the fields of an older Helm: they become ours before the change is made.

@@ -8,12 +8,14 @@ use mizar_core::event::{Event, StepResult};
 use mizar_core::operation::{Claim, Intent, NewOperation, Outcome};
 use mizar_core::plan::{Change, Stage, StageName};
 use mizar_core::release::History;
+use mizar_core::upgrade::changes_template;
 use tokio::time::Instant;
 
 use super::ground::Ground;
 use super::operation::Held;
+use super::rolling::Terms;
 use super::run::Run;
-use super::{apply, network, records, workloads};
+use super::{apply, network, records, restart, rolling, workloads};
 use crate::failure::{Failure, Kind};
 
 /// How long to wait for what is applied.
@@ -25,8 +27,17 @@ pub(crate) struct Waiting {
     pub(crate) limit: Option<Duration>,
 }
 
+/// How a plan is carried out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way<'a> {
+    /// The command, for the record.
+    pub(crate) command: &'static str,
+    /// How the daemons of nodes and the operator are replaced; an install replaces none.
+    pub(crate) replacing: Option<&'a Terms>,
+}
+
 /// Carries out the plan of a ground.
-pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> Result<(), Failure> {
+pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting, way: Way<'_>) -> Result<(), Failure> {
     run.stop_gently();
     run.enter("apply");
     // The one change that comes before the intent: it has to lie somewhere.
@@ -45,14 +56,14 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting) -> 
             stage: stored.operation.current_stage().map(|stage| stage.name.clone()),
         });
     }
-    let new = new_operation(run, ground);
+    let new = new_operation(run, ground, way.command);
     // Fails if anybody wrote the record since it was read: the plan is only as good as what it was made from.
     let held = Held::begin(run.cluster(), new, ground.stored.clone(), &ground.claim).await;
     let namespace = Some(run.namespace()).filter(|_| wrote_namespace);
     let held = held.map_err(|failure| before_the_intent(failure, namespace))?;
     held.end_stage(StageName::Namespace.as_str()).await;
     run.held = Some(held);
-    let done = Deployment { run, ground, waiting }.releases().await.map_err(apply::while_applying);
+    let done = Deployment { run, ground, waiting, way }.releases().await.map_err(apply::while_applying);
     let (outcome, message) = match &done {
         Ok(()) => (Outcome::Done, String::new()),
         Err(failure) => (failure.kind.outcome(), failure.message.clone()),
@@ -74,11 +85,11 @@ fn before_the_intent(failure: Failure, namespace: Option<&str>) -> Failure {
     failure.detail(format!("nothing was changed{apart}")).hint("then run the same command again")
 }
 
-fn new_operation(run: &Run, ground: &Ground) -> NewOperation {
+fn new_operation(run: &Run, ground: &Ground, command: &str) -> NewOperation {
     let revisions = ground.prepared.releases.iter().zip(&ground.records.histories);
     NewOperation {
-        id: format!("install-{}-{}", Timestamp::now().as_millisecond(), std::process::id()),
-        command: "install".to_owned(),
+        id: format!("{command}-{}-{}", Timestamp::now().as_millisecond(), std::process::id()),
+        command: command.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         namespace: run.namespace().to_owned(),
         intent: Intent {
@@ -117,6 +128,7 @@ struct Deployment<'a> {
     run: &'a Run,
     ground: &'a Ground,
     waiting: Waiting,
+    way: Way<'a>,
 }
 
 impl Deployment<'_> {
@@ -132,7 +144,8 @@ impl Deployment<'_> {
                 .filter(|stage| stage.release.as_deref() == Some(&release.name))
                 .collect();
             let recorded = records::is_recorded(history, &release.content);
-            if recorded && !stages.iter().any(|stage| stage.changes.iter().any(Change::writes)) {
+            let replaces = self.way.replacing.is_some() && stages.iter().any(|stage| stage.name == StageName::Daemon);
+            if recorded && !replaces && !stages.iter().any(|stage| stage.changes.iter().any(Change::writes)) {
                 self.close(applied.take()).await?;
                 // Nothing of it changes; an earlier run may still have died before its waits were over.
                 self.wait_for_stages(&stages).await?;
@@ -145,7 +158,7 @@ impl Deployment<'_> {
             // Before the first object of a release: its record, and that its first stage begins.
             let (closed, begun, announced) = tokio::join!(
                 self.close(applied.take()),
-                records::begin(cluster, history, ours, release.content.clone()),
+                records::begin(self.run, history, ours, release.content.clone(), release.returns_to),
                 self.announce(stages.first().copied()),
             );
             let revision = begun?;
@@ -213,20 +226,51 @@ impl Deployment<'_> {
         run.tell(started(stage));
         if apply {
             run.enter("apply");
-            apply::apply_stage(run, stage).await?;
+            self.write(stage).await?;
         }
         let mut summary = workloads::applied(stage);
-        if self.waiting.wait || stage.name == StageName::Definitions {
+        // Who replaces daemons waits for each of them in its turn: one that is broken may be what is to be replaced.
+        let in_turns = self.way.replacing.is_some() && stage.name == StageName::Daemon;
+        if (self.waiting.wait && !in_turns) || stage.name == StageName::Definitions {
             run.enter("wait");
             if let Some(waited) = workloads::wait(run, stage, self.ground.nodes.len(), self.waiting.limit).await? {
                 summary = waited;
             }
+        }
+        if let Some(terms) = self.way.replacing.filter(|_| apply && stage.name == StageName::Daemon) {
+            summary = rolling::replace_daemons(run, terms).await?;
         }
         if let Some(held) = &run.held {
             held.end_stage(name).await;
         }
         run.tell(finished(stage, summary, begun));
         Ok(())
+    }
+
+    /// Writes the objects of a stage. An operator that gets another template is not simply replaced: it knows what nobody else
+    /// knows.
+    async fn write(&self, stage: &Stage) -> Result<(), Failure> {
+        let run = self.run;
+        let Some(terms) = self.way.replacing else { return apply::apply_stage(run, stage).await };
+        match stage.name {
+            StageName::Daemon if terms.window => {
+                restart::stop(run, terms.limit).await?;
+                apply::apply_stage(run, stage).await
+            }
+            StageName::Operator if self.restarts_operator(stage, terms).await => {
+                let restarted = restart::restart_as(run, terms.limit, Some(stage)).await?;
+                rolling::after_restart(run, terms, restarted).await
+            }
+            _ => apply::apply_stage(run, stage).await,
+        }
+    }
+
+    async fn restarts_operator(&self, stage: &Stage, terms: &Terms) -> bool {
+        let half_done = match &self.run.held {
+            Some(held) => held.restart().await.is_some(),
+            None => false,
+        };
+        half_done || terms.window || stage.changes.iter().any(|change| changes_template(change, "Deployment"))
     }
 
     async fn wait_for_network(&self, stages: &[&Stage]) -> Result<(), Failure> {

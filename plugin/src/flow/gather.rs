@@ -96,6 +96,13 @@ pub(crate) async fn gather(cluster: &Cluster, wanted: Wanted<'_>) -> Result<Gath
     Ok(Gathered { facts: reading.facts, live: reading.live, unread: reading.unread })
 }
 
+/// Reads a few sources more, of a server that has answered before. What is refused or fails becomes a gap.
+pub(crate) async fn gather_more(cluster: &Cluster, sources: &[Source]) -> Result<Facts, ApiFailure> {
+    let facts = Facts::new(cluster.now());
+    let reading = Reading { facts, wanted: Vec::new(), live: Vec::new(), unread: None };
+    Ok(read(cluster, sources, reading, &Counts::default()).await?.facts)
+}
+
 /// Reads the version before all else, where nothing is known of the server yet: that tells an unreachable cluster from
 /// one that refuses some lists.
 async fn read_version_alone(cluster: &Cluster, facts: &mut Facts) -> Result<(), ApiFailure> {
@@ -183,8 +190,12 @@ async fn read_at_once(
 }
 
 async fn list(cluster: &Cluster, errand: Errand, desk: &Desk) -> Result<(), ApiFailure> {
-    let errand = Arc::new(errand);
-    let read = cluster.raw_pages(&errand.listing(), |bytes| desk.page(&errand, bytes)).await;
+    let mut errand = Arc::new(errand);
+    let mut read = cluster.raw_pages(&errand.listing(), |bytes| desk.page(&errand, bytes)).await;
+    if let Some(older) = errand.older().filter(|_| read.as_ref().is_err_and(ApiFailure::is_not_found)) {
+        errand = Arc::new(older);
+        read = cluster.raw_pages(&errand.listing(), |bytes| desk.page(&errand, bytes)).await;
+    }
     let Err(failure) = read else { return Ok(()) };
     if ends_everything(&failure) {
         return Err(failure);

@@ -7,18 +7,20 @@ use mizar_core::check::{self, Options, Phase, Report, access};
 use mizar_core::facts::{self, Facts, Fetched, NodeFact, Right, Source};
 use mizar_core::network::{anything_provisioned, eligible_nodes};
 use mizar_core::object::Object;
-use mizar_core::operation::{Claim, Operation, StoredOperation};
-use mizar_core::plan::{Action, Change, Impact, Plan, PlanInput, ReleaseInput, decide};
+use mizar_core::operation::{Claim, Intent, Operation, StoredOperation};
+use mizar_core::plan::{Action, Change, Impact, Past, Plan, PlanInput, ReleaseInput, Surroundings, decide};
 use mizar_core::release::History;
 use mizar_core::site::Site;
+use mizar_core::{repair, upgrade};
 use serde_json::{Value, json};
 
 use super::gather::{Gathered, Wanted, gather};
 use super::prepare::{self, Consent, Prepared};
 use super::records::{self, DEFAULT_NAMESPACE, Records};
 use super::run::Run;
+use super::surroundings::around;
 use super::value_sources::ValueSources;
-use super::{judge, operation};
+use super::{definitions, judge, operation, treatment};
 use crate::failure::{Failure, Kind};
 
 /// What was found before anything is changed.
@@ -37,15 +39,27 @@ pub(crate) struct Ground {
     pub(crate) plan: Plan,
     /// The nodes that get a daemon.
     pub(crate) nodes: Vec<NodeFact>,
+    /// What there is around the objects.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// What is recorded, and what should be.
 pub(crate) struct Wish {
-    records: Records,
+    /// Helm's records.
+    pub(crate) records: Records,
     stored: Option<StoredOperation>,
     claim: Claim,
     /// What should be.
     pub(crate) prepared: Prepared,
+}
+
+/// What is recorded, before anything is wanted.
+pub(crate) struct Found {
+    /// Helm's records.
+    pub(crate) records: Records,
+    /// Our own record, as an install goes on from it.
+    pub(crate) stored: Option<StoredOperation>,
+    claim: Claim,
 }
 
 /// Binary Ready: reads the records, which may hold values to keep, and renders the charts. Settles the run's namespace,
@@ -57,6 +71,13 @@ pub(crate) async fn wish(
     consent: Consent,
     means_it: bool,
 ) -> Result<Wish, Failure> {
+    let found = find(run, asked, means_it).await?;
+    let prepared = prepare::prepare(values, found.intent(), found.helm_values(), run.namespace(), consent)?;
+    found.wishing(prepared)
+}
+
+/// Reads the records. Settles the run's namespace, and, for who means to change something, that nobody else is at it.
+pub(crate) async fn find(run: &mut Run, asked: Option<&str>, means_it: bool) -> Result<Found, Failure> {
     run.enter("records");
     let probable = asked.unwrap_or(DEFAULT_NAMESPACE);
     // Both at once: our own record is nearly always where nothing else is said.
@@ -78,13 +99,28 @@ pub(crate) async fn wish(
     }
     let now = run.cluster().now();
     let stored = stored.map(|stored| stored.for_install(now));
-    let history = &records.histories[1];
-    let recorded = stored.as_ref().filter(|stored| speaks_for(stored, history)).map(|stored| &stored.operation.intent);
-    let helm_values = history.base().map(|stored| Value::Object(stored.release.config.clone()));
-    // It may ask for the profile, which a line that moves would overwrite.
+    // Who goes on may ask for the profile, which a line that moves would overwrite.
     run.reporter().pause();
-    let prepared = prepare::prepare(values, recorded, helm_values, run.namespace(), consent)?;
-    Ok(Wish { records, stored, claim, prepared })
+    Ok(Found { records, stored, claim })
+}
+
+impl Found {
+    /// What our own last change meant, if it speaks for what is installed.
+    pub(crate) fn intent(&self) -> Option<&Intent> {
+        let stored = self.stored.as_ref().filter(|stored| speaks_for(stored, &self.records.histories[1]))?;
+        Some(&stored.operation.intent)
+    }
+
+    /// The values of what is installed, whoever installed it.
+    pub(crate) fn helm_values(&self) -> Option<Value> {
+        self.records.histories[1].base().map(|stored| Value::Object(stored.release.config.clone()))
+    }
+
+    /// What should be instead. Refused, as long as nothing is changed, if it could not be recorded.
+    pub(crate) fn wishing(self, prepared: Prepared) -> Result<Wish, Failure> {
+        records::refuse_too_large(&self.records.histories, prepared.releases.iter().map(|release| &release.content))?;
+        Ok(Wish { records: self.records, stored: self.stored, claim: self.claim, prepared })
+    }
 }
 
 pub(crate) fn namespace(asked: Option<&str>, records: &Records) -> Result<String, Failure> {
@@ -99,7 +135,7 @@ pub(crate) fn namespace(asked: Option<&str>, records: &Records) -> Result<String
     }
 }
 
-fn is_unfinished(operation: &Operation) -> bool {
+pub(crate) fn is_unfinished(operation: &Operation) -> bool {
     operation.outcome.as_ref().is_none_or(|end| !end.outcome.is_success())
 }
 
@@ -124,6 +160,8 @@ pub(crate) struct Agreed {
     pub(crate) take_over_cni: bool,
     /// Pods that are older than Mizar are recreated.
     pub(crate) recreate_pods: bool,
+    /// Daemons and the operator are replaced, each in its way.
+    pub(crate) replaces_pods: bool,
 }
 
 /// Environment Ready: reads the cluster once, judges whether an install may start, and plans it.
@@ -132,7 +170,7 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     let Wish { records, stored, claim, prepared } = wish;
     let input = plan_input(run.namespace(), &records, &prepared)?;
     let bring = bring(run.namespace(), &prepared, agreed);
-    let sources = sources();
+    let sources = sources(agreed);
     let wanted = Wanted {
         sources: &sources,
         namespaces: access::namespaces_of(&bring.needs),
@@ -156,20 +194,49 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     if let Some(failure) = unread.filter(|_| report.is_clear()) {
         return Err(failure.into());
     }
-    let input = PlanInput { live: live.into_iter().map(|object| (Site::Management, object)).collect(), ..input };
-    let plan = decide(&input);
-    let nodes = eligible_nodes(facts.nodes.items(), &prepared.placement()).into_iter().cloned().collect();
-    Ok((Ground { prepared, records, stored, claim, facts, plan, nodes }, report))
+    let input = PlanInput { live: on_management(live), ..input };
+    let mut plan = decide(&input);
+    plan.refusals.extend(definitions::at_risk(run.cluster(), &plan, &input.live).await?);
+    if agreed.replaces_pods {
+        plan.refusals.retain(|refusal| !upgrade::permits(refusal));
+    }
+    let nodes: Vec<NodeFact> =
+        eligible_nodes(facts.nodes.items(), &prepared.placement()).into_iter().cloned().collect();
+    let past = stored.as_ref().map(|stored| Past::of(&stored.operation, nodes.len()));
+    let surroundings = around(run.cluster(), &mut facts, &nodes, plan.restarts_daemons(), past).await?;
+    Ok((Ground { prepared, records, stored, claim, facts, plan, nodes, surroundings }, report))
+}
+
+/// Plans without judging: reads the objects that the plan is about and nothing else. For who only wants to see what would
+/// become of them.
+pub(crate) async fn look(run: &Run, wish: &Wish) -> Result<Plan, Failure> {
+    run.enter("plan");
+    let input = plan_input(run.namespace(), &wish.records, &wish.prepared)?;
+    let objects = prepare::interest(&input);
+    let wanted = Wanted { objects, reporter: Some(run.reporter()), ..Wanted::default() };
+    let Gathered { live, unread, .. } = gather(run.cluster(), wanted).await?;
+    if let Some(failure) = unread {
+        return Err(failure.into());
+    }
+    let input = PlanInput { live: on_management(live), ..input };
+    let mut plan = decide(&input);
+    plan.refusals.extend(definitions::at_risk(run.cluster(), &plan, &input.live).await?);
+    Ok(plan)
+}
+
+fn on_management(live: Vec<Object>) -> Vec<(Site, Object)> {
+    live.into_iter().map(|object| (Site::Management, object)).collect()
 }
 
 /// What preflight needs; the pods, for the plan tells which of them lose their network; the Dividers, for they tell
 /// whether the network was built already. The releases were read before, whole.
-fn sources() -> Vec<Source> {
+fn sources(agreed: Agreed) -> Vec<Source> {
     let mut sources = check::sources_of(Phase::Preflight);
     sources.retain(|source| *source != Source::Releases);
-    for also in [Source::Pods, Source::Dividers] {
-        if !sources.contains(&also) {
-            sources.push(also);
+    let also: &[Source] = if agreed.replaces_pods { treatment::SOURCES } else { &[Source::Pods, Source::Dividers] };
+    for source in also {
+        if !sources.contains(source) {
+            sources.push(*source);
         }
     }
     sources
@@ -178,6 +245,10 @@ fn sources() -> Vec<Source> {
 /// What the install brings and needs; recreating pods needs one right more.
 fn bring(namespace: &str, prepared: &Prepared, agreed: Agreed) -> facts::Plan {
     let mut bring = prepared.bring(namespace);
+    if agreed.replaces_pods {
+        bring.needs.extend(repair::needs(namespace));
+        bring.needs.extend(upgrade::needs(namespace));
+    }
     if agreed.recreate_pods {
         bring.needs.push(facts::Need {
             right: Right::new("delete", "", "pods"),
@@ -240,9 +311,17 @@ impl Ground {
         our_revision(self.stored.as_ref(), release)
     }
 
+    /// Notes that the daemons of these nodes are replaced although the plan leaves their set as it is, and reads what that
+    /// means.
+    pub(crate) async fn replaces_old(&mut self, run: &Run, nodes: Vec<String>) -> Result<(), Failure> {
+        let past = self.surroundings.past.take();
+        let around = around(run.cluster(), &mut self.facts, &self.nodes, true, past).await?;
+        self.surroundings = Surroundings { old_daemons: nodes, ..around };
+        Ok(())
+    }
+
     /// What the plan does to the network.
     pub(crate) fn impact(&self) -> Impact {
-        let nodes: Vec<String> = self.nodes.iter().map(|node| node.name.clone()).collect();
-        Impact::of(&self.plan, &nodes, &prepare::pods_on_nodes(&self.facts))
+        Impact::of(&self.plan, &self.surroundings)
     }
 }

@@ -10,22 +10,28 @@ use mizar_core::check::{Phase, Report};
 use mizar_core::event::{ClusterName, Event, Step, StepResult};
 use mizar_core::kind::MIZAR_GROUP;
 use mizar_core::operation::Outcome;
+use mizar_core::plan::saved::Inputs;
 use mizar_core::plan::{Change, Plan, Stage, StageName};
 use mizar_core::site::Site;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::bundle::evidence::{Evidence, with_evidence};
-use super::deploy::{Waiting, deploy};
+use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
+use super::saved_plan::{Bound, PlanFile};
 use super::value_sources::ValueSources;
-use super::{apply, judge, recreate, workloads};
+use super::{apply, judge, recreate, saved_plan, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::report::format::Format;
 use crate::report::{self, Reporter};
+
+/// Its name.
+pub(crate) const COMMAND: &str = "install";
 
 /// What the person asked for.
 #[derive(Debug, Clone)]
@@ -38,6 +44,8 @@ pub(crate) struct Request {
     pub take_over_cni: bool,
     /// Pods that predate Mizar are recreated at the end.
     pub recreate_pods: bool,
+    /// The file that the plan is written to or came from.
+    pub file: PlanFile,
     /// How far to go.
     pub extent: Extent,
     /// Whether to go on without asking.
@@ -46,10 +54,22 @@ pub(crate) struct Request {
     pub wait: bool,
     /// Replaces the limits of all waits.
     pub timeout: Option<Duration>,
+    /// How many revisions of each release are kept; 0 keeps all.
+    pub history_max: usize,
     /// What is taken if it fails.
     pub evidence: Evidence,
     /// What stdout is for.
     pub output: Format,
+}
+
+/// What a saved plan keeps of the request besides the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(crate) struct Options {
+    /// [`Request::take_over_cni`].
+    pub take_over_cni: bool,
+    /// [`Request::recreate_pods`].
+    pub recreate_pods: bool,
 }
 
 /// How far to go.
@@ -87,6 +107,7 @@ struct Installation {
 impl Installation {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
         let mut run = Run::new(cluster, reporter, request.output.output());
+        run.history_max = request.history_max;
         run.evidence = request.evidence.clone();
         Self { run, request }
     }
@@ -94,17 +115,26 @@ impl Installation {
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
         let server = self.run.cluster().server().to_owned();
         self.run.tell(Event::Started {
-            command: "install".to_owned(),
+            command: COMMAND.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             clusters: vec![ClusterName { site: Site::Management, context: None, server }],
             namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
         });
-        let ground = self.find_ground().await?;
+        let file = Bound::open(&self.run, COMMAND, std::mem::take(&mut self.request.file)).await?;
+        let mut ground = self.find_ground().await?;
+        let refused = self.try_on_server(&mut ground.plan).await;
         self.show(&ground)?;
+        file.verify(&self.run, &ground)?;
+        refuse_forbidden(&ground.plan)?;
+        refused.map_or(Ok(()), |failure| Err(failure.detail("nothing was changed")))?;
         match self.request.extent {
-            Extent::PlanOnly => return Ok(Outcome::Planned),
+            Extent::PlanOnly => {
+                let shown = report::plan::plain(&ground.plan, &ground.impact());
+                file.save(&self.run, &ground, self.inputs(&ground), &shown)?;
+                return Ok(Outcome::Planned);
+            }
             Extent::ServerDryRun => return self.server_dry_run(&ground.plan).await,
-            Extent::Everything => self.refuse_conflicts(&ground.plan).await?,
+            Extent::Everything => {}
         }
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished();
         let step = Step::Deploy;
@@ -120,8 +150,9 @@ impl Installation {
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
-            let deployed = deploy(&mut self.run, &ground, waiting).await;
-            with_evidence(&self.run, "install", deployed).await?;
+            let way = Way { command: COMMAND, replacing: None };
+            let deployed = deploy(&mut self.run, &ground, waiting, way).await;
+            with_evidence(&self.run, COMMAND, deployed).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         let checked = self.sanity_check(&ground).await;
@@ -129,7 +160,7 @@ impl Installation {
             checked?;
             return Ok(Outcome::NothingToDo);
         }
-        with_evidence(&self.run, "install", checked).await?;
+        with_evidence(&self.run, COMMAND, checked).await?;
         Ok(Outcome::Done)
     }
 
@@ -143,7 +174,11 @@ impl Installation {
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
-        let agreed = Agreed { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
+        let agreed = Agreed {
+            take_over_cni: self.request.take_over_cni,
+            recreate_pods: self.request.recreate_pods,
+            replaces_pods: false,
+        };
         let (ground, report) = survey(&self.run, wish, agreed).await?;
         report::findings(self.run.reporter(), &report);
         if !report.is_clear() {
@@ -152,9 +187,6 @@ impl Installation {
                 self.show(&ground)?;
             }
             return Err(refused(&report));
-        }
-        if !ground.plan.is_allowed() {
-            return Err(forbidden(&ground.plan));
         }
         if ground.starts_operator_on_finished_network() {
             let message = "this would start an operator on a network that is built already: it would hand out addresses that pods use, and wire no new pod; nothing was changed";
@@ -184,21 +216,30 @@ impl Installation {
         self.run.reporter().pause();
         if self.request.extent != Extent::Everything {
             report::data(&report::plan::alone(&self.request.output, &made, &ground.plan, &impact)?)?;
-        } else if !ground.plan.is_empty() {
+        } else if !ground.plan.is_empty() || !ground.plan.is_allowed() {
             report::note(report::plan::text(&ground.plan, &impact).trim_end());
         }
         self.run.tell(made);
         Ok(())
     }
 
-    /// Has the server try the changes of existing objects: a field that somebody else owns is found before anything is
-    /// written.
-    async fn refuse_conflicts(&self, plan: &Plan) -> Result<(), Failure> {
-        self.run.enter("plan");
-        match apply::conflicts(self.run.cluster(), plan).await {
-            Some(failure) => Err(failure.detail("nothing was changed")),
-            None => Ok(()),
+    /// Has the server try the changes of existing objects, so that what forbids them is found before anything is written.
+    async fn try_on_server(&self, plan: &mut Plan) -> Option<Failure> {
+        if self.request.extent != Extent::Everything {
+            return None;
         }
+        self.run.enter("plan");
+        apply::try_changes(self.run.cluster(), plan).await.told(plan)
+    }
+
+    /// What a saved plan keeps of what was asked for.
+    fn inputs(&self, ground: &Ground) -> Inputs {
+        let options = Options { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
+        let mut values = self.request.values.to_given();
+        // It may have been asked for, or be recorded.
+        values.profile.clone_from(&ground.prepared.profile);
+        let own_chart = self.request.values.chart.is_some();
+        Inputs { values, own_chart, options: saved_plan::options(&options) }
     }
 
     fn ask(&self, question: &str) -> Result<(), Failure> {
@@ -310,22 +351,21 @@ fn refused(report: &Report) -> Failure {
     failure
 }
 
-fn forbidden(plan: &Plan) -> Failure {
-    let message = if plan.conflicts.is_empty() {
-        "this change must not be made by install; nothing was changed"
-    } else {
-        "objects of the charts exist already and belong to somebody else; nothing was changed"
+/// Fails if anything stands in the way of the plan, which was shown with all of it.
+pub(crate) fn refuse_forbidden(plan: &Plan) -> Result<(), Failure> {
+    let conflicts = plan.conflicts.iter().map(|conflict| (conflict.to_string(), &conflict.hint));
+    let refusals = plan.refusals.iter().map(|refusal| (refusal.to_string(), &refusal.hint));
+    let all: Vec<(String, &String)> = conflicts.chain(refusals).collect();
+    let message = match all.as_slice() {
+        [] => return Ok(()),
+        [(one, _)] => format!("{one}; nothing was changed"),
+        [_, more @ ..] => format!("{} things stand in the way of this plan; nothing was changed", more.len() + 1),
     };
     let mut failure = Failure::new(Kind::Refused, message);
-    let mut hints = Vec::new();
-    for conflict in &plan.conflicts {
-        failure = failure.detail(conflict.to_string());
-        hints.push(conflict.hint.clone());
+    if all.len() > 1 {
+        failure.details = all.iter().map(|(text, _)| text.clone()).collect();
     }
-    for refusal in &plan.refusals {
-        failure = failure.detail(refusal.to_string());
-        hints.push(refusal.hint.clone());
-    }
+    let mut hints: Vec<String> = all.into_iter().map(|(_, hint)| hint.clone()).collect();
     hints.dedup();
-    hints.into_iter().fold(failure, Failure::hint)
+    Err(hints.into_iter().fold(failure, Failure::hint))
 }

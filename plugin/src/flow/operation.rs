@@ -3,6 +3,7 @@
 //! A lease is renewed in the background. Whoever cannot renew has lost the right to go on, and [`Held::lost`] says so;
 //! every write of the record carries its resourceVersion, so that a stale holder fails instead of overwriting.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +16,7 @@ use mizar_core::operation::{
     StoredOperation, claim,
 };
 use mizar_core::timing::Timing;
+use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -254,6 +256,23 @@ impl Held {
         let mut state = self.state.lock().await;
         state.operation.restart = restart;
         state.save(None).await.map_err(Into::into)
+    }
+
+    /// Notes how far a node is, before or after what is done there.
+    pub(crate) async fn note_node(&self, node: &str, note: Value) -> Result<(), Failure> {
+        let mut state = self.state.lock().await;
+        if state.operation.nodes.get(node) == Some(&note) {
+            return Ok(());
+        }
+        state.operation.nodes.insert(node.to_owned(), note);
+        state.save(None).await.map_err(Into::into)
+    }
+
+    /// The nodes that are noted to be in this state.
+    pub(crate) async fn nodes_in(&self, wanted: &str) -> BTreeSet<String> {
+        let state = self.state.lock().await;
+        let nodes = state.operation.nodes.iter().filter(|(_, note)| note["state"] == wanted);
+        nodes.map(|(node, _)| node.clone()).collect()
     }
 
     /// Records how it ended and lets go. A repair gives way to the record that it found.

@@ -6,15 +6,14 @@ use mizar_core::chart::render::{Hook, ReleaseInfo, Rendered, render};
 use mizar_core::chart::{Chart, RenderError};
 use mizar_core::chart::{Merged, ValueLayers};
 use mizar_core::check::access;
-use mizar_core::facts::{self, Facts, Placement};
+use mizar_core::facts::{self, Placement};
 use mizar_core::image::{self, Image};
 use mizar_core::kind;
 use mizar_core::network::built_in_range;
 use mizar_core::object::{Object, ObjectRef};
 use mizar_core::operation::{Intent, ValueLayer};
-use mizar_core::plan::impact::PodOnNode;
 use mizar_core::plan::{OwnObject, PlanInput, StagedObject};
-use mizar_core::release::{ChartRecord, FileRecord, HookRecord, NewRelease};
+use mizar_core::release::{ChartRecord, FileRecord, HookRecord, NewRelease, Release};
 use mizar_core::site::Site;
 use mizar_core::yaml::{self, DuplicateKeys, with_plain_numbers};
 use serde_json::{Map, Value, json};
@@ -36,6 +35,17 @@ pub(crate) enum Consent {
     CannotAsk,
 }
 
+impl Consent {
+    /// What a person said, and whether one can be asked.
+    pub(crate) fn of(yes: bool, can_ask: bool) -> Self {
+        match (yes, can_ask) {
+            (true, _) => Self::Given,
+            (false, true) => Self::Ask,
+            (false, false) => Self::CannotAsk,
+        }
+    }
+}
+
 /// One release as it should be.
 #[derive(Debug, Clone)]
 pub(crate) struct PreparedRelease {
@@ -47,6 +57,8 @@ pub(crate) struct PreparedRelease {
     pub objects: Vec<StagedObject>,
     /// What is created once and then left alone.
     pub hooks: Vec<StagedObject>,
+    /// The revision that this returns to, if it does.
+    pub returns_to: Option<u64>,
 }
 
 /// Everything that should be.
@@ -102,19 +114,64 @@ pub(crate) fn prepare(
     let (all, user) = merge(&mizar, profile.as_deref(), &kept, sources)?;
     let nothing = ValueLayers::new().merge(&definitions)?;
     let releases = vec![release(&definitions, &nothing, namespace)?, release(&mizar, &all, namespace)?];
-    let objects = releases.iter().flat_map(|release| release.objects.iter().map(|staged| &staged.object));
-    let images = image::images(objects).map_err(|errors| {
-        let mut failure = Failure::new(Kind::Failed, "the charts name images that are no image names");
-        for error in errors {
-            failure = failure.detail(error.to_string());
-        }
-        failure
-    })?;
+    let images = images_of(&releases)?;
     Ok(Prepared { releases, images, profile, user, values: all.values })
 }
 
+fn images_of(releases: &[PreparedRelease]) -> Result<Vec<Image>, Failure> {
+    let objects = releases.iter().flat_map(|release| release.objects.iter().map(|staged| &staged.object));
+    image::images(objects).map_err(|errors| {
+        let failure = Failure::new(Kind::Failed, "the charts name images that are no image names");
+        errors.into_iter().fold(failure, |failure, error| failure.detail(error.to_string()))
+    })
+}
+
+/// What recorded revisions hold, to go back to them: definitions as they are now, Mizar as it was then.
+pub(crate) fn recorded(definitions: &Release, mizar: &Release) -> Result<Prepared, Failure> {
+    let releases = vec![recorded_release(definitions)?, recorded_release(mizar)?];
+    let images = images_of(&releases)?;
+    let user = Value::Object(mizar.config.clone());
+    let mut values = mizar.chart.values.clone();
+    overlay(&mut values, &user);
+    Ok(Prepared { releases, images, profile: None, user, values })
+}
+
+fn recorded_release(release: &Release) -> Result<PreparedRelease, Failure> {
+    let content = NewRelease {
+        name: release.name.clone(),
+        namespace: release.namespace.clone(),
+        chart: release.chart.clone(),
+        config: release.config.clone(),
+        manifest: release.manifest.clone(),
+        hooks: release.hooks.clone(),
+        notes: release.info.notes.clone(),
+        labels: release.labels.clone(),
+    };
+    let objects = objects_of(&release.manifest)?.into_iter().map(|object| StagedObject::new(None, object)).collect();
+    // What is created at an installation only is there since then.
+    Ok(PreparedRelease {
+        name: release.name.clone(),
+        content,
+        objects,
+        hooks: Vec::new(),
+        returns_to: Some(release.revision),
+    })
+}
+
+/// Lays values over others, as Helm does: maps are joined, all else is replaced.
+pub(crate) fn overlay(below: &mut Value, above: &Value) {
+    match (below, above) {
+        (Value::Object(below), Value::Object(above)) => {
+            for (key, value) in above {
+                overlay(below.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => below.clone_from(above),
+    }
+}
+
 /// The layer of an intent that holds what the person said; chart and profile are read anew, so that new defaults count.
-const USER: &str = "user";
+pub(crate) const USER: &str = "user";
 
 fn user_layer(intent: &Intent) -> Value {
     intent.values.iter().find(|layer| layer.origin == USER).map_or(Value::Null, |layer| layer.values.clone())
@@ -211,7 +268,7 @@ fn release(chart: &Chart, values: &Merged, namespace: &str) -> Result<PreparedRe
     for hook in rendered.hooks.into_iter().filter(is_wanted) {
         hooks.extend(staged(hook.document)?);
     }
-    Ok(PreparedRelease { name: chart.metadata.name.clone(), content, objects, hooks })
+    Ok(PreparedRelease { name: chart.metadata.name.clone(), content, objects, hooks, returns_to: None })
 }
 
 fn content(chart: &Chart, values: &Merged, rendered: &Rendered, namespace: &str) -> NewRelease {
@@ -287,17 +344,6 @@ pub(crate) fn interest(input: &PlanInput) -> Vec<ObjectRef> {
         }
     }
     references
-}
-
-/// The pods of all nodes, for what an install does to them.
-pub(crate) fn pods_on_nodes(facts: &Facts) -> Vec<PodOnNode> {
-    let pods = facts.pods.items().iter().map(|pod| PodOnNode {
-        node: pod.node.to_string(),
-        pod: pod.path(),
-        host_network: pod.host_network,
-        ended: !pod.is_on_pod_network(),
-    });
-    pods.collect()
 }
 
 impl Prepared {

@@ -2,12 +2,14 @@
 
 use jiff::Timestamp;
 use mizar_core::object::ObjectRef;
-use mizar_core::release::history::DEFAULT_LIMIT;
 use mizar_core::release::record::CLIENT_SIDE_APPLY;
 use mizar_core::release::secret::{Writing, to_secret};
+use mizar_core::release::size::too_large;
 use mizar_core::release::{History, NewRelease, RecordError, Release, Status, StoredRelease};
 use serde_json::{Value, json};
 
+use super::releases;
+use super::run::Run;
 use crate::cluster::read::Listing;
 use crate::cluster::write::Commit;
 use crate::cluster::{ApiFailure, Cause, Cluster};
@@ -33,7 +35,21 @@ pub(crate) struct Records {
     pub namespace: Option<String>,
 }
 
-/// Reads the records of all namespaces; of `namespace` alone if that is all that we may.
+/// Reads the records to look at them: of one namespace if it is named, else of all; damaged ones stay among the others.
+pub(crate) async fn look(cluster: &Cluster, namespace: Option<&str>) -> Result<[History; 2], Failure> {
+    let secrets = list(cluster, &releases::place(cluster, namespace).await?).await?;
+    Ok(NAMES.map(|name| History::from_secrets(name, &secrets)))
+}
+
+/// What people are told who ask for records where there are none.
+pub(crate) fn none_recorded(namespace: Option<&str>) -> Failure {
+    let place = namespace.map_or_else(|| "in the cluster".to_owned(), |namespace| format!("in namespace {namespace}"));
+    let failure = Failure::new(Kind::Failed, format!("no release of Mizar is recorded {place}"));
+    let failure = if namespace.is_some() { failure.hint("leave out -n to look into all namespaces") } else { failure };
+    failure.hint("see what runs all the same: kubectl mizar status")
+}
+
+/// Reads the records of all namespaces to change what they tell of; of `namespace` alone if that is all that we may.
 pub(crate) async fn read(cluster: &Cluster, namespace: &str) -> Result<Records, Failure> {
     let own = format!("/api/v1/namespaces/{namespace}/secrets");
     let secrets = match list(cluster, "/api/v1/secrets").await {
@@ -83,27 +99,49 @@ pub(crate) struct Revision {
     resource_version: String,
 }
 
-/// Writes that a revision is under way: a new one, or the one that an earlier run left unfinished.
-///
-/// Fails before anything is changed if the record does not fit into a Secret.
+/// Refuses, before anything is changed, what could not be recorded.
+pub(crate) fn refuse_too_large<'a>(
+    histories: &[History],
+    contents: impl Iterator<Item = &'a NewRelease>,
+) -> Result<(), Failure> {
+    let now = Timestamp::now();
+    for (history, content) in histories.iter().zip(contents) {
+        let earlier = complete(history).map(|stored| &stored.release);
+        if let Some(too_large) = too_large(&fresh(earlier, content.clone(), history.next_revision(), now)) {
+            return Err(Failure::new(Kind::Refused, format!("{too_large}; nothing was changed"))
+                .hint("take out of the chart what no template reads (name it in .helmignore), and large texts out of the values"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes that a revision is under way: a new one, or the one that an earlier run left unfinished. The oldest ones go
+/// first, as with Helm.
 pub(crate) async fn begin(
-    cluster: &Cluster,
+    run: &Run,
     history: &History,
     ours: Option<u64>,
     content: NewRelease,
+    returns_to: Option<u64>,
 ) -> Result<Revision, Failure> {
+    let cluster = run.cluster();
     let now = cluster.now();
     let earlier = complete(history).map(|stored| &stored.release);
+    let target = returns_to.and_then(|revision| history.records.iter().find(|it| it.release.revision == revision));
+    let fresh = |revision| match (target, earlier.or_else(|| history.last().map(|last| &last.release))) {
+        (Some(target), Some(current)) => Release::begin_rollback(&target.release, current, revision, now),
+        _ => fresh(earlier, content, revision, now),
+    };
     if let Some(stored) = unfinished(history, ours) {
-        let fresh = fresh(earlier, content, stored.release.revision, now);
+        let fresh = fresh(stored.release.revision);
         let mut revision =
             Revision { release: fresh, resource_version: stored.resource_version.clone().unwrap_or_default() };
         revision.save(cluster).await?;
         return Ok(revision);
     }
-    let release = fresh(earlier, content, history.next_revision(), now);
+    let release = fresh(history.next_revision());
     let secret = to_secret(&release, Writing::New, now)?;
-    for surplus in history.prune(DEFAULT_LIMIT) {
+    for surplus in history.prune(run.history_max) {
         delete(cluster, surplus).await?;
     }
     let stored = cluster.create(&secret, RECORD_MANAGER, Commit::Store).await?;
@@ -238,6 +276,6 @@ async fn delete(cluster: &Cluster, stored: &StoredRelease) -> Result<(), Failure
 
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
-        Self::new(Kind::Refused, format!("{error}; nothing was changed"))
+        Self::new(Kind::Refused, error.to_string())
     }
 }

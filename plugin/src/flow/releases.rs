@@ -13,18 +13,13 @@ use super::gather::gap::{ends_everything, gap_of};
 use super::records::DEFAULT_NAMESPACE;
 use crate::cluster::read::Listing;
 use crate::cluster::{ApiFailure, Cause, Cluster};
+use crate::failure::{Failure, Kind};
 use crate::machine;
 
 /// Adds the releases of all namespaces to the facts; where that is refused, those of one namespace.
 pub(crate) async fn read(cluster: &Cluster, namespace: Option<&str>, facts: &mut Facts) -> Result<(), ApiFailure> {
     let Request::List { path, page_limit, label_selector, .. } = Source::Releases.request() else { return Ok(()) };
-    let all = Right::new("list", "", "secrets");
-    let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
-    let path = if may(cluster, &all).await? {
-        path.to_owned()
-    } else if may(cluster, &all.in_namespace(namespace)).await? {
-        format!("/api/v1/namespaces/{namespace}/secrets")
-    } else {
+    let Some(path) = readable(cluster, path, namespace.unwrap_or(DEFAULT_NAMESPACE)).await? else {
         facts.mark(Source::Releases, Gap::Denied);
         return Ok(());
     };
@@ -43,6 +38,35 @@ pub(crate) async fn read(cluster: &Cluster, namespace: Option<&str>, facts: &mut
         Ok(()) => {}
     }
     Ok(())
+}
+
+/// Where we may list the records: at `everywhere`, in one namespace, or nowhere.
+async fn readable(cluster: &Cluster, everywhere: &str, namespace: &str) -> Result<Option<String>, ApiFailure> {
+    if may(cluster, &Right::new("list", "", "secrets")).await? {
+        return Ok(Some(everywhere.to_owned()));
+    }
+    readable_in(cluster, namespace).await
+}
+
+/// The same for one namespace alone.
+async fn readable_in(cluster: &Cluster, namespace: &str) -> Result<Option<String>, ApiFailure> {
+    let may = may(cluster, &Right::new("list", "", "secrets").in_namespace(namespace)).await?;
+    Ok(may.then(|| format!("/api/v1/namespaces/{namespace}/secrets")))
+}
+
+/// Where to list the records for who only looks at them: in the namespace that is named, or else in all that we may.
+pub(crate) async fn place(cluster: &Cluster, namespace: Option<&str>) -> Result<String, Failure> {
+    let place = match namespace {
+        Some(namespace) => readable_in(cluster, namespace).await?,
+        None => readable(cluster, "/api/v1/secrets", DEFAULT_NAMESPACE).await?,
+    };
+    place.ok_or_else(|| {
+        let namespace = namespace.unwrap_or(DEFAULT_NAMESPACE);
+        let message =
+            format!("the records lie in secrets, and you are not allowed to list secrets in namespace {namespace}");
+        Failure::new(Kind::Unreachable, message)
+            .hint("docs/rbac/reader.yaml holds the rights of who looks, these in a part of its own")
+    })
 }
 
 /// Whether the server would let us. A server that does not say so is tried.

@@ -3,56 +3,35 @@
 //!
 //! Nothing is remembered but what cannot be seen, so a repair that was killed is finished by running it again.
 
-mod acts;
 mod consent;
 mod ending;
-mod hold;
 mod record;
 mod rights;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use mizar_core::check::{Phase, Report};
-use mizar_core::diagnosis::{OperatorRun, operator_run, told_apart_from};
 use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
-use mizar_core::facts::{Facts, Gap, Source};
+use mizar_core::facts::Facts;
 use mizar_core::operation::Outcome;
-use mizar_core::repair::{self, Agreement, Remedy, RepairPlan, Wish};
+use mizar_core::repair::{Agreement, Remedy, RepairPlan, Wish};
 use mizar_core::site::Site;
 use tokio::time::Instant;
 
 use super::bundle::evidence::{Evidence, with_evidence};
-use super::gather::{Wanted, gather};
 use super::operation::Settled;
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
 use super::treat::{self, Extent};
+use super::treatment::Treatment;
 use super::{apply, ground, judge, operation, records};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::report::format::Format;
 use crate::report::{self, Reporter};
-
-/// How often a remedy is taken: what it brings about may need it again, and somebody may work against us.
-const TURNS: usize = 4;
-
-/// What is read to find out what is wrong.
-const SOURCES: &[Source] = &[
-    Source::Nodes,
-    Source::Pods,
-    Source::DaemonSets,
-    Source::Deployments,
-    Source::Droplets,
-    Source::Vpcs,
-    Source::Dividers,
-    Source::Subnets,
-    Source::Bouncers,
-    Source::Endpoints,
-];
 
 /// What the person asked for.
 #[derive(Debug, Clone)]
@@ -81,7 +60,7 @@ pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
     let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, ..Wish::default() };
     let mut run = Run::new(cluster.clone(), reporter.clone(), request.output.output());
     run.evidence = request.evidence.clone();
-    let repair = Repair { run, request, wish, finishes: false, operator: None, told_apart_from: None, unsettled: None };
+    let repair = Repair { run, request, wish, finishes: false };
     let result = repair.carry_out().await;
     let (outcome, exit, error) = match &result {
         Ok(outcome) => (*outcome, 0, None),
@@ -98,12 +77,6 @@ struct Repair {
     wish: Wish,
     /// Whether an earlier repair did not come to its end, so that its record is still to be closed.
     finishes: bool,
-    /// The run of the operator that was seen last.
-    operator: Option<OperatorRun>,
-    /// From when on what is programmed is told from what a daemon lost that has just started.
-    told_apart_from: Option<Timestamp>,
-    /// What did not follow a restart of the operator in time: told at the end, when everything else is done.
-    unsettled: Option<Failure>,
 }
 
 impl Repair {
@@ -129,9 +102,8 @@ impl Repair {
         self.run.stop_gently();
         let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();
         record::hold(&mut self.run, &stages, settled).await?;
-        let done = self.treat(plan, &mut agreement).await;
+        let (done, unsettled) = self.treat(plan, &mut agreement).await;
         let done = with_evidence(&self.run, "repair", done).await;
-        let unsettled = self.unsettled.take().map(apply::while_applying);
         let done = match (done, &unsettled) {
             (Err(failure), Some(unsettled)) => Err(failure.and(unsettled.clone())),
             (done, _) => done,
@@ -159,6 +131,26 @@ impl Repair {
         with_evidence(&self.run, "repair", proven).await
     }
 
+    /// Treats as far as it was agreed to. Returns what is left, and what did not follow a restart of the operator in time.
+    async fn treat(
+        &self,
+        plan: RepairPlan,
+        agreement: &mut Agreement,
+    ) -> (Result<RepairPlan, Failure>, Option<Failure>) {
+        let step = Part::Deploy;
+        let begun = Instant::now();
+        self.run.tell(Event::StepStarted { step });
+        let mut treatment = self.treatment();
+        let done = treatment.treat(plan, agreement).await.map_err(apply::while_applying);
+        let unsettled = treatment.unsettled.take().map(apply::while_applying);
+        let done = done.map(|(left, turns)| {
+            let (summary, result) = (ending::summary_of(&turns), StepResult::Succeeded);
+            self.run.tell(Event::StepFinished { step, summary, result, elapsed: begun.elapsed() });
+            left
+        });
+        (done, unsettled)
+    }
+
     /// Finds the release, and for who means to change something: that nobody else is at it, and what an earlier repair has
     /// left half done.
     async fn settle(&mut self) -> Result<Settled, Failure> {
@@ -184,58 +176,14 @@ impl Repair {
         Ok(settled)
     }
 
+    /// Who treats, before a first look.
+    fn treatment(&self) -> Treatment<'_> {
+        Treatment::new(&self.run, self.wish.clone(), self.request.timeout)
+    }
+
     /// Reads everything and plans what to do about it.
-    async fn plan(&mut self) -> Result<(RepairPlan, Facts), Failure> {
-        self.run.enter("look");
-        let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }).await?.facts;
-        refuse_gaps(&facts, self.run.held.is_some())?;
-        self.operator = operator_run(&facts);
-        self.told_apart_from = told_apart_from(&facts);
-        let moment = judge::options(self.run.namespace(), facts.gathered_at).moment();
-        Ok((repair::plan(&facts, &moment, &self.wish), facts))
-    }
-
-    /// Takes one remedy after the other, each as planned from what is there by then, as far as it was agreed to. Returns what
-    /// is left.
-    async fn treat(&mut self, mut plan: RepairPlan, agreement: &mut Agreement) -> Result<RepairPlan, Failure> {
-        let part = Part::Deploy;
-        let begun = Instant::now();
-        self.run.tell(Event::StepStarted { step: part });
-        let mut turns: BTreeMap<Remedy, usize> = BTreeMap::new();
-        loop {
-            let next = plan.steps.iter().filter_map(|step| agreement.part_of(step));
-            let next = next.into_iter().find(|step| turns.get(&step.remedy).copied().unwrap_or_default() < TURNS);
-            let Some(step) = next else { break };
-            *turns.entry(step.remedy).or_default() += 1;
-            self.run.go_on()?;
-            self.carry_out_step(&step).await.map_err(apply::while_applying)?;
-            if step.remedy == Remedy::OperatorMemory {
-                self.wish.restart_operator = false;
-            }
-            agreement.used_for(&step);
-            plan = self.plan().await.map_err(apply::while_applying)?.0;
-        }
-        self.forget_what_nobody_needs().await.map_err(apply::while_applying)?;
-        let summary = ending::summary_of(&turns);
-        self.run.tell(Event::StepFinished {
-            step: part,
-            summary,
-            result: StepResult::Succeeded,
-            elapsed: begun.elapsed(),
-        });
-        Ok(plan)
-    }
-
-    /// Takes off what is owed to nobody any more. Only a running operator shows whom it does not know.
-    async fn forget_what_nobody_needs(&mut self) -> Result<(), Failure> {
-        if self.wish.owed.is_nothing() {
-            return Ok(());
-        }
-        let (plan, _) = self.plan().await?;
-        if let Some(held) = self.run.held.as_ref().filter(|_| self.operator.is_some_and(|run| run.ready)) {
-            held.pay(self.wish.owed.without(plan.still_owed(self.wish.owed))).await?;
-        }
-        Ok(())
+    async fn plan(&self) -> Result<(RepairPlan, Facts), Failure> {
+        self.treatment().plan().await
     }
 
     /// Says that there is nothing to do, unless something is left when the operator has had its time.
@@ -309,34 +257,4 @@ impl Repair {
         }
         Err(failure.hint("see everything with hints: kubectl mizar check"))
     }
-}
-
-/// Fails if anything could not be read. Once the change has begun, nobody knows any more that nothing was changed.
-fn refuse_gaps(facts: &Facts, has_begun: bool) -> Result<(), Failure> {
-    let so_far = if has_begun { "" } else { "; nothing was changed" };
-    for source in SOURCES {
-        match facts.gap(*source) {
-            None => {}
-            Some(Gap::Absent) => {
-                return Err(Failure::new(Kind::Refused, "Mizar is not installed here: there is nothing to repair")
-                    .hint("install it: kubectl mizar install"));
-            }
-            Some(Gap::Denied) => {
-                let message = format!("you are not allowed to {}{so_far}", source.right());
-                return Err(
-                    Failure::new(Kind::Unreachable, message).hint("see what you may do: kubectl auth can-i --list")
-                );
-            }
-            Some(Gap::Failed(reason)) => {
-                let message = format!("could not read {}: {reason}{so_far}", source.noun());
-                return Err(
-                    Failure::new(Kind::Unreachable, message).hint("does the server answer? kubectl get --raw /readyz")
-                );
-            }
-            Some(Gap::NotAsked) => {
-                return Err(Failure::new(Kind::Bug, format!("nobody read {}", source.noun())));
-            }
-        }
-    }
-    Ok(())
 }

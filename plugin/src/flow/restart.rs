@@ -9,7 +9,9 @@ mod acts;
 use std::time::Duration;
 
 use mizar_core::facts::Facts;
+use mizar_core::object::Object;
 use mizar_core::operation::RestartRecord;
+use mizar_core::plan::Stage;
 use mizar_core::restart::{self, Mark, Next, OPERATOR, Obstacle, Step};
 
 use super::gather::{Wanted, gather};
@@ -31,10 +33,56 @@ pub(crate) struct Restarted {
     pub(crate) wired: Option<String>,
 }
 
-/// Restarts the operator, or finishes a restart that was begun. The record must be held for a repair.
+/// Restarts the operator, or finishes a restart that was begun. The record must be held.
 pub(crate) async fn restart(run: &Run, limit: Option<Duration>) -> Result<Restarted, Failure> {
+    restart_as(run, limit, None).await
+}
+
+/// The same with another operator: `successor` is applied while none runs.
+pub(crate) async fn restart_as(
+    run: &Run,
+    limit: Option<Duration>,
+    successor: Option<&Stage>,
+) -> Result<Restarted, Failure> {
+    let done = sequence(run, limit, successor).await?.carry_out(Until::Done).await;
+    ended(run, done).await
+}
+
+/// The first half of a restart: the operator is gone, and every address in use is held. [`restart_as`] goes on from there.
+pub(crate) async fn stop(run: &Run, limit: Option<Duration>) -> Result<(), Failure> {
+    let done = sequence(run, limit, None).await?.carry_out(Until::Held).await;
+    ended(run, done.map(drop)).await
+}
+
+async fn sequence<'a>(
+    run: &'a Run,
+    limit: Option<Duration>,
+    successor: Option<&'a Stage>,
+) -> Result<Sequence<'a>, Failure> {
     let held = run.held.as_ref().ok_or_else(|| Failure::new(Kind::Bug, "a restart without a record of it"))?;
-    let done = Sequence { run, held, limit, id: held.id().await, unsettled: None }.carry_out().await;
+    Ok(Sequence { run, held, limit, id: held.id().await, successor: successor.map(idle), unsettled: None })
+}
+
+/// How far a sequence goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Until the next thing would be to start the operator.
+    Held,
+    /// To its end.
+    Done,
+}
+
+/// The stage of an operator without the number of its pods: applied while none runs, it starts none.
+fn idle(stage: &Stage) -> Stage {
+    let mut idle = stage.clone();
+    for change in idle.changes.iter_mut().filter(|change| change.object.kind == "Deployment") {
+        change.desired = change.desired.take().map(Object::without_replicas);
+    }
+    idle
+}
+
+async fn ended<T>(run: &Run, done: Result<T, Failure>) -> Result<T, Failure> {
+    let Some(held) = &run.held else { return done };
     match done {
         // Whatever failed, somebody else has taken the restart over.
         Err(failure) if held.is_lost() => Err(run.go_on().err().unwrap_or(failure)),
@@ -81,11 +129,13 @@ struct Sequence<'a> {
     held: &'a Held,
     limit: Option<Duration>,
     id: String,
+    /// What is applied before the operator starts.
+    successor: Option<Stage>,
     unsettled: Option<Failure>,
 }
 
 impl Sequence<'_> {
-    async fn carry_out(mut self) -> Result<Restarted, Failure> {
+    async fn carry_out(mut self, until: Until) -> Result<Restarted, Failure> {
         for _ in 0..LOOKS {
             self.run.go_on()?;
             self.run.enter("look");
@@ -95,6 +145,9 @@ impl Sequence<'_> {
             let record = self.held.restart().await.unwrap_or_default();
             let mark = Mark { id: &self.id, namespace: self.run.namespace(), record: &record };
             match restart::next(&facts, mark) {
+                Next::Do(Step::Start, acts) if until == Until::Held && !acts.is_empty() => {
+                    return Ok(Restarted { unsettled: None, wired: None });
+                }
                 Next::Done => {
                     self.held.set_restart(None).await?;
                     return Ok(Restarted { unsettled: self.unsettled, wired: record.wired });

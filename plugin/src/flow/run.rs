@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use futures::FutureExt as _;
 use mizar_core::event::Event;
+use mizar_core::release::history::DEFAULT_LIMIT;
 use mizar_core::timing::Timing;
 
 use super::bundle::evidence::Evidence;
@@ -23,6 +24,8 @@ pub(crate) struct Run {
     write_mode: WriteMode,
     /// The namespace of the release.
     pub(crate) namespace: String,
+    /// How many revisions of each release are kept; 0 keeps all.
+    pub(crate) history_max: usize,
     /// The record of the change and its lease, once it has begun.
     pub(crate) held: Option<Held>,
     /// What is taken if it fails.
@@ -46,7 +49,16 @@ impl Run {
             report::failure(&failure, output);
         });
         let (write_mode, namespace) = (WriteMode::default(), String::new());
-        Self { cluster, reporter, interrupt, write_mode, namespace, held: None, evidence: Evidence::default() }
+        Self {
+            cluster,
+            reporter,
+            interrupt,
+            write_mode,
+            namespace,
+            history_max: DEFAULT_LIMIT,
+            held: None,
+            evidence: Evidence::wanted(true),
+        }
     }
 
     /// From now on Ctrl-C waits for a safe place to stop.

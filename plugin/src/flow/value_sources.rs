@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use mizar_core::chart::set::SetFlag;
 use mizar_core::chart::{Chart, ChartError, ValueLayers, ValuesError};
+use mizar_core::plan::saved::{GivenFile, GivenSet, GivenValues};
 use mizar_core::yaml;
 
 use crate::assets;
@@ -80,11 +81,40 @@ impl ValueSources {
             paths?;
         }
         sources.chart = flags.chart.as_deref().map(assets::from_folder).transpose()?;
-        // What cannot be read at all is told before any cluster is asked.
-        let mut layers = ValueLayers::new();
-        sources.layers(&mut layers)?;
-        layers.check()?;
+        sources.check()?;
         Ok(sources)
+    }
+
+    /// What was read when a plan was saved, with the chart of now.
+    pub(crate) fn given(values: GivenValues, chart: Option<&Path>) -> Result<Self, Failure> {
+        let sources = Self {
+            profile: values.profile,
+            files: values.files.into_iter().map(|file| (file.name, file.text)).collect(),
+            sets: values.sets.into_iter().map(|set| (set.flag, set.text)).collect(),
+            contents: values.contents,
+            chart: chart.map(assets::from_folder).transpose()?,
+        };
+        sources.check()?;
+        Ok(sources)
+    }
+
+    /// Everything that was read, to be kept with a plan.
+    pub(crate) fn to_given(&self) -> GivenValues {
+        let file = |(name, text): &(String, String)| GivenFile { name: name.clone(), text: text.clone() };
+        let set = |(flag, text): &(SetFlag, String)| GivenSet { flag: *flag, text: text.clone() };
+        GivenValues {
+            profile: self.profile.clone(),
+            files: self.files.iter().map(file).collect(),
+            sets: self.sets.iter().map(set).collect(),
+            contents: self.contents.clone(),
+        }
+    }
+
+    /// What cannot be read at all is told before any cluster is asked.
+    fn check(&self) -> Result<(), Failure> {
+        let mut layers = ValueLayers::new();
+        self.layers(&mut layers)?;
+        Ok(layers.check()?)
     }
 
     /// Adds what the person said to `layers`.

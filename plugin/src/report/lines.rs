@@ -96,6 +96,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         | Event::RepairPlanned { .. }
         // The failure says it, too.
         | Event::EvidenceCollected { .. }
+        | Event::UpgradePlanned { .. }
         | Event::Failed { .. } => return None,
         Event::ObjectApplied { object, result, .. } => format!("    {FAINT}{result} {object}{FAINT:#}"),
     })

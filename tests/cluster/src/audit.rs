@@ -122,6 +122,12 @@ pub struct AuditTrail {
     entries: Vec<AuditEntry>,
 }
 
+impl FromIterator<AuditEntry> for AuditTrail {
+    fn from_iter<Entries: IntoIterator<Item = AuditEntry>>(entries: Entries) -> Self {
+        Self { entries: entries.into_iter().collect() }
+    }
+}
+
 impl AuditTrail {
     /// The entries.
     pub fn entries(&self) -> &[AuditEntry] {

@@ -228,7 +228,7 @@ fn sort_in(rendered: &mut Rendered, room: &mut Room, path: &str, text: &str) -> 
 }
 
 /// Helm splits at lines that begin with `---`; blank documents vanish.
-fn split_documents(text: &str) -> Vec<&str> {
+pub(crate) fn split_documents(text: &str) -> Vec<&str> {
     let text = text.trim_start();
     let mut documents = Vec::new();
     let mut start = 0;
@@ -248,7 +248,7 @@ fn split_documents(text: &str) -> Vec<&str> {
     documents.into_iter().filter(|document| !document.trim().is_empty()).map(str::trim_start).collect()
 }
 
-fn stage(path: &str) -> Option<String> {
+pub(crate) fn stage(path: &str) -> Option<String> {
     let (_, below) = path.split_once("/templates/")?;
     below.split_once('/').map(|(folder, _)| folder.to_string())
 }

@@ -40,7 +40,7 @@ pub(super) fn merge_maps(target: &mut Map<String, Value>, source: Map<String, Va
 }
 
 /// Puts the chart's defaults under the user's values, as Helm 4 does it.
-pub(super) fn coalesce(mut user: Map<String, Value>, defaults: &Value) -> Map<String, Value> {
+pub(crate) fn coalesce(mut user: Map<String, Value>, defaults: &Value) -> Map<String, Value> {
     let Value::Object(defaults) = defaults else { return user };
     for (key, default) in defaults {
         match user.get_mut(key) {

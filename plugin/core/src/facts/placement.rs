@@ -176,7 +176,7 @@ impl Term {
 }
 
 impl Requirement {
-    fn read(requirement: &Value) -> Self {
+    pub(super) fn read(requirement: &Value) -> Self {
         Self {
             key: text_or_blank(requirement, "/key"),
             operator: text_or_blank(requirement, "/operator"),
@@ -184,7 +184,7 @@ impl Requirement {
         }
     }
 
-    fn holds(&self, value: Option<&str>) -> bool {
+    pub(super) fn holds(&self, value: Option<&str>) -> bool {
         let listed = value.is_some_and(|value| self.values.iter().any(|one| one == value));
         let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
         let pair = number(value).zip(number(self.values.first().map(String::as_str)));

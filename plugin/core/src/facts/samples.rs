@@ -290,6 +290,7 @@ pub(crate) fn a_cluster_before() -> Facts {
         releases: Fetched::Known(Vec::new()),
         system_source: Fetched::Absent,
         dns: Fetched::Known(DnsFact { addresses: vec!["10.20.0.3".into()] }),
+        disruption_budgets: Fetched::NotAsked,
         network_policies: Fetched::Known(Vec::new()),
         sandbox_failures: Fetched::Known(Vec::new()),
         grpc_service: Fetched::Absent,

@@ -35,6 +35,7 @@ pub enum Source {
     Permissions,
     Dns,
     NetworkPolicies,
+    DisruptionBudgets,
     SandboxFailures,
     GrpcService,
     ArktosNetworks,
@@ -96,6 +97,7 @@ impl Source {
         Self::ApiGroups,
         Self::Dns,
         Self::NetworkPolicies,
+        Self::DisruptionBudgets,
         Self::SandboxFailures,
         Self::GrpcService,
         Self::ArktosNetworks,
@@ -127,6 +129,7 @@ impl Source {
             // Whole: the conditions of one that is being deleted tell what holds it.
             Self::Namespaces => whole("/api/v1/namespaces", 500),
             Self::NetworkPolicies => metadata("/apis/networking.k8s.io/v1/networkpolicies"),
+            Self::DisruptionBudgets => whole("/apis/policy/v1/poddisruptionbudgets", 500),
             Self::SandboxFailures => Request::List {
                 path: "/api/v1/events",
                 page_limit: 500,
@@ -156,6 +159,15 @@ impl Source {
         }
     }
 
+    /// Returns where older servers have it, which do not serve [`Self::request`].
+    #[must_use]
+    pub const fn older_path(self) -> Option<&'static str> {
+        match self {
+            Self::DisruptionBudgets => Some("/apis/policy/v1beta1/poddisruptionbudgets"),
+            _ => None,
+        }
+    }
+
     /// Whether its pages are lists.
     #[must_use]
     pub const fn is_list(self) -> bool {
@@ -174,7 +186,12 @@ impl Source {
         self.is_mizar()
             || matches!(
                 self,
-                Self::SystemSource | Self::ApiServer | Self::Dns | Self::GrpcService | Self::ArktosNetworks
+                Self::SystemSource
+                    | Self::ApiServer
+                    | Self::Dns
+                    | Self::GrpcService
+                    | Self::ArktosNetworks
+                    | Self::DisruptionBudgets
             )
     }
 
@@ -209,6 +226,7 @@ impl Source {
             Self::Permissions => "your own permissions",
             Self::Dns => "endpoints kube-system/kube-dns",
             Self::NetworkPolicies => "networkpolicies.networking.k8s.io",
+            Self::DisruptionBudgets => "poddisruptionbudgets.policy",
             Self::SandboxFailures => "events",
             Self::GrpcService => "configmaps default/mizar-grpc-service",
             Self::ArktosNetworks => "networks.arktos.futurewei.com",

@@ -55,6 +55,18 @@ const CONTAINER: &[Unread] = &[
 const CONTAINER_STATUS: &[Unread] =
     &[all("allocatedResources"), all("containerID"), all("resources"), all("user"), all("volumeMounts")];
 
+/// All but whether it is an `emptyDir`.
+const VOLUME: &[Unread] = &[
+    all("configMap"),
+    all("csi"),
+    all("downwardAPI"),
+    all("hostPath"),
+    all("name"),
+    all("persistentVolumeClaim"),
+    all("projected"),
+    all("secret"),
+];
+
 const POD: &[Unread] = &[
     BOOKKEEPING,
     some(
@@ -66,7 +78,7 @@ const POD: &[Unread] = &[
             all("ephemeralContainers"),
             all("securityContext"),
             all("topologySpreadConstraints"),
-            all("volumes"),
+            some("volumes", VOLUME),
         ],
     ),
     some(

@@ -174,6 +174,12 @@ pub struct PodFact {
     pub finalizer: bool,
     /// What would create it again; nothing when nobody would.
     pub owner: Option<Owner>,
+    /// Whether it keeps data that goes with it: in an `emptyDir`.
+    #[serde(skip_serializing_if = "is_not")]
+    pub empty_dir: bool,
+    /// The revision of its DaemonSet that it was made from, for Mizar's daemons only.
+    #[serde(skip_serializing_if = "is_blank")]
+    pub revision: Text,
     /// What it is to us.
     pub role: PodRole,
     /// Its containers, for Mizar's own pods only.
@@ -205,6 +211,11 @@ impl PodFact {
             waiting: statuses(object).find_map(|status| symbol(status, "/state/waiting/reason")),
             tolerates_cordon: tolerates_cordon(object),
             finalizer: has_finalizer(object),
+            empty_dir: list(object, "/spec/volumes").iter().any(|volume| volume.get("emptyDir").is_some()),
+            revision: match role {
+                PodRole::Daemon => symbol_or_blank(object, "/metadata/labels/controller-revision-hash"),
+                _ => Text::default(),
+            },
             owner: owner
                 .map(|owner| Owner { kind: symbol_or_blank(owner, "/kind"), name: symbol_or_blank(owner, "/name") }),
             role,
@@ -257,6 +268,15 @@ impl PodFact {
     pub fn path(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_not(fact: &bool) -> bool {
+    !fact
+}
+
+fn is_blank(text: &Text) -> bool {
+    text.is_empty()
 }
 
 fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {

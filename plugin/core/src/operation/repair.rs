@@ -26,8 +26,11 @@ impl Operation {
     pub fn begin_repair(new: NewOperation, found: Option<Self>, holder: Holder, now: Timestamp) -> Self {
         let owed = found.as_ref().map(|found| found.owed).unwrap_or_default();
         let previous = found.and_then(|found| if found.is_repair() { found.put_back(now) } else { Some(found) });
-        let previous = previous.map(|previous| Box::new(previous.owing(Owed::default())));
-        Self { previous, ..Self::begin(new, holder, now) }.owing(owed)
+        // A restart that an upgrade has left half done is the repair's to finish, from its beginning.
+        let restart =
+            previous.as_ref().and_then(|previous| previous.restart.as_ref()).map(|_| RestartRecord::default());
+        let previous = previous.map(|previous| Box::new(Self { restart: None, ..previous }.owing(Owed::default())));
+        Self { previous, restart, ..Self::begin(new, holder, now) }.owing(owed)
     }
 
     /// The same record with exactly this owed.
@@ -146,6 +149,17 @@ mod tests {
         done.finish(Outcome::Done, "", at(9));
         let again = a_repair(Some(a_repair(Some(done.clone()))));
         assert_eq!(again.previous, Some(Box::new(done)));
+    }
+
+    #[test]
+    fn a_repair_takes_over_the_restart_that_an_upgrade_left_half_done() {
+        let mut upgrade = operation();
+        upgrade.restart = Some(RestartRecord { prepared: true, wired: Some("run".into()) });
+        let mut it = a_repair(Some(upgrade));
+        assert_eq!(it.restart, Some(RestartRecord::default()), "from its beginning: nobody knows what came in between");
+        it.restart = None;
+        let upgrade = it.ended(Outcome::Done, "", at(30));
+        assert_eq!((upgrade.is_repair(), upgrade.is_running(), upgrade.restart), (false, false, None));
     }
 
     #[test]

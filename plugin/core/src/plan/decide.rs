@@ -7,7 +7,7 @@ use super::fields::FieldSet;
 use super::merge::{merge, merge_patch};
 use super::ownership::{Marks, is_kept};
 use super::stages::StageName;
-use super::{Action, Change, Conflict, FieldManager, Plan, Precondition, Stage, diff, fold, rules};
+use super::{Action, Change, Conflict, FieldManager, Plan, Precondition, Stage, contested, diff, fold, rules};
 use crate::kind;
 use crate::object::{Object, ObjectRef};
 use crate::site::Site;
@@ -105,7 +105,8 @@ impl<'a> Planner<'a> {
 
     fn own(&mut self, own: &OwnObject) {
         let live = self.live.get(&key(own.site, &own.object.reference())).copied();
-        let change = compare(own.object.clone(), None, live, FieldManager::KubectlMizar);
+        let (change, contested) = compare(own.object.clone(), None, live, FieldManager::KubectlMizar);
+        self.plan.conflicts.extend(contested);
         self.add(StageName::of(None, own.object.kind()), own.site, None, change);
     }
 
@@ -144,10 +145,22 @@ impl<'a> Planner<'a> {
             && let Some(conflict) = live.and_then(|live| marks.conflict(live))
         {
             self.plan.conflicts.push(conflict);
-            return;
+            let why = "it belongs to somebody else".to_owned();
+            let change = Change {
+                object: desired.reference(),
+                action: Action::Keep { why },
+                manager: FieldManager::Helm,
+                desired: None,
+                live: live.cloned(),
+                precondition: None,
+                merge_patch: None,
+                fold: None,
+            };
+            return self.add(stage, release.site, Some(release), change);
         }
         let recorded = recorded.map(|object| marks.put_on(object.clone()));
-        let change = compare(desired, recorded.as_ref(), live, FieldManager::Helm);
+        let (change, contested) = compare(desired, recorded.as_ref(), live, FieldManager::Helm);
+        self.plan.conflicts.extend(contested);
         if let Action::Update { fields } = &change.action {
             self.plan.refusals.extend(rules::refusals(&change.object, fields));
         }
@@ -168,6 +181,7 @@ impl<'a> Planner<'a> {
             action,
             manager: FieldManager::Helm,
             desired: Some(desired),
+            live: live.cloned(),
             precondition: None,
             merge_patch: None,
             fold: None,
@@ -206,6 +220,7 @@ impl<'a> Planner<'a> {
                     action,
                     manager: FieldManager::Helm,
                     desired: None,
+                    live: Some(live.clone()),
                     precondition: precondition(live),
                     merge_patch: None,
                     fold: None,
@@ -225,6 +240,7 @@ impl<'a> Planner<'a> {
             self.plan.conflicts.push(Conflict {
                 object: object.clone(),
                 why: format!("is wanted {where_}"),
+                fields: Vec::new(),
                 hint: "remove one of the two templates that make it".to_owned(),
             });
             return true;
@@ -262,19 +278,26 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn compare(desired: Object, recorded: Option<&Object>, live: Option<&Object>, manager: FieldManager) -> Change {
+/// What happens to one object, and what of it others hold.
+fn compare(
+    desired: Object,
+    recorded: Option<&Object>,
+    live: Option<&Object>,
+    manager: FieldManager,
+) -> (Change, Option<Conflict>) {
     let object = desired.reference();
     let Some(live) = live else {
-        let action = Action::Create;
-        return Change {
+        let change = Change {
             object,
-            action,
+            action: Action::Create,
             manager,
             desired: Some(desired),
+            live: None,
             precondition: None,
             merge_patch: None,
             fold: None,
         };
+        return (change, None);
     };
     let owned = FieldSet::of(live.value(), manager.as_str());
     let target = merge(recorded.map(Object::value), desired.value(), live.value(), owned.root());
@@ -284,15 +307,18 @@ fn compare(desired: Object, recorded: Option<&Object>, live: Option<&Object>, ma
         FieldManager::Helm => fold::fold(live.value()),
         FieldManager::KubectlMizar => None,
     };
-    Change {
+    let contested = contested::conflict(&desired, live, &target, manager);
+    let change = Change {
         object,
         action: if patch.is_some() { Action::Update { fields } } else { Action::Unchanged },
         manager,
         desired: Some(desired),
+        live: Some(live.clone()),
         precondition: precondition(live),
         merge_patch: patch,
         fold,
-    }
+    };
+    (change, contested)
 }
 
 fn precondition(live: &Object) -> Option<Precondition> {

@@ -10,7 +10,7 @@ use super::lists;
 use crate::object::ObjectRef;
 
 /// What is shown in place of a secret's content.
-const MASK: &str = "(masked)";
+pub(super) const MASK: &str = "(masked)";
 
 /// One field that changes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,18 +84,20 @@ fn compare(path: &str, field: &str, live: Option<&Value>, target: Option<&Value>
     }
 }
 
-fn step(path: &str, key: &str) -> String {
+/// The path of a field of the map at `path`.
+pub(super) fn step(path: &str, key: &str) -> String {
     let plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     if plain && !key.is_empty() { format!("{path}.{key}") } else { format!("{path}[{key}]") }
 }
 
 /// kubectl keeps a whole copy of what was applied, secrets included, in an annotation.
-fn is_secret(path: &str) -> bool {
+pub(super) fn is_secret(path: &str) -> bool {
     [".data", ".stringData", ".metadata.annotations"].iter().any(|secret| path.starts_with(secret))
         && !path.starts_with(".metadata.annotations[meta.helm.sh/")
 }
 
-fn mask(change: &mut FieldChange) {
+/// Takes the content out of a change and leaves that there was one.
+pub(crate) fn mask(change: &mut FieldChange) {
     for value in [&mut change.before, &mut change.after] {
         if value.is_some() {
             *value = Some(Value::from(MASK));

@@ -55,8 +55,24 @@ pub fn merge_patch(live: &Value, target: &Value) -> Option<Value> {
     Some(Value::Object(patch))
 }
 
+/// Returns what a JSON merge patch makes of an object (RFC 7396).
+#[must_use]
+pub fn patched(object: &Value, patch: &Value) -> Value {
+    let Value::Object(patch) = patch else { return patch.clone() };
+    let mut result = object.as_object().cloned().unwrap_or_default();
+    for (key, change) in patch {
+        if change.is_null() {
+            result.shift_remove(key);
+        } else {
+            let found = result.get(key).cloned().unwrap_or_default();
+            result.insert(key.clone(), patched(&found, change));
+        }
+    }
+    Value::Object(result)
+}
+
 /// Returns an object as it is compared: without what only the server writes, and a secret's plain text encoded.
-fn comparable(object: &Value) -> Value {
+pub(super) fn comparable(object: &Value) -> Value {
     let mut object = without_nulls(object);
     if let Some(fields) = object.as_object_mut() {
         fields.shift_remove("status");

@@ -54,6 +54,7 @@ impl Marks<'_> {
         (!wrong.is_empty()).then(|| Conflict {
             object: live.reference(),
             why: format!("exists and is not part of release {}: {}", self.release, wrong.join(", ")),
+            fields: Vec::new(),
             hint: self.hint(live),
         })
     }

@@ -22,14 +22,14 @@ const RULES: &[Rule] = &[
         kinds: &["DaemonSet", "Deployment", "StatefulSet"],
         paths: &[".spec.template"],
         why: "exists and would get another pod template, which restarts its pods",
-        hint: "use `kubectl mizar upgrade`, which replaces pods in the agreed order (a later version brings it)",
+        hint: "use `kubectl mizar upgrade`, which replaces pods in the agreed order",
     },
     Rule {
         group: "apps",
         kinds: &["DaemonSet", "Deployment", "StatefulSet"],
         paths: &[".spec.selector"],
         why: "exists with another selector, which can never change",
-        hint: "uninstall first: `kubectl mizar uninstall` (a later version brings it)",
+        hint: "uninstall first: `kubectl mizar uninstall`",
     },
     Rule {
         group: "rbac.authorization.k8s.io",
@@ -134,7 +134,8 @@ fn range(network: &Object) -> String {
     format!("{}/{}", text("ip"), text("prefix"))
 }
 
-fn is_below(path: &str, top: &str) -> bool {
+/// Whether a change at `path` is one of what is at `top`.
+pub(super) fn is_below(path: &str, top: &str) -> bool {
     path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         // A change of a whole map above the field includes the field.
         || top.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use super::record::{ChartRecord, HookRecord, Info, Release, SERVER_SIDE_APPLY, Status};
 
+/// How much of the reason of a failure a record keeps, in characters: it must still fit into its Secret.
+const LONGEST_REASON: usize = 2_000;
+
 /// What a new revision consists of.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewRelease {
@@ -116,6 +119,11 @@ impl Release {
             Status::PendingRollback => "Rollback",
             _ => "Release",
         };
+        let mut why: String = why.chars().take(LONGEST_REASON + 1).collect();
+        if why.chars().count() > LONGEST_REASON {
+            why.pop();
+            why.push('…');
+        }
         self.info.description = format!("{what} \"{}\" failed: {why}", self.name);
         self.info.status = Status::Failed;
         self
@@ -201,8 +209,10 @@ mod tests {
         assert_eq!(says(&begun), (Status::PendingInstall, "Initial install underway"));
         assert_eq!(begun.apply_method, "ssa");
         assert_eq!(says(&begun.clone().deployed()), (Status::Deployed, "Install complete"));
-        let failed = begun.failed("no node");
+        let failed = begun.clone().failed("no node");
         assert_eq!(says(&failed), (Status::Failed, "Release \"mizar\" failed: no node"));
+        let long = begun.failed(&"é".repeat(5_000)).info.description;
+        assert!(long.ends_with("é…") && long.chars().count() < 2_100, "a record keeps to its Secret");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::chart::tree::coalesce;
+
 /// What a release was recorded as, at one revision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Release {
@@ -45,6 +47,14 @@ pub struct Release {
     /// Fields of other versions.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+impl Release {
+    /// Returns all values that it was rendered with: its own over those of the chart.
+    #[must_use]
+    pub fn all_values(&self) -> Value {
+        Value::Object(coalesce(self.config.clone(), &self.chart.values))
+    }
 }
 
 /// How objects are written by this product and by Helm 4: server-side apply.

@@ -23,7 +23,7 @@ pub const SELECTOR: &str = "owner=helm";
 const TYPE: &str = "helm.sh/release.v1";
 const DATA_KEY: &str = "release";
 /// The API server takes no more data in one Secret.
-const SIZE_LIMIT: usize = 1_048_576;
+pub(super) const SIZE_LIMIT: usize = 1_048_576;
 /// More than any honest record unpacks to: templates and manifest shrink to a tenth.
 const UNPACKED_LIMIT: u64 = 32 * 1024 * 1024;
 /// Labels that are Helm's own; all others belong to the person.
@@ -59,11 +59,8 @@ pub enum RecordError {
         /// At which step it could not be read.
         why: String,
     },
-    /// The record does not fit.
-    #[error(
-        "release {release} is too large to be recorded: {size} bytes of {SIZE_LIMIT} allowed in a Secret; \
-         leave files that no template reads out of the chart (.helmignore)"
-    )]
+    /// The record does not fit. [`super::size`] finds that before anything is changed.
+    #[error("release {release} is too large to be recorded: {size} bytes of {SIZE_LIMIT} allowed in a Secret")]
     TooLarge {
         /// The release.
         release: String,
@@ -98,14 +95,23 @@ pub fn selector(release: &str) -> String {
 
 /// Returns the text that goes into the Secret's data, before the Secret's own base64.
 pub fn pack(release: &Release) -> Result<String, RecordError> {
-    let json = serde_json::to_vec(release).expect("a release is plain data, which JSON can always hold");
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    let packed = gzip.write_all(&json).and_then(|()| gzip.finish()).expect("writing to memory cannot fail");
-    let text = STANDARD.encode(packed);
+    let text = packed(release);
     if text.len() > SIZE_LIMIT {
         return Err(RecordError::TooLarge { release: release.name.clone(), size: text.len() });
     }
     Ok(text)
+}
+
+/// Packs a record, however large it is.
+pub(super) fn packed(release: &Release) -> String {
+    packed_bytes(&serde_json::to_vec(release).expect("a release is plain data, which JSON can always hold"))
+}
+
+/// Packs bytes as records are packed.
+pub(super) fn packed_bytes(bytes: &[u8]) -> String {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let packed = gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("writing to memory cannot fail");
+    STANDARD.encode(packed)
 }
 
 /// Returns the Secret that records a release.
@@ -273,20 +279,9 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_does_not_fit_is_refused_before_anything_is_changed() {
+    fn a_record_that_does_not_fit_is_not_made_a_secret() {
         let mut release = release();
-        // Bytes that gzip cannot shrink.
-        let noise: Vec<u8> =
-            (0..900_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0]).collect();
-        let mut seed = 1_u64;
-        let noise: Vec<u8> = noise
-            .iter()
-            .map(|byte| {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                byte ^ seed.to_be_bytes()[0]
-            })
-            .collect();
-        release.chart.files.push(FileRecord::new("noise", noise));
+        release.chart.files.push(FileRecord::new("noise", crate::release::size::tests::noise(900_000)));
         let error = to_secret(&release, Writing::New, now()).unwrap_err().to_string();
         assert!(error.starts_with("release mizar is too large to be recorded: "), "{error}");
         assert!(error.contains(" bytes of 1048576 allowed"), "{error}");

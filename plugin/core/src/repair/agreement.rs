@@ -63,6 +63,12 @@ impl Agreement {
         agreement
     }
 
+    /// Agrees to whatever is done to these nodes and these pods, by their UIDs.
+    #[must_use]
+    pub fn to_node(nodes: impl IntoIterator<Item = String>, pods: impl IntoIterator<Item = String>) -> Self {
+        Self { nodes: nodes.into_iter().collect(), pods: pods.into_iter().collect(), ..Self::default() }
+    }
+
     /// Whether an act of a remedy may be done: it was agreed to, or it cuts nobody.
     #[must_use]
     pub fn allows(&self, remedy: Remedy, act: &Act) -> bool {

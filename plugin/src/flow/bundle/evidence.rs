@@ -11,6 +11,7 @@ use super::{Place, Request, Taken, take};
 use crate::failure::{Failure, Kind};
 use crate::flow::run::Run;
 use crate::report::Reporter;
+use crate::settings;
 
 /// How large it may get.
 const SIZE: u64 = 10 << 20;
@@ -19,10 +20,9 @@ const SIZE: u64 = 10 << 20;
 const LOG_LINES: u32 = 1_000;
 
 /// Whether evidence is wanted, and where it goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Evidence {
     /// Into the folder where the command was started, or among the temporary files if nothing can be written there.
-    #[default]
     Here,
     /// Into this folder.
     In(PathBuf),
@@ -31,6 +31,17 @@ pub(crate) enum Evidence {
 }
 
 impl Evidence {
+    /// What a person says by a flag, then what the environment says.
+    pub(crate) fn wanted(flag: bool) -> Self {
+        match settings::evidence() {
+            _ if !flag => Self::Unwanted,
+            None => Self::Here,
+            Some(place) if ["false", "0"].iter().any(|no| place == *no) => Self::Unwanted,
+            Some(place) if place == "true" => Self::Here,
+            Some(place) => Self::In(place.into()),
+        }
+    }
+
     /// The folders that are tried, in this order.
     fn folders(&self) -> Vec<PathBuf> {
         match self {

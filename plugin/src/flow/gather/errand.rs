@@ -37,6 +37,12 @@ impl Errand {
         }
     }
 
+    /// The same list where older servers have it, if they have it elsewhere.
+    pub(super) fn older(&self) -> Option<Self> {
+        let path = self.source?.older_path()?;
+        Some(Self { path: path.to_owned(), noun: self.noun.clone(), kept: self.kept.clone(), ..*self })
+    }
+
     /// What of its items can be passed over: nothing, where some of them are kept whole.
     pub(super) fn unread(&self) -> &'static [Unread] {
         match (self.source, &self.kept) {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Sequence;
 use crate::cluster::watch::{WatchScope, Watched};
 use crate::failure::{Failure, Kind};
+use crate::flow::apply;
 use crate::flow::cordon::{cordon, uncordon};
 use crate::flow::gather::CONCURRENCY;
 use crate::flow::treat::{self, Extent};
@@ -41,6 +42,9 @@ impl Sequence<'_> {
                 Ok(prepared(acts))
             }
             Step::Start => {
+                if let Some(successor) = self.successor.as_ref().filter(|_| !acts.is_empty()) {
+                    apply::apply_stage(self.run, successor).await?;
+                }
                 self.all(acts).await?;
                 self.until_ready(Extent::default()).await?;
                 Ok("the operator is ready".to_owned())

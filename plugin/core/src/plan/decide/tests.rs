@@ -140,7 +140,9 @@ fn all_foreign_objects_are_reported_at_once() {
     let (one, two) = (account("one"), account("two"));
     let plan = plan(release(&[("access", one.clone()), ("access", two.clone())]), vec![unmarked(&one), unmarked(&two)]);
     assert_eq!(plan.conflicts.len(), 2);
-    assert!(plan.stages.is_empty() && !plan.is_allowed());
+    assert!(plan.is_empty() && !plan.is_allowed());
+    let left_alone = |change: &Change| matches!(change.action, Action::Keep { .. }) && change.live.is_some();
+    assert!(plan.changes().count() == 2 && plan.changes().all(left_alone), "what a saved plan meets later is known");
 }
 
 #[test]

@@ -126,21 +126,6 @@ fn a_merge_patch_removes_adds_and_changes() {
     assert_eq!(merge_patch(&live, &live), None);
 }
 
-/// What a server does with a merge patch (RFC 7396).
-fn apply(patch: &Value, target: &Value) -> Value {
-    let Value::Object(patch) = patch else { return patch.clone() };
-    let mut result = target.as_object().cloned().unwrap_or_default();
-    for (key, value) in patch {
-        if value.is_null() {
-            result.shift_remove(key);
-        } else {
-            let below = apply(value, result.get(key).unwrap_or(&Value::Null));
-            result.insert(key.clone(), below);
-        }
-    }
-    Value::Object(result)
-}
-
 /// Objects over few names, so that the three sides meet often.
 fn content() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
@@ -207,7 +192,7 @@ proptest! {
         recorded in object(), desired in object(), live in object(),
     ) {
         let target = merge(Some(&recorded), &desired, &live, Owned::Whole);
-        let patched = merge_patch(&live, &target).map_or_else(|| live.clone(), |patch| apply(&patch, &live));
+        let patched = merge_patch(&live, &target).map_or_else(|| live.clone(), |patch| patched(&live, &patch));
         prop_assert_eq!(&patched, &target);
         let place = Place { field: "", parent: "", built_in: true };
         prop_assert!(holds(&desired, Some(&patched), place), "{} lacks something of {}", patched, desired);

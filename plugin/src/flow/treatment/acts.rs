@@ -8,7 +8,7 @@ use mizar_core::object::ObjectId;
 use mizar_core::repair::{Act, Remedy, Step};
 use mizar_core::site::Site;
 
-use super::Repair;
+use super::Treatment;
 use crate::failure::Failure;
 use crate::flow::gather::CONCURRENCY;
 use crate::flow::recreate::{self, Doomed};
@@ -22,15 +22,15 @@ const REPROGRAMMED_AT: &str = "mizar.dev/reprogrammed-at";
 /// So long a daemon that has just started is waited for at the most: times are cut to the second.
 const DAEMON_SETTLES: Duration = Duration::from_secs(2);
 
-impl Repair {
+impl Treatment<'_> {
     /// Does what a remedy has to do, and records that it is at it.
-    pub(super) async fn carry_out_step(&mut self, step: &Step) -> Result<(), Failure> {
+    pub(crate) async fn carry_out(&mut self, step: &Step) -> Result<(), Failure> {
         let stage = step.remedy.id();
         if let Some(held) = &self.run.held {
             held.begin_stage_owing(stage, step.owes()).await?;
         }
         self.run.enter("apply");
-        let begun = treat::stage_begins(&self.run, stage, step.acts.len());
+        let begun = treat::stage_begins(self.run, stage, step.acts.len());
         match step.remedy {
             Remedy::Leaks => self.delete(stage, &step.acts).await?,
             Remedy::Placeholders => {
@@ -55,12 +55,12 @@ impl Repair {
             held.pay(step.owes()).await?;
         }
         self.wish.owed = self.wish.owed.without(step.owes());
-        treat::stage_ends(&self.run, stage, summary(&step.acts), begun);
+        treat::stage_ends(self.run, stage, summary(&step.acts), begun);
         Ok(())
     }
 
     pub(super) fn extent(&self) -> Extent {
-        Extent { limit: self.request.timeout, ..Extent::default() }
+        Extent { limit: self.limit, ..Extent::default() }
     }
 
     /// Deletes what belongs to nothing, and waits until it is gone.
@@ -75,12 +75,12 @@ impl Repair {
         let deletions = stream::iter(&doomed).map(Ok::<_, Failure>);
         deletions
             .try_for_each_concurrent(CONCURRENCY, |object| async move {
-                treat::delete(&self.run, object).await?;
+                treat::delete(self.run, object).await?;
                 self.tell(object, ApplyResult::Deleted);
                 Ok(())
             })
             .await?;
-        treat::until_gone(&self.run, stage, &doomed, self.extent()).await
+        treat::until_gone(self.run, stage, &doomed, self.extent()).await
     }
 
     /// Recreates pods, name servers first.
@@ -92,7 +92,7 @@ impl Repair {
                 _ => None,
             })
             .collect();
-        recreate::recreate_pods(&self.run, stage, self.request.timeout, pods).await
+        recreate::recreate_pods(self.run, stage, self.limit, pods).await
     }
 
     /// What must not happen at once: each act is over before the next begins.
@@ -102,12 +102,12 @@ impl Repair {
             match act {
                 Act::PlaceAnew { object, .. } => self.place_anew(stage, object).await?,
                 Act::ShowAgain { object, .. } => {
-                    treat::label(&self.run, object, treat::SHOWN_AT, &treat::present()).await?;
+                    treat::label(self.run, object, treat::SHOWN_AT, &treat::present()).await?;
                     self.tell(object, ApplyResult::Changed);
-                    treat::until_provisioned(&self.run, stage, std::slice::from_ref(object), self.extent()).await?;
+                    treat::until_provisioned(self.run, stage, std::slice::from_ref(object), self.extent()).await?;
                 }
                 Act::RestartOperator { .. } => {
-                    let restarted = restart::restart(&self.run, self.request.timeout).await?;
+                    let restarted = restart::restart(self.run, self.limit).await?;
                     // Addresses are held: what comes after it goes on, and looks for doubled ones all the more.
                     self.unsettled = restarted.unsettled;
                     self.note_known(restarted.wired.as_deref()).await?;
@@ -118,7 +118,7 @@ impl Repair {
                     self.hold(hold).await?;
                     self.let_operator_settle().await?;
                     self.bring_back(bouncer).await?;
-                    treat::until_unlocked(&self.run, stage, *net, self.extent()).await?;
+                    treat::until_unlocked(self.run, stage, *net, self.extent()).await?;
                     // Not before: what waits in one state must not be put into another.
                     self.renew(stage, renew).await?;
                 }
@@ -126,15 +126,15 @@ impl Repair {
                     self.let_daemons_settle().await?;
                     for objects in [host_endpoints, droplets] {
                         for object in objects {
-                            treat::delete(&self.run, object).await?;
+                            treat::delete(self.run, object).await?;
                             self.tell(object, ApplyResult::Deleted);
                         }
-                        treat::until_gone(&self.run, stage, objects, self.extent()).await?;
+                        treat::until_gone(self.run, stage, objects, self.extent()).await?;
                     }
-                    treat::label(&self.run, node, REPROGRAMMED_AT, &treat::present()).await?;
+                    treat::label(self.run, node, REPROGRAMMED_AT, &treat::present()).await?;
                     self.tell(node, ApplyResult::Changed);
                     let name = &node.object.name;
-                    treat::until_connected(&self.run, stage, name, addresses, vpcs, self.extent()).await?;
+                    treat::until_connected(self.run, stage, name, addresses, vpcs, self.extent()).await?;
                 }
                 // Many at once: see above.
                 Act::Delete { .. } | Act::Recreate { .. } => {}
@@ -145,17 +145,17 @@ impl Repair {
 
     /// Has the operator make a Bouncer anew. One that is Init was given up: only a change of it makes the operator look.
     async fn bring_back(&self, bouncer: &ObjectId) -> Result<(), Failure> {
-        if treat::set_to_init(&self.run, bouncer).await? == Changed::Unneeded {
-            treat::label(&self.run, bouncer, treat::SHOWN_AT, &treat::present()).await?;
+        if treat::set_to_init(self.run, bouncer).await? == Changed::Unneeded {
+            treat::label(self.run, bouncer, treat::SHOWN_AT, &treat::present()).await?;
         }
         self.tell(bouncer, ApplyResult::Changed);
         Ok(())
     }
 
     async fn place_anew(&self, stage: &str, object: &ObjectId) -> Result<(), Failure> {
-        treat::set_to_init(&self.run, object).await?;
+        treat::set_to_init(self.run, object).await?;
         self.tell(object, ApplyResult::Changed);
-        treat::until_provisioned(&self.run, stage, std::slice::from_ref(object), self.extent()).await
+        treat::until_provisioned(self.run, stage, std::slice::from_ref(object), self.extent()).await
     }
 
     /// A Bouncer that is Init too soon after the operator's start is given up for good.

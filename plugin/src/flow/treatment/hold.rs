@@ -10,7 +10,7 @@ use mizar_core::object::ObjectId;
 use mizar_core::restart::{Placeholder, operators, run_of};
 use serde_json::{Value, json};
 
-use super::Repair;
+use super::Treatment;
 use crate::cluster::Cause;
 use crate::cluster::write::Commit;
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ use crate::flow::gather::CONCURRENCY;
 use crate::flow::operation::MANAGER;
 use crate::flow::treat;
 
-impl Repair {
+impl Treatment<'_> {
     /// Keeps addresses that pods use and the operator does not know of. One of the name keeps its address already.
     pub(super) async fn hold(&self, placeholders: &[Placeholder]) -> Result<(), Failure> {
         self.create(placeholders, &self.mark()).await
@@ -29,7 +29,7 @@ impl Repair {
         let mark = self.operator.map(|run| run.ending_mark()).unwrap_or_default();
         self.create(missing, &mark).await?;
         self.label(held, &mark).await?;
-        treat::until_held(&self.run, stage, self.extent()).await
+        treat::until_held(self.run, stage, self.extent()).await
     }
 
     /// Has the operator learn of addresses, whatever it knew of them, and waits until it has.
@@ -49,7 +49,7 @@ impl Repair {
         let named = stream::iter(addresses).map(Ok::<_, Failure>);
         named
             .try_for_each_concurrent(CONCURRENCY, |placeholder| async move {
-                treat::change_named(&self.run, &placeholder.reference(), back_if_old).await.map(drop)
+                treat::change_named(self.run, &placeholder.reference(), back_if_old).await.map(drop)
             })
             .await?;
         self.renew(stage, held).await
@@ -62,15 +62,15 @@ impl Repair {
         let renewals = stream::iter(held).map(Ok::<_, Failure>);
         renewals
             .try_for_each_concurrent(CONCURRENCY, |object| async move {
-                treat::change(&self.run, object, |_| Some(set_back(mark))).await.map(drop)
+                treat::change(self.run, object, |_| Some(set_back(mark))).await.map(drop)
             })
             .await?;
-        treat::until_held(&self.run, stage, self.extent()).await
+        treat::until_held(self.run, stage, self.extent()).await
     }
 
     /// Notes which placeholders the run of the operator knows that a restart has seen take over everything. Another run,
     /// which may have begun since, is told of them by their remedy.
-    pub(super) async fn note_known(&mut self, wired: Option<&str>) -> Result<(), Failure> {
+    pub(crate) async fn note_known(&mut self, wired: Option<&str>) -> Result<(), Failure> {
         let (_, facts) = self.plan().await?;
         self.run.enter("apply");
         let running = operators(&facts, self.run.namespace()).find(|pod| pod.ready).map(run_of);
@@ -104,7 +104,7 @@ impl Repair {
         let labels = stream::iter(held).map(Ok::<_, Failure>);
         labels
             .try_for_each_concurrent(CONCURRENCY, |object| async move {
-                treat::label(&self.run, object, KNOWN_LABEL, mark).await.map(drop)
+                treat::label(self.run, object, KNOWN_LABEL, mark).await.map(drop)
             })
             .await
     }
