@@ -25,6 +25,7 @@ use mizar_core::event::{Event, StepResult};
 use mizar_core::object::ObjectRef;
 use mizar_core::site::Site;
 use mizar_core::words::counted;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use self::sink::Sink;
@@ -194,6 +195,18 @@ impl Collection<'_> {
             result: StepResult::Succeeded,
             elapsed: begun.elapsed(),
         });
+    }
+
+    /// Notes how a part has ended. One that time has cut off stays open, and so is missing.
+    fn settle(&self, what: &str, read: Result<Result<(), ApiFailure>, Elapsed>) {
+        match read {
+            Ok(Ok(())) => self.sink.end(what),
+            Ok(Err(failure)) => {
+                self.miss(what, &failure);
+                self.sink.end(what);
+            }
+            Err(_) => {}
+        }
     }
 
     /// Notes why a part could not be read.

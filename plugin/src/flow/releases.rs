@@ -41,7 +41,11 @@ pub(crate) async fn read(cluster: &Cluster, namespace: Option<&str>, facts: &mut
 }
 
 /// Where we may list the records: at `everywhere`, in one namespace, or nowhere.
-async fn readable(cluster: &Cluster, everywhere: &str, namespace: &str) -> Result<Option<String>, ApiFailure> {
+pub(super) async fn readable(
+    cluster: &Cluster,
+    everywhere: &str,
+    namespace: &str,
+) -> Result<Option<String>, ApiFailure> {
     if may(cluster, &Right::new("list", "", "secrets")).await? {
         return Ok(Some(everywhere.to_owned()));
     }

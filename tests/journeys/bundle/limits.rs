@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Response;
 use http::request::Parts;
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use super::unpacked::Unpacked;
@@ -126,6 +127,19 @@ async fn a_bundle_is_never_larger_than_it_may_be() {
     let left_out =
         bundle.index()["missing"].as_array().unwrap().iter().filter(|missing| missing["why"] == "size").count();
     assert!(left_out > 0);
+}
+
+#[tokio::test]
+async fn who_stops_it_half_way_leaves_no_half_of_a_file() {
+    let bed = bed().await;
+    let folder = TempDir::new().unwrap();
+    let proxy = Proxy::before(&bed, Stuck(|path| path == "/api/v1/nodes")).await;
+    let running = Mizar::nowhere().env("KUBECONFIG", proxy.kubeconfig()).inside(folder.path()).args("bundle").start();
+    proxy.silence().await;
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "it has begun a file");
+    running.signal(Signal::SIGINT);
+    running.end().await.exits(130);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -46,15 +46,7 @@ pub(super) async fn collect(collection: &Collection<'_>, known: &Known) {
         if !text.is_empty() {
             collection.sink.put(&path, text.as_bytes());
         }
-        match read {
-            Ok(Ok(())) => collection.sink.end(&path),
-            Ok(Err(failure)) => {
-                collection.miss(&path, &failure);
-                collection.sink.end(&path);
-            }
-            // It stays open, and so is missing.
-            Err(_) => {}
-        }
+        collection.settle(&path, read);
     }
 }
 

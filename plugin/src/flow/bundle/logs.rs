@@ -52,13 +52,5 @@ async fn take(collection: &Collection<'_>, log: &Log) {
         Ok(_) => {}
         Err(error) => collection.sink.miss(&path, Why::Failed, &error.to_string()),
     }
-    match read {
-        Ok(Ok(())) => collection.sink.end(&path),
-        Ok(Err(failure)) => {
-            collection.miss(&path, &failure);
-            collection.sink.end(&path);
-        }
-        // It stays open, and so is missing.
-        Err(_) => {}
-    }
+    collection.settle(&path, read);
 }

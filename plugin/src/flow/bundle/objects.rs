@@ -65,15 +65,7 @@ pub(super) async fn list(collection: &Collection<'_>, known: &Known, listed: &Li
             put(collection, &objects::path_of(listed.kind, &object), object, Owner::Mizar);
         }
     });
-    match timeout_at(collection.limit_of_one(), read).await {
-        Ok(Ok(())) => collection.sink.end(&what),
-        Ok(Err(failure)) => {
-            collection.miss(&what, &failure);
-            collection.sink.end(&what);
-        }
-        // It stays open, and so is missing.
-        Err(_) => {}
-    }
+    collection.settle(&what, timeout_at(collection.limit_of_one(), read).await);
 }
 
 /// Reads one object. That it is not there is worth no word: most clusters have only some of them.

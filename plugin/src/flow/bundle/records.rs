@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 use super::{Collection, Known};
 use crate::cluster::ApiFailure;
 use crate::cluster::read::Listing;
-use crate::flow::releases::may;
+use crate::flow::releases::{may, readable};
 
 /// The releases that make up Mizar.
 const OF_MIZAR: &str = "owner=helm,name in (mizar-crds,mizar)";
@@ -21,21 +21,9 @@ const OF_MIZAR: &str = "owner=helm,name in (mizar-crds,mizar)";
 pub(super) async fn collect(collection: &Collection<'_>, known: &Known) {
     let mut chart = Newest::default();
     let read = timeout_at(collection.limit_of_one(), releases(collection, known, &mut chart)).await;
-    settle(collection, place::RELEASES, read);
+    collection.settle(place::RELEASES, read);
     let read = timeout_at(collection.limit_of_one(), change(collection, known, chart.values.as_ref())).await;
-    settle(collection, place::OPERATION, read);
-}
-
-/// Notes how a part ended. One that time cut off stays open, and so is missing.
-fn settle(collection: &Collection<'_>, what: &str, read: Result<Result<(), ApiFailure>, tokio::time::error::Elapsed>) {
-    match read {
-        Ok(Ok(())) => collection.sink.end(what),
-        Ok(Err(failure)) => {
-            collection.miss(what, &failure);
-            collection.sink.end(what);
-        }
-        Err(_) => {}
-    }
+    collection.settle(place::OPERATION, read);
 }
 
 /// The chart's own values, as the newest record of it has them.
@@ -47,12 +35,7 @@ struct Newest {
 
 async fn releases(collection: &Collection<'_>, known: &Known, chart: &mut Newest) -> Result<(), ApiFailure> {
     let (cluster, home) = (collection.cluster, &known.home);
-    let all = Right::new("list", "", "secrets");
-    let path = if may(cluster, &all).await? {
-        "/api/v1/secrets".to_owned()
-    } else if may(cluster, &all.in_namespace(home)).await? {
-        format!("/api/v1/namespaces/{home}/secrets")
-    } else {
+    let Some(path) = readable(cluster, "/api/v1/secrets", home).await? else {
         let message = format!("you are not allowed to list secrets in namespace {home}");
         collection.sink.miss(place::RELEASES, Why::Denied, &message);
         return Ok(());
