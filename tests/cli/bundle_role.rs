@@ -57,8 +57,7 @@ fn it_gives_nothing_that_is_not_read_or_that_a_reader_may_already() {
     let needed = needed();
     for (rules, namespace) in bundler.iter().zip([None, Some(HOME)]) {
         for right in rules.iter().flat_map(|rule| rule.rights(namespace)) {
-            let is_needed = needed.iter().any(|need| *need == right);
-            assert!(is_needed, "docs/rbac/bundle.yaml grants {right}, which nothing needs");
+            assert!(needed.contains(&right), "docs/rbac/bundle.yaml grants {right}, which nothing needs");
             assert!(!grants(&reader, &right), "{right} is a reader's already");
             assert!(["get", "list"].contains(&right.verb.as_str()), "{right}");
         }

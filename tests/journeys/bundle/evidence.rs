@@ -37,7 +37,7 @@ async fn an_install_that_fails_names_its_evidence_in_the_error_and_in_the_events
     let ended = failing(&bed, "-o json").env("MIZAR_EVIDENCE", folder.path()).run().await;
     ended.exits(6);
     let path = named(&ended);
-    assert_eq!(bundles(folder.path()), [path.clone()]);
+    assert_eq!(bundles(folder.path()), std::slice::from_ref(&path));
     let events = ended.json_lines();
     let place =
         |kind: &str| events.iter().position(|event| event["type"] == kind).unwrap_or_else(|| panic!("{kind}\n{ended}"));

@@ -1,5 +1,6 @@
 //! Time and room: whatever the cluster does, a bundle ends in time, is no larger than it may be, and names what is missing.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::Response;
@@ -80,11 +81,11 @@ struct Refusing;
 
 impl Manner for Refusing {
     fn receive(&self, request: &mut Parts) -> Verdict {
-        match request.uri.path().ends_with("/log") {
-            true => {
-                Verdict::Answer(status(500, "InternalError", "Get \"https://10.0.0.1:10250/\": dial tcp: no route"))
-            }
-            false => Verdict::Forward,
+        if request.uri.path().ends_with("/log") {
+            let message = "Get \"https://10.0.0.1:10250/\": dial tcp: no route";
+            Verdict::Answer(status(500, "InternalError", message))
+        } else {
+            Verdict::Forward
         }
     }
 }
@@ -103,7 +104,7 @@ impl Manner for Endless {
             seed ^= seed << 13;
             seed ^= seed >> 7;
             seed ^= seed << 17;
-            noise.push_str(&format!("x.{seed:016x}\n"));
+            writeln!(noise, "x.{seed:016x}").unwrap();
         }
         Verdict::Answer(Response::builder().header("Content-Type", "text/plain").body(noise).unwrap())
     }

@@ -69,9 +69,10 @@ impl Unpacked {
     #[track_caller]
     pub(super) fn is_well_formed(&self) {
         for (path, text) in &self.files {
-            if path.ends_with(".json") {
+            let ending = Path::new(path).extension().and_then(|ending| ending.to_str());
+            if ending == Some("json") {
                 self.json(path);
-            } else if path.ends_with(".yaml") {
+            } else if ending == Some("yaml") {
                 let documents = read_all(text, DuplicateKeys::Refuse).unwrap_or_else(|error| panic!("{path}: {error}"));
                 assert!(!documents.is_empty(), "{path}");
                 if path.starts_with("objects/") {

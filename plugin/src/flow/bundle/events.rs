@@ -22,7 +22,9 @@ const OF_THE_CLUSTER: &str = "default";
 
 /// Notes what is to come.
 pub(super) fn expect(collection: &Collection<'_>, known: &Known) {
-    namespaces(known).iter().for_each(|namespace| collection.sink.begin(&path_of(namespace)));
+    for namespace in namespaces(known) {
+        collection.sink.begin(&path_of(&namespace));
+    }
 }
 
 pub(super) async fn collect(collection: &Collection<'_>, known: &Known) {
@@ -88,7 +90,7 @@ impl Newest {
     /// The events from old to new.
     fn text(mut self) -> String {
         self.shrink();
-        self.events.iter().map(|(_, event)| format!("---\n{event}")).collect()
+        self.events.iter().flat_map(|(_, event)| ["---\n", event]).collect()
     }
 }
 

@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_folder_that_was_named_is_the_only_one() {
         assert_eq!(Evidence::In("/x".into()).folders(), [PathBuf::from("/x")]);
-        assert_eq!(Evidence::Unwanted.folders(), [PathBuf::new(); 0]);
+        assert!(Evidence::Unwanted.folders().is_empty());
         assert_eq!(Evidence::Here.folders().len(), 2);
     }
 }

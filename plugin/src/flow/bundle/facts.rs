@@ -23,19 +23,25 @@ use crate::report::checks::{self, View, table};
 /// What the operator calls Arktos.
 const ARKTOS: &str = "arktos";
 
+/// What is made of the facts.
+const PARTS: [&str; 4] = [place::FACTS, place::CHECK, place::CHECK_TEXT, place::ENVIRONMENT];
+
 /// The facts may take two fifths of the time: one list that hangs must not take it all.
 const SHARE: u32 = 5;
 
 pub(super) async fn collect(collection: &Collection<'_>) -> Known {
     let asked = collection.request.namespace;
-    let parts = [place::FACTS, place::CHECK, place::CHECK_TEXT, place::ENVIRONMENT];
-    parts.iter().for_each(|part| collection.sink.begin(part));
+    for part in PARTS {
+        collection.sink.begin(part);
+    }
     let limit = collection.deadline.min(Instant::now() + collection.request.limits.time / SHARE * 2);
     let facts = match timeout_at(limit, read(collection)).await {
         Ok(Ok(facts)) => Some(facts),
         Ok(Err(failure)) => {
-            parts.iter().for_each(|part| collection.miss(part, &failure));
-            parts.iter().for_each(|part| collection.sink.end(part));
+            for part in PARTS {
+                collection.miss(part, &failure);
+                collection.sink.end(part);
+            }
             None
         }
         // They stay open, and so are missing.
@@ -59,7 +65,9 @@ pub(super) async fn collect(collection: &Collection<'_>) -> Known {
             Vec::new()
         }
     };
-    parts.iter().for_each(|part| collection.sink.end(part));
+    for part in PARTS {
+        collection.sink.end(part);
+    }
     let is_arktos = facts.system_source.known().is_some_and(|source| source.name.as_deref() == Some(ARKTOS));
     Known { home, is_arktos, in_question }
 }

@@ -23,7 +23,9 @@ pub(super) async fn collect(collection: &Collection<'_>, known: &Known) {
     if let Some(missing) = left_out {
         collection.sink.miss(&missing.what, missing.why, &missing.message);
     }
-    logs.iter().for_each(|log| collection.sink.begin(&log.path()));
+    for log in &logs {
+        collection.sink.begin(&log.path());
+    }
     collection.sink.end(place::LOGS);
     stream::iter(&logs)
         .map(|log| async move { take(collection, log).await })

@@ -134,7 +134,9 @@ mod tests {
 
     fn masked(pieces: &[&[u8]]) -> String {
         let mut log = Log::begin().unwrap();
-        pieces.iter().for_each(|piece| log.take(piece));
+        for piece in pieces {
+            log.take(piece);
+        }
         let (file, bytes) = log.finish().unwrap();
         let text = read(file);
         assert_eq!(bytes, text.len() as u64);
