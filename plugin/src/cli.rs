@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Diff(commands::diff::DiffArgs),
     Upgrade(commands::upgrade::UpgradeArgs),
     Rollback(commands::rollback::RollbackArgs),
+    Resume(commands::resume::ResumeArgs),
+    Abort(commands::abort::AbortArgs),
     Check(commands::check::CheckArgs),
     Explain(commands::explain::ExplainArgs),
     Status(commands::status::StatusArgs),

@@ -1,5 +1,6 @@
 //! The commands, one file each: what may be typed, and what then happens, by way of flows.
 
+pub(crate) mod abort;
 pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod completion;
@@ -12,6 +13,7 @@ pub(crate) mod install;
 pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod repair;
+pub(crate) mod resume;
 pub(crate) mod rollback;
 pub(crate) mod status;
 pub(crate) mod upgrade;
@@ -42,6 +44,8 @@ impl Command {
             Self::Bundle(args) => args.output(),
             Self::Upgrade(args) => args.output(),
             Self::Rollback(args) => args.output(),
+            Self::Resume(args) => args.output(),
+            Self::Abort(args) => args.output(),
         }
     }
 }

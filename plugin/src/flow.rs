@@ -3,6 +3,7 @@
 //! A flow reads and writes through [`crate::cluster`], asks `mizar-core` what to do, and tells every event to the
 //! reporter. It never prints and never knows flags.
 
+pub(crate) mod abort;
 pub(crate) mod apply;
 pub(crate) mod bundle;
 pub(crate) mod cordon;
@@ -27,6 +28,7 @@ pub(crate) mod recreate;
 pub(crate) mod releases;
 pub(crate) mod repair;
 pub(crate) mod restart;
+pub(crate) mod resume;
 pub(crate) mod rolling;
 pub(crate) mod run;
 pub(crate) mod saved_plan;

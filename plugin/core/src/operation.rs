@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use claim::{Claim, Holder, HolderState, Observation, claim};
 pub use outcome::{Outcome, OutcomeRecord};
@@ -101,6 +101,9 @@ pub struct Intent {
     /// The releases it makes, by name, with their revision.
     #[serde(default)]
     pub releases: BTreeMap<String, u64>,
+    /// The flags that it was agreed to with, for who goes on with it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub options: Map<String, Value>,
 }
 
 /// One layer of values.

@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use mizar_core::check::Status;
 use mizar_core::event::{ApplyResult, ClusterName, Event, ReadSoFar, Step, StepResult};
 use mizar_core::health::PodTrouble;
-use mizar_core::object::ObjectRef;
+use mizar_core::object::{ObjectId, ObjectRef};
 use mizar_core::operation::Outcome;
-use mizar_core::plan::{Impact, Plan};
+use mizar_core::plan::{FieldChange, Impact, Plan};
 use mizar_core::repair::RepairPlan;
 use mizar_core::restart::RestartPlan;
 use mizar_core::site::Site;
+use mizar_core::upgrade::{Pair, Turn, UpgradePlan, ValueChanges};
 use serde_json::{Value, json};
 
 const SECOND: Duration = Duration::from_millis(1_234);
@@ -83,6 +84,7 @@ fn samples() -> Vec<Event> {
         Event::plan_made(Plan::default(), Impact::default()),
         Event::RepairPlanned { plan: Box::new(RepairPlan::default()), restart: None },
         Event::RepairPlanned { plan: Box::new(RepairPlan::default()), restart: Some(Box::new(RestartPlan::default())) },
+        Event::UpgradePlanned { plan: Box::new(upgrade()) },
         Event::Resumed { id: "i".into(), from: "h".into(), stage: Some("daemon".into()) },
         Event::WaitedForHolder { holder: "h".into(), since: now(), expires_in: SECOND },
         Event::StageStarted { stage: "daemon".into(), site: Site::Compute, total: 3 },
@@ -115,6 +117,29 @@ fn samples() -> Vec<Event> {
     ]
 }
 
+fn upgrade() -> UpgradePlan {
+    let change = FieldChange { path: "a.b".into(), before: None, after: Some(1.into()) };
+    let node = ObjectId { object: object(), uid: "u".into() };
+    let turn = Turn {
+        node: "node-1".into(),
+        daemon: node.clone(),
+        leaving: vec![text()],
+        coming_back: vec![text()],
+        moving: vec![node],
+        has_operator: true,
+        ready: true,
+    };
+    UpgradePlan {
+        turns: vec![turn],
+        unreachable: vec![text()],
+        drains: true,
+        restarts_operator: true,
+        window: false,
+        pair: Pair::Incompatible { from: "0.9".into(), to: "0.91".into(), why: text() },
+        values: ValueChanges { choices: vec![change.clone()], defaults: vec![change] },
+    }
+}
+
 /// Fails to compile when there is an event that this file does not know.
 fn is_known(event: &Event) -> bool {
     match event {
@@ -125,6 +150,7 @@ fn is_known(event: &Event) -> bool {
         | Event::ReadingProgressed { .. }
         | Event::PlanMade { .. }
         | Event::RepairPlanned { .. }
+        | Event::UpgradePlanned { .. }
         | Event::Resumed { .. }
         | Event::WaitedForHolder { .. }
         | Event::StageStarted { .. }

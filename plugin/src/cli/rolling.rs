@@ -10,7 +10,7 @@ use crate::flow::rolling::Terms;
 use crate::flow::upgrade::OnFailure;
 
 /// How long a node may take to be drained, unless said otherwise.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// What happens when a change fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

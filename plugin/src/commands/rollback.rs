@@ -99,6 +99,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCod
         on_failure: OnFailure::Stop,
         extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
         consent: Consent::of(args.yes || agreed.is_some(), asks),
+        intent: None,
         history_max,
         evidence: args.evidence.wanted(),
         output: args.output,

@@ -131,6 +131,7 @@ pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode
         on_failure: args.on_failure.into(),
         extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
         consent: Consent::of(args.yes || agreed.is_some(), asks),
+        intent: None,
         history_max,
         evidence: args.evidence.wanted(),
         output: args.output,

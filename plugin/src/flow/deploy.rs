@@ -9,6 +9,7 @@ use mizar_core::operation::{Claim, Intent, NewOperation, Outcome};
 use mizar_core::plan::{Change, Stage, StageName};
 use mizar_core::release::History;
 use mizar_core::upgrade::changes_template;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::ground::Ground;
@@ -32,6 +33,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Way<'a> {
     /// The command, for the record.
     pub(crate) command: &'static str,
+    /// The flags that it was agreed to with, for the record.
+    pub(crate) options: &'a Map<String, Value>,
     /// How the daemons of nodes and the operator are replaced; an install replaces none.
     pub(crate) replacing: Option<&'a Terms>,
 }
@@ -56,7 +59,7 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting, way
             stage: stored.operation.current_stage().map(|stage| stage.name.clone()),
         });
     }
-    let new = new_operation(run, ground, way.command);
+    let new = new_operation(run, ground, way);
     // Fails if anybody wrote the record since it was read: the plan is only as good as what it was made from.
     let held = Held::begin(run.cluster(), new, ground.stored.clone(), &ground.claim).await;
     let namespace = Some(run.namespace()).filter(|_| wrote_namespace);
@@ -85,7 +88,8 @@ fn before_the_intent(failure: Failure, namespace: Option<&str>) -> Failure {
     failure.detail(format!("nothing was changed{apart}")).hint("then run the same command again")
 }
 
-fn new_operation(run: &Run, ground: &Ground, command: &str) -> NewOperation {
+fn new_operation(run: &Run, ground: &Ground, way: Way<'_>) -> NewOperation {
+    let command = way.command;
     let revisions = ground.prepared.releases.iter().zip(&ground.records.histories);
     NewOperation {
         id: format!("{command}-{}-{}", Timestamp::now().as_millisecond(), std::process::id()),
@@ -103,6 +107,7 @@ fn new_operation(run: &Run, ground: &Ground, command: &str) -> NewOperation {
                     (release.name.clone(), records::revision_of(history, ours))
                 })
                 .collect(),
+            options: way.options.clone(),
         },
         stages: ground.plan.stages.iter().map(|stage| stage.name.to_string()).collect(),
     }

@@ -123,6 +123,26 @@ impl Found {
     }
 }
 
+impl Wish {
+    /// An install replaces no daemon: it must not take an upgrade for its own that has stopped in the middle.
+    pub(crate) fn refuse_unfinished_upgrade(&self) -> Result<(), Failure> {
+        let Some(stored) = self.stored.as_ref().filter(|stored| is_unfinished(&stored.operation)) else {
+            return Ok(());
+        };
+        let command = stored.operation.command.as_str();
+        if !["upgrade", "rollback"].contains(&command) {
+            return Ok(());
+        }
+        let (holder, since) = (&stored.operation.holder, stored.operation.started_at);
+        let message =
+            format!("{command}, begun by {holder} at {since:.0}, has stopped in the middle; nothing was changed");
+        Err(Failure::new(Kind::Refused, message)
+            .hint("go on with it: kubectl mizar resume")
+            .hint("go back to what was there before: kubectl mizar rollback")
+            .hint("leave it as it is: kubectl mizar abort"))
+    }
+}
+
 pub(crate) fn namespace(asked: Option<&str>, records: &Records) -> Result<String, Failure> {
     match (asked, &records.namespace) {
         (Some(asked), Some(found)) if asked != found => {
@@ -136,7 +156,7 @@ pub(crate) fn namespace(asked: Option<&str>, records: &Records) -> Result<String
 }
 
 pub(crate) fn is_unfinished(operation: &Operation) -> bool {
-    operation.outcome.as_ref().is_none_or(|end| !end.outcome.is_success())
+    operation.outcome.as_ref().is_none_or(|end| !end.outcome.is_over())
 }
 
 /// The revision that our own unfinished run was writing.

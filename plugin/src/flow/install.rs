@@ -150,7 +150,8 @@ impl Installation {
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
-            let way = Way { command: COMMAND, replacing: None };
+            let options = saved_plan::options(&self.options());
+            let way = Way { command: COMMAND, options: &options, replacing: None };
             let deployed = deploy(&mut self.run, &ground, waiting, way).await;
             with_evidence(&self.run, COMMAND, deployed).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
@@ -171,6 +172,7 @@ impl Installation {
         let asked = request.namespace.as_deref();
         let means_it = request.extent == Extent::Everything;
         let wish = wish(&mut self.run, asked, &request.values, request.consent, means_it).await?;
+        wish.refuse_unfinished_upgrade()?;
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
@@ -234,12 +236,15 @@ impl Installation {
 
     /// What a saved plan keeps of what was asked for.
     fn inputs(&self, ground: &Ground) -> Inputs {
-        let options = Options { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods };
         let mut values = self.request.values.to_given();
         // It may have been asked for, or be recorded.
         values.profile.clone_from(&ground.prepared.profile);
         let own_chart = self.request.values.chart.is_some();
-        Inputs { values, own_chart, options: saved_plan::options(&options) }
+        Inputs { values, own_chart, options: saved_plan::options(&self.options()) }
+    }
+
+    fn options(&self) -> Options {
+        Options { take_over_cni: self.request.take_over_cni, recreate_pods: self.request.recreate_pods }
     }
 
     fn ask(&self, question: &str) -> Result<(), Failure> {

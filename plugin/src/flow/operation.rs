@@ -107,7 +107,7 @@ impl Settled {
             return Err(half_restarted(&stored.operation));
         }
         let stored = stored.for_install(Timestamp::now());
-        let ended_well = stored.operation.outcome.as_ref().is_none_or(|end| end.outcome.is_success());
+        let ended_well = stored.operation.outcome.as_ref().is_none_or(|end| end.outcome.is_over());
         let claim = if ended_well { Claim::Fresh } else { Claim::Resume };
         Ok(Self { stored: Some(stored), claim, ..self })
     }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use mizar_core::object::ObjectRef;
+use mizar_core::operation::Operation;
 use mizar_core::release::record::CLIENT_SIDE_APPLY;
 use mizar_core::release::secret::{Writing, to_secret};
 use mizar_core::release::size::too_large;
@@ -216,6 +217,19 @@ pub(crate) fn is_recorded(history: &History, content: &NewRelease) -> bool {
 /// The revision that a change writes: a new one, or the unfinished one.
 pub(crate) fn revision_of(history: &History, ours: Option<u64>) -> u64 {
     unfinished(history, ours).map_or_else(|| history.next_revision(), |last| last.release.revision)
+}
+
+/// Writes of what a change that was given up was writing that it failed.
+pub(crate) async fn give_up(cluster: &Cluster, records: &Records, stopped: &Operation) -> Result<(), Failure> {
+    for (name, history) in NAMES.iter().zip(&records.histories) {
+        let ours = stopped.intent.releases.get(*name).copied();
+        let Some(stored) = unfinished(history, ours).filter(|stored| stored.release.info.status.is_pending()) else {
+            continue;
+        };
+        let version = stored.resource_version.clone().unwrap_or_default();
+        Revision { release: stored.release.clone(), resource_version: version }.failed(cluster, "given up").await?;
+    }
+    Ok(())
 }
 
 impl Revision {

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mizar_core::event::Event;
-use mizar_core::facts::{Facts, NodeFact};
+use mizar_core::facts::{Facts, NodeFact, PodRole};
 use mizar_core::network::daemon_set;
 use mizar_core::repair::Wish;
 use mizar_core::upgrade::turn::{has_other_place, placed_on, unreachable};
@@ -31,6 +31,9 @@ use crate::flow::gather::{Wanted, gather};
 
 /// How often a Bouncer or a Divider is placed anew to get it off a node: the operator picks a node at random.
 const MOVES: usize = 6;
+
+/// Times of objects are cut to the second, and some are sums of two; so is that of a container's start. No scale makes it shorter.
+const TOLD_APART: Duration = Duration::from_secs(3);
 
 /// How nodes are treated, as the person has agreed to.
 #[derive(Debug, Clone)]
@@ -83,6 +86,31 @@ pub(crate) async fn after_restart(run: &Run, terms: &Terms, restarted: Restarted
         Some(unsettled) => Err(unsettled),
         None => Ok(()),
     }
+}
+
+/// Opens the nodes that were left in the middle, once each of them works. One whose daemon does not is told and stays closed: pods there
+/// would have no network.
+pub(crate) async fn open_nodes(run: &Run) -> Result<(), Failure> {
+    let held = run.held.as_ref().ok_or_else(|| Failure::new(Kind::Bug, "nodes are opened without a record of it"))?;
+    let facts = look(run).await?;
+    let begun = held.nodes_in(REPLACING).await;
+    let is_begun = |node: &&NodeFact| node.cordoned_by.is_some() || begun.contains(&node.name);
+    for node in facts.nodes.items().iter().filter(is_begun) {
+        let mut daemons = facts.pods.items().iter().filter(|pod| pod.role == PodRole::Daemon);
+        if !daemons.any(|pod| pod.node == node.name.as_str() && pod.ready && pod.deleting.is_none()) {
+            let message = format!(
+                "node {} stays closed: its daemon does not work, and pods there would have no network",
+                node.name
+            );
+            run.tell(Event::Warning { message, object: None });
+            continue;
+        }
+        programming::connect(run, &node.name, None).await?;
+        let_go(run, &node.name).await?;
+        programming::recreate(run, &node.name, None).await?;
+        held.note_node(&node.name, note(DONE)).await?;
+    }
+    Ok(())
 }
 
 /// The nodes whose daemon does not run the present template of its DaemonSet.
@@ -180,7 +208,7 @@ impl Rolling<'_> {
             if self.terms.drain {
                 drain::drain(self.run, stage, &turn.node, self.terms).await?;
             }
-            Ok(())
+            self.until_told_apart(Some(&turn.node)).await
         };
         let prepared: Result<(), Failure> = prepared.await;
         if prepared.is_err() && !self.held.is_lost() {
@@ -218,12 +246,24 @@ impl Rolling<'_> {
         Ok(())
     }
 
+    /// Waits until what was programmed last is old enough to be told from what a new daemon programs.
+    async fn until_told_apart(&self, node: Option<&str>) -> Result<(), Failure> {
+        let facts = look(self.run).await?;
+        let Some(last) = turn::programmed_last(&facts, node) else { return Ok(()) };
+        let age = Duration::try_from(self.run.cluster().now().duration_since(last)).unwrap_or_default();
+        tokio::select! {
+            () = tokio::time::sleep(TOLD_APART.saturating_sub(age)) => Ok(()),
+            failure = self.run.stopped() => Err(failure),
+        }
+    }
+
     /// With no operator to notice: every daemon that is old is deleted, and all are waited for. The nodes are programmed anew when
     /// the new operator runs.
     async fn all_at_once(&self) -> Result<usize, Failure> {
         let facts = look(self.run).await?;
         let turns = turns(&facts, turn::Wanted::Revision(&self.revision), self.terms.order);
         let stage = "replace-daemons";
+        self.until_told_apart(None).await?;
         let begun = stage_begins(self.run, stage, turns.len());
         for turn in &turns {
             // Nobody is there to take the finalizer of the operator off.

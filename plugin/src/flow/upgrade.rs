@@ -59,6 +59,8 @@ pub(crate) struct Request {
     pub(crate) extent: Extent,
     /// Whether to go on without asking.
     pub(crate) consent: Consent,
+    /// The number of what was intended when this was begun, for who goes on with it.
+    pub(crate) intent: Option<String>,
     /// How many revisions of each release are kept; 0 keeps all.
     pub(crate) history_max: usize,
     /// What is taken if it fails.
@@ -108,6 +110,7 @@ async fn undo(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request, f
         terms: Terms { order: Order::NewestFirst, ..request.terms.clone() },
         on_failure: OnFailure::Stop,
         file: PlanFile::None,
+        intent: None,
         consent: Consent::Given,
         ..request
     };
@@ -172,6 +175,7 @@ impl Upgrade {
         let refused = self.try_on_server(&mut planned.ground.plan).await;
         self.show(&planned)?;
         file.verify(&self.run, &planned.ground)?;
+        self.refuse_another_intent(&planned.ground)?;
         self.refuse(&planned)?;
         refused.map_or(Ok(()), |failure| Err(failure.detail("nothing was changed")))?;
         if self.request.extent != Extent::Everything {
@@ -181,6 +185,7 @@ impl Upgrade {
         let Planned { ground, upgrade } = planned;
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished() && upgrade.restarts_nothing();
         let step = Step::Deploy;
+        let base = ground.records.histories[1].deployed().map(|stored| stored.release.revision);
         if nothing_to_do {
             let summary = "everything is as it should be; nothing was written".to_owned();
             self.run.tell(Event::StepFinished { step, summary, result: StepResult::Skipped, elapsed: Duration::ZERO });
@@ -188,10 +193,10 @@ impl Upgrade {
             self.ask(&ground, &upgrade)?;
             let begun = Instant::now();
             self.run.tell(Event::StepStarted { step });
-            let base = ground.records.histories[1].deployed().map(|stored| stored.release.revision);
             let terms = Terms { window: upgrade.window, drain: upgrade.drains, ..self.request.terms.clone() };
             let waiting = Waiting { wait: true, limit: terms.limit };
-            let way = Way { command: self.request.target.command(), replacing: Some(&terms) };
+            let options = self.request.inputs().options;
+            let way = Way { command: self.request.target.command(), options: &options, replacing: Some(&terms) };
             let deployed = deploy(&mut self.run, &ground, waiting, way).await;
             let deployed = with_evidence(&self.run, self.request.target.command(), deployed).await;
             deployed.map_err(|failure| self.broken(failure, base))?;
@@ -201,13 +206,28 @@ impl Upgrade {
             };
             self.done(step, summary, begun);
         }
-        let checked = self.sanity_check(&ground).await;
+        let judged = self.sanity_check(&ground).await;
         if nothing_to_do {
-            checked?;
+            judged?;
             return Ok(Outcome::NothingToDo);
         }
-        with_evidence(&self.run, self.request.target.command(), checked).await?;
+        let judged = with_evidence(&self.run, self.request.target.command(), judged).await;
+        judged.map_err(|failure| self.broken(failure, base))?;
         Ok(Outcome::Done)
+    }
+
+    /// Whoever goes on with a change must mean the same.
+    fn refuse_another_intent(&self, ground: &Ground) -> Result<(), Failure> {
+        if self.request.intent.as_ref().is_none_or(|intent| *intent == ground.plan.intent_digest()) {
+            return Ok(());
+        }
+        let command = self.request.target.command();
+        let message = format!(
+            "what this program would do is not what was begun: its charts are others, or an own chart was named; nothing was changed"
+        );
+        Err(Failure::new(Kind::Refused, message)
+            .hint(format!("run the command as it was typed then: kubectl mizar {command}"))
+            .hint("or go back: kubectl mizar rollback"))
     }
 
     /// Has the server try the changes of existing objects, so that what forbids them is found before anything is written.

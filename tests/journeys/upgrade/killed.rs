@@ -5,8 +5,10 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::{OF_DAEMON, OF_OPERATOR, assert_no_cordon, mizar_pods, replaced, upgrade, upgrading};
-use crate::cluster::{changes, requests};
-use crate::repair::{at_work, deployment, prove};
+use crate::cli::Mizar;
+use crate::cluster::{changes, items, operation, requests};
+use crate::repair::{SCALE, at_work, deployment, prove};
+use crate::restart::until;
 
 async fn killed_after(writes: usize) {
     let bed = at_work().await;
@@ -39,4 +41,53 @@ async fn killed_on_the_way_from_node_to_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_the_operator_is_restarted() {
     killed_after(60).await;
+}
+
+/// Kills an upgrade between two nodes; returns the pods as they were before it.
+async fn stopped_in_the_middle(bed: &mizar_bed::Bed) -> std::collections::BTreeMap<String, String> {
+    deployment(bed, "web", 3).await;
+    let before = mizar_pods(bed).await;
+    let mut running = upgrading(bed).args(OF_DAEMON).start();
+    let deleted = async || super::acts(&requests(bed).await).iter().filter(|act| act.starts_with("delete")).count();
+    while !running.is_over() && deleted().await < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running.signal(Signal::SIGKILL);
+    running.end().await;
+    before
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_killed_is_resumed_without_anybody_remembering_what_was_typed() {
+    let bed = at_work().await;
+    Mizar::on(&bed).args("resume -y").run().await.exits(0).tells(&["nothing has stopped in the middle"]);
+    let before = stopped_in_the_middle(&bed).await;
+    let install = Mizar::on(&bed).args("install -y").run().await;
+    install.exits(3).tells(&["upgrade, begun by", "kubectl mizar resume", "kubectl mizar abort"]);
+    Mizar::on(&bed).args("resume -y").impatient(SCALE).within(super::DEADLINE).run().await.exits(0);
+    assert_eq!(replaced(&before, &mizar_pods(&bed).await), ["node-1", "node-2", "node-3"]);
+    assert_no_cordon(&bed).await;
+    prove(&bed, "resumed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_killed_is_given_up_and_then_taken_back() {
+    let bed = at_work().await;
+    Mizar::on(&bed).args("abort -y").run().await.exits(0);
+    let before = stopped_in_the_middle(&bed).await;
+    until("the daemons are back", async || daemons_ready(&bed).await == 3).await;
+    Mizar::on(&bed).args("abort").run().await.exits(2).tells(&["add -y"]);
+    Mizar::on(&bed).args("abort -y").impatient(SCALE).run().await.exits(0).tells(&["is given up"]);
+    assert_no_cordon(&bed).await;
+    Mizar::on(&bed).args("abort -y").run().await.exits(0).tells(&["nothing to do"]);
+    assert_eq!(operation(&bed).await.outcome.unwrap().outcome.to_string(), "aborted");
+    let rollback = Mizar::on(&bed).args("rollback 1 -y").impatient(SCALE).within(super::DEADLINE);
+    rollback.run().await.exits(0);
+    assert!(replaced(&before, &mizar_pods(&bed).await).len() < 3, "nodes that it had not reached are left alone");
+    prove(&bed, "given-up").await;
+}
+
+async fn daemons_ready(bed: &mizar_bed::Bed) -> usize {
+    let pods = items(bed, "/api/v1/namespaces/mizar-system/pods?labelSelector=job=mizar-daemon").await;
+    pods.iter().filter(|pod| pod["status"]["containerStatuses"][0]["ready"] == true).count()
 }

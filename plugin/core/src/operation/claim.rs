@@ -102,7 +102,7 @@ pub enum Claim {
 pub fn claim(existing: Option<&Operation>, me: &Holder, seen: Observation, ttl: Duration) -> Claim {
     let Some(operation) = existing else { return Claim::Fresh };
     if let Some(end) = &operation.outcome {
-        return if end.outcome.is_success() { Claim::Fresh } else { Claim::Resume };
+        return if end.outcome.is_over() { Claim::Fresh } else { Claim::Resume };
     }
     if operation.holder == *me {
         return Claim::Resume;
@@ -149,7 +149,7 @@ mod tests {
     fn nothing_or_something_finished_leaves_the_way_free() {
         let first = seen(1, 0, HolderState::OtherHost);
         assert_eq!(claim(None, &holder(2), first, TTL), Claim::Fresh);
-        for outcome in [Outcome::Done, Outcome::NothingToDo] {
+        for outcome in [Outcome::Done, Outcome::NothingToDo, Outcome::Aborted] {
             assert_eq!(claim(Some(&ended(outcome)), &holder(2), first, TTL), Claim::Fresh);
         }
     }

@@ -36,9 +36,17 @@ pub enum Outcome {
     TimedOut,
     /// Somebody stopped it.
     Interrupted,
+    /// Somebody gave it up: what was done stays, nobody goes on with it.
+    Aborted,
 }
 
 impl Outcome {
+    /// Whether nobody goes on with it: it is done, or it was given up.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.is_success() || self == Self::Aborted
+    }
+
     /// Whether there is nothing left to do.
     #[must_use]
     pub fn is_success(self) -> bool {
@@ -56,6 +64,7 @@ impl fmt::Display for Outcome {
             Self::PartlyApplied => "partly applied",
             Self::TimedOut => "timed out",
             Self::Interrupted => "interrupted",
+            Self::Aborted => "aborted",
         })
     }
 }

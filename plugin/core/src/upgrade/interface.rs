@@ -19,7 +19,7 @@ const GENERATIONS: &[(&str, u32, &str)] = &[
 
 /// How an installed version and a wanted one go together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "pair")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", tag = "pair")]
 pub enum Pair {
     /// Their parts may run side by side.
     Compatible,

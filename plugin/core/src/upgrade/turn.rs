@@ -1,6 +1,7 @@
 //! The nodes whose daemon is replaced, one after the other. A daemon that starts anew has lost all that was programmed: the
 //! pods of its node leave first, and so do the Bouncers and Dividers that forward for others.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::drain::{Fate, fate};
@@ -118,6 +119,24 @@ pub fn placed_on(facts: &Facts, node: &str) -> Vec<ObjectId> {
     dividers.chain(bouncers.map(|bouncer| bouncer.object.id("Bouncer"))).collect()
 }
 
+/// Returns when anything was programmed last on a node, or on any: what was programmed just before its daemon goes cannot be told
+/// from what the next one programs, since times are cut to the second.
+#[must_use]
+pub fn programmed_last(facts: &Facts, node: Option<&str>) -> Option<Timestamp> {
+    let nodes = facts.nodes.items().iter().filter(|known| node.is_none_or(|node| known.name == node));
+    let addresses: Vec<&str> = nodes.flat_map(|node| &node.internal_ips).map(String::as_str).collect();
+    let droplets = facts.droplets.items().iter();
+    let here: Vec<Text> = droplets
+        .filter(|droplet| addresses.contains(&droplet.main_ip.as_str()))
+        .map(|droplet| droplet.object.name)
+        .collect();
+    let endpoints = facts.endpoints.items().iter().map(|it| (it.droplet, &it.object));
+    let dividers = facts.dividers.items().iter().map(|it| (it.droplet, &it.object));
+    let bouncers = facts.bouncers.items().iter().map(|it| (it.droplet, &it.object));
+    let all = endpoints.chain(dividers).chain(bouncers);
+    all.filter(|(droplet, _)| here.contains(droplet)).filter_map(|(_, object)| object.finished()).max()
+}
+
 /// Whether something can be placed on another node than this one.
 #[must_use]
 pub fn has_other_place(facts: &Facts, node: &str) -> bool {
@@ -204,6 +223,25 @@ mod tests {
         }
         let turns = turns(&facts, Wanted::Anew, Order::NewestFirst);
         assert_eq!(turns.first().map(|turn| turn.node.as_str()), Some("node-2"));
+    }
+
+    #[test]
+    fn what_was_programmed_last_is_looked_for_on_the_node() {
+        let mut facts = a_healthy_cluster();
+        for endpoint in facts.endpoints.edit().iter_mut() {
+            let minutes = if endpoint.droplet == "node-2" { 5 } else { 50 };
+            (endpoint.object.created, endpoint.object.provisioned) = (minutes_ago(minutes), minutes_ago(minutes));
+        }
+        for object in facts.bouncers.edit().iter_mut().map(|it| &mut it.object) {
+            (object.created, object.provisioned) = (minutes_ago(60), minutes_ago(60));
+        }
+        for object in facts.dividers.edit().iter_mut().map(|it| &mut it.object) {
+            (object.created, object.provisioned) = (minutes_ago(60), minutes_ago(60));
+        }
+        assert_eq!(programmed_last(&facts, Some("no-node")), None);
+        assert_eq!(programmed_last(&facts, Some("node-2")), minutes_ago(5));
+        assert_eq!(programmed_last(&facts, Some("node-3")), minutes_ago(50));
+        assert_eq!(programmed_last(&facts, None), minutes_ago(5));
     }
 
     #[test]
