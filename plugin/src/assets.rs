@@ -28,6 +28,23 @@ pub(crate) fn chart_packages() -> Result<[Package; 2], Failure> {
     Ok([packed(embedded::<CrdsChart>(), "mizar-crds")?, packed(embedded::<MizarChart>(), "mizar")?])
 }
 
+/// What cleans a node: a Job, and the script that it runs.
+pub(crate) struct CleanNodeFiles {
+    /// The template of the Job.
+    pub(crate) job: String,
+    /// The script.
+    pub(crate) script: String,
+}
+
+/// The files that lie beside the chart and are used when Mizar is taken out.
+pub(crate) fn clean_node_files() -> Result<CleanNodeFiles, Failure> {
+    let read = |name: &str| {
+        let file = MizarChart::get(name).and_then(|file| String::from_utf8(file.data.into_owned()).ok());
+        file.ok_or_else(|| Failure::new(Kind::Bug, format!("the built-in chart has no text {name}")))
+    };
+    Ok(CleanNodeFiles { job: read("files/clean-node-job.yaml")?, script: read("files/clean-node.sh")? })
+}
+
 fn load_embedded<Files: RustEmbed>(name: &str) -> Result<Chart, Failure> {
     Chart::load(embedded::<Files>()).map_err(|error| broken(name, &error))
 }

@@ -87,6 +87,7 @@ pub(crate) enum Command {
     Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
     Bundle(commands::bundle::BundleArgs),
+    Uninstall(commands::uninstall::UninstallArgs),
     History(commands::history::HistoryArgs),
     Get(commands::get::GetArgs),
     Render(commands::render::RenderArgs),

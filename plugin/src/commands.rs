@@ -16,6 +16,7 @@ pub(crate) mod repair;
 pub(crate) mod resume;
 pub(crate) mod rollback;
 pub(crate) mod status;
+pub(crate) mod uninstall;
 pub(crate) mod upgrade;
 pub(crate) mod values;
 pub(crate) mod version;
@@ -42,6 +43,7 @@ impl Command {
             | Self::Man(_) => Output::Text,
             Self::Repair(args) => args.output(),
             Self::Bundle(args) => args.output(),
+            Self::Uninstall(args) => args.output(),
             Self::Upgrade(args) => args.output(),
             Self::Rollback(args) => args.output(),
             Self::Resume(args) => args.output(),

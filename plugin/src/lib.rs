@@ -97,6 +97,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Env(args) => until_interrupted(commands::env::run(&context, args)).await,
         Command::Repair(args) => commands::repair::run(&context, args).await,
         Command::Bundle(args) => until_interrupted(Box::pin(commands::bundle::run(&context, args))).await,
+        Command::Uninstall(args) => Box::pin(commands::uninstall::run(&context, args)).await,
         Command::History(args) => until_interrupted(commands::history::run(&context, args)).await,
         Command::Get(args) => until_interrupted(commands::get::run(&context, args)).await,
         Command::Render(args) => commands::render::run(&context, &args),

@@ -38,11 +38,7 @@ impl Draft {
         if path.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let folder = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        let file = tempfile::Builder::new().prefix(".kubectl-mizar-").tempfile_in(folder).map_err(plain)?;
+        let file = tempfile::Builder::new().prefix(".kubectl-mizar-").tempfile_in(folder_of(&path)).map_err(plain)?;
         Ok(Self { path, writing: Writing::Beside(file) })
     }
 
@@ -71,6 +67,21 @@ impl Write for Draft {
             Writing::Beside(file) => file.flush(),
             Writing::Into(file) => file.flush(),
         }
+    }
+}
+
+/// Whether a file could be written there, without writing it.
+pub(crate) fn probe(path: &Path) -> io::Result<()> {
+    if cannot_be_replaced(path) {
+        return OpenOptions::new().write(true).open(path).map(drop);
+    }
+    tempfile::Builder::new().prefix(".kubectl-mizar-").tempfile_in(folder_of(path)).map(drop).map_err(plain)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
     }
 }
 

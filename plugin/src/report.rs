@@ -22,6 +22,7 @@ pub(crate) mod screen;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod table;
+pub(crate) mod uninstall;
 pub(crate) mod upgrade;
 
 use std::io::Write as _;

@@ -102,3 +102,9 @@ fn the_script_that_saves_a_nodes_state_does_what_it_says() {
     let output = run(Path::new("sh"), &words("charts/mizar/ci/save-node-state-test.sh"));
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
+
+#[test]
+fn the_script_that_cleans_a_node_gives_back_what_was_saved() {
+    let output = run(Path::new("sh"), &words("charts/mizar/ci/clean-node-test.sh"));
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+}

@@ -10,7 +10,7 @@ const HEAD: &str = "# Events
 
 <!-- Made from events.schema.json by `MIZAR_BLESS=1 cargo test --test cli`; a test holds it to that file, and the file to the program. -->
 
-`kubectl mizar install -o json` and `repair -o json` write one event per line to stdout: what happened, when, and nothing for
+`kubectl mizar install -o json`, `repair -o json` and `uninstall -o json` write one event per line to stdout: what happened, when, and nothing for
 people. [events.schema.json](events.schema.json) is the JSON Schema of a line.
 
 - Every line has `schema`, `time` and `type`. Fields and types may be added to `mizar.dev/v1`: pass over those that you do not
@@ -18,7 +18,7 @@ people. [events.schema.json](events.schema.json) is the JSON Schema of a line.
 - The first line is `started`. A run that ends by itself tells it in `finished`; one that fails ends with `failed`, after an
   interruption and after time ran out, too. `exit` and `exitCode` are the [exit code](exit-codes.md).
 - A command line that is wrong (exit code 2) may end before the first line; stderr says what is wrong.
-- With `--plan` and `-o yaml` or `-o jsonpath=…`, the event `planMade` or `repairPlanned` is shown alone, without `time`.
+- With `--plan` and `-o yaml` or `-o jsonpath=…`, the event `planMade`, `repairPlanned` or `uninstallPlanned` is shown alone, without `time`.
 
 ```text
 # What has not been brought up yet, as it happens

@@ -40,10 +40,10 @@ fn no_command_shows_the_help_as_an_error() {
 #[test]
 fn an_unknown_command_is_refused_and_the_nearest_is_named() {
     misused(
-        &["instal"],
-        "error: unrecognized subcommand 'instal'
+        &["statsu"],
+        "error: unrecognized subcommand 'statsu'
 
-  tip: a similar subcommand exists: 'install'
+  tip: a similar subcommand exists: 'status'
 
 Usage: kubectl mizar [OPTIONS] <COMMAND>
 

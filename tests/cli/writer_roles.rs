@@ -1,12 +1,13 @@
-//! docs/rbac/installer.yaml and repairer.yaml give what is asked for before a change and what `check` reads, and not a single
-//! right more.
+//! docs/rbac/installer.yaml, repairer.yaml and uninstaller.yaml give what is asked for before a change, the first two what `check`
+//! reads, too, and not a single right more.
 
 use std::collections::BTreeMap;
 
 use mizar_core::check::access::needs_of;
 use mizar_core::facts::{PolicyRule, Request, Right, Source};
-use mizar_core::repair;
+use mizar_core::object::ObjectRef;
 use mizar_core::yaml::{DuplicateKeys, read_all};
+use mizar_core::{repair, uninstall};
 use serde_json::Value;
 
 use crate::program::{Place, repository};
@@ -134,9 +135,37 @@ fn the_role_of_who_repairs_is_what_repairs_ask_for() {
 }
 
 #[test]
-fn neither_may_grant_more_than_he_has() {
-    for (file, name) in [("docs/rbac/installer.yaml", "mizar:installer"), ("docs/rbac/repairer.yaml", "mizar:repairer")]
-    {
+fn the_role_of_who_uninstalls_is_what_uninstalls_ask_for() {
+    let named = |api_version: &str, kind: &str, namespace: Option<&str>, name: &str| ObjectRef {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.map(ToOwned::to_owned),
+        name: name.to_owned(),
+    };
+    // With a record and without one, of any of our values.
+    let mut objects = uninstall::known_objects(&[NAMESPACE.to_owned()]);
+    objects.push(named("v1", "ConfigMap", Some("kube-system"), "system-source"));
+    objects.push(named("v1", "Namespace", None, NAMESPACE));
+    objects.extend(uninstall::custom_kinds().map(|kind| {
+        let name = format!("{}.{}", kind.plural, kind.group);
+        named("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, &name)
+    }));
+    let extent = uninstall::Extent { namespace: NAMESPACE, home: NAMESPACE, crds: true, cleans_nodes: true };
+    let mut needed: Vec<Right> = uninstall::needs(extent, &objects).into_iter().map(|need| need.right).collect();
+    needed.extend(
+        ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]
+            .map(|plural| Right::new("create", "authorization.k8s.io", plural)),
+    );
+    Published::read("docs/rbac/uninstaller.yaml", "mizar:uninstaller").is_exactly(&needed);
+}
+
+#[test]
+fn none_may_grant_more_than_he_has() {
+    for (file, name) in [
+        ("docs/rbac/installer.yaml", "mizar:installer"),
+        ("docs/rbac/repairer.yaml", "mizar:repairer"),
+        ("docs/rbac/uninstaller.yaml", "mizar:uninstaller"),
+    ] {
         for right in Published::read(file, name).rights() {
             assert!(!["escalate", "bind", "impersonate", "*"].contains(&right.verb.as_str()), "{file}: {right}");
             assert!(right.resource != "*" && right.group != "*", "{file}: {right}");

@@ -1,9 +1,6 @@
 //! What must be true of everything that was asked of the API server during a whole journey, however many commands it had and
 //! however they ended: judged from the audit log alone, so that upgrade, rollback, adoption and uninstall can call it.
 //!
-//! ```ignore
-//! audit_oracle::assert_nothing_lost(&bed.audit().await.unwrap(), &Journey::default());
-//! ```
 //! The log tells who wrote what and not the content, so that what a final state shows (cordons, leases, finalizers) is for
 //! [`crate::matrix::oracle`].
 

@@ -239,6 +239,14 @@ async fn what_helm_installed_we_upgrade_and_roll_back_and_both_helms_go_on() {
     assert_eq!(identities(&bed).await, before, "nothing restarts");
     assert_eq!(our_revisions(&bed).await.last().unwrap(), &format!("deployed Rollback to {}", ours_is + 1));
 
+    // Helm changes the daemons' template and replaces none of them; we go on with what it left.
+    let template = "--set daemon.resources.requests.memory=128Mi";
+    output(bed.helm4().unwrap(), &format!("upgrade mizar charts/mizar --reuse-values {template} -n {NAMESPACE}"));
+    let pods = "/api/v1/namespaces/mizar-system/pods?labelSelector=job=mizar-daemon";
+    let left = names(&bed, pods).await;
+    ours("upgrade").run().await.exits(0).tells(&["node node-1", "node node-2", "node node-3"]);
+    assert!(names(&bed, pods).await.iter().all(|pod| !left.contains(pod)), "every daemon is another one");
+
     ours("upgrade").args(OF_TEMPLATES).run().await.exits(0).tells(&["node node-1", "node node-2", "node node-3"]);
     let upgraded = identities(&bed).await;
     assert_ne!(upgraded, before);

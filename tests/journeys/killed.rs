@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const WRITES: u64 = 23;
 
 /// Follows the audit log as it is written: asking for it in the harness's way takes longer than a write does.
-struct Writes {
+pub(crate) struct Writes {
     log: BufReader<File>,
     line: String,
     seen: u64,
@@ -25,13 +25,13 @@ struct Writes {
 
 impl Writes {
     /// Counts from now on.
-    fn of(bed: &Bed) -> Self {
+    pub(crate) fn of(bed: &Bed) -> Self {
         let mut log = File::open(bed.dir().join("audit.log")).unwrap();
         log.seek(SeekFrom::End(0)).unwrap();
         Self { log: BufReader::new(log), line: String::new(), seen: 0 }
     }
 
-    fn count(&mut self) -> u64 {
+    pub(crate) fn count(&mut self) -> u64 {
         while self.log.read_line(&mut self.line).unwrap() > 0 && self.line.ends_with('\n') {
             let entry: Value = serde_json::from_str(&self.line).unwrap();
             let ours = entry["userAgent"].as_str().is_some_and(|agent| agent.starts_with("kubectl-mizar/"));
@@ -45,7 +45,7 @@ impl Writes {
     }
 
     /// Waits until the program has made so many writes, or has ended.
-    async fn until(&mut self, running: &mut Running, number: u64) {
+    pub(crate) async fn until(&mut self, running: &mut Running, number: u64) {
         let begun = Instant::now();
         while self.count() < number && !running.is_over() {
             assert!(begun.elapsed() < PATIENCE, "only {} of {number} writes", self.seen);

@@ -41,6 +41,7 @@ mod secrets;
 mod status;
 mod terminal;
 mod typed;
+mod uninstall;
 mod unwell_server;
 mod upgrade;
 mod writer_roles;

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use mizar_bed::{AuditMark, Bed};
 use serde_json::{Value, json};
@@ -13,6 +14,10 @@ use crate::cluster::{
     NAMESPACE, assert_healthy_and_nothing_doubled, bed, changes, create, get, identities, installed, names, patch,
     requests, send,
 };
+use crate::repair::{SCALE, at_work};
+
+/// The operator is restarted by its own rounds.
+const DEADLINE: Duration = Duration::from_secs(240);
 
 /// Another image of the daemon: an install refuses it, and shows it all the same.
 const OTHER_DAEMON: &str = "--set-string images.daemon.tag=other";
@@ -307,7 +312,44 @@ async fn until_running(bed: &Bed) {
         if budget["status"]["currentHealthy"] == 3 {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("the pods of web do not get healthy");
+}
+
+#[tokio::test]
+async fn the_plan_of_an_upgrade_and_of_a_rollback_is_carried_out_by_somebody_else() {
+    let folder = TempDir::new().unwrap();
+    let saved = folder.path().join("plan.json");
+    let bed = at_work().await;
+    let by_file = |command: &str, flag: &str| {
+        Mizar::on(&bed).args(command).arg(flag).arg(&saved).impatient(SCALE).within(DEADLINE)
+    };
+    // Another operator: no daemon is touched.
+    let memory = "operator.resources.requests.memory=96Mi";
+    let planned = by_file("upgrade", "--save-plan").args("--set").args(memory).run().await;
+    planned
+        .exits(0)
+        .prints(&["Values that you chose", "Operator: restarted"])
+        .tells(&["kubectl mizar upgrade --use-plan FILE"]);
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(&saved).unwrap()).unwrap();
+    assert_eq!(file["plan"]["inputs"]["options"]["keep"], "chosen");
+    // What was agreed to about nodes is part of the plan; another command has other plans.
+    by_file("upgrade", "--use-plan").args("--accept-outage").run().await.exits(2).tells(&["--accept-outage"]);
+    by_file("install", "--use-plan").run().await.exits(2).tells(&["kubectl mizar upgrade --use-plan"]);
+    by_file("upgrade", "--use-plan").run().await.exits(0);
+    assert_eq!(memory_of_the_operator(&bed).await, "96Mi");
+    by_file("upgrade", "--use-plan").run().await.exits(3).tells(&["release mizar is at revision 2, and was at 1"]);
+
+    by_file("rollback", "--save-plan").run().await.exits(0);
+    by_file("rollback 1", "--use-plan").run().await.exits(2).tells(&["REVISION"]);
+    by_file("rollback", "--use-plan").run().await.exits(0);
+    assert_ne!(memory_of_the_operator(&bed).await, "96Mi");
+    assert_healthy_and_nothing_doubled(&bed).await;
+}
+
+async fn memory_of_the_operator(bed: &Bed) -> String {
+    let operator = get(bed, &format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mizar-operator")).await;
+    let container = &operator["spec"]["template"]["spec"]["containers"][0];
+    container["resources"]["requests"]["memory"].as_str().unwrap_or_default().to_owned()
 }

@@ -247,3 +247,21 @@ async fn what_comes_up_while_a_person_reads_a_plan_is_shown_and_asked_for_again(
     let written = changes(&bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
     assert!(written.is_empty(), "{}", written.summary());
 }
+
+#[tokio::test]
+async fn an_uninstall_asks_for_the_name_of_the_release_and_takes_no_other_word() {
+    let bed = installed().await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let uninstall = || Mizar::on(&bed).args("uninstall --export").arg(folder.path().join("mizar.yaml"));
+    let mark = bed.mark().await.unwrap();
+    let mut terminal = Terminal::start(uninstall(), 60, 200);
+    terminal.shows("type the name of the release, mizar:").await;
+    terminal.press(b"yes\r").await;
+    assert_eq!(terminal.end().await, Some(3));
+    let changed = changes(&bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
+    assert!(changed.is_empty(), "{}", changed.summary());
+    let mut terminal = Terminal::start(uninstall(), 60, 200);
+    terminal.shows("type the name of the release, mizar:").await;
+    terminal.press(b"mizar\r").await;
+    assert_eq!(terminal.end().await, Some(0));
+}

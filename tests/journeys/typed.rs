@@ -12,7 +12,7 @@ use mizar_bed::Bed;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::cli::root;
+use crate::cli::{Mizar, root};
 use crate::cluster::{bed, installed};
 use crate::docs::{Typed, lines};
 
@@ -26,6 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const CHANGED: &[(&str, &str)] = &[
     ("status --watch --timeout 10m", "status --watch"),
     ("status --watch", "status --watch --timeout 2s"),
+    ("rollback 3", "rollback 1"),
     ("node-7", "node-2"),
     ("--group NAME", "--group somebody"),
     ("pod NAME", "pod --selector job=mizar-daemon"),
@@ -33,8 +34,10 @@ const CHANGED: &[(&str, &str)] = &[
 ];
 
 /// Lines that end otherwise than with 0 where all is well, how, and why.
-const ENDS: &[(&str, i32, &str)] =
-    &[("kubectl mizar render --profile dev | kubectl diff", 1, "kubectl says so that it shows a difference")];
+const ENDS: &[(&str, i32, &str)] = &[
+    ("kubectl mizar render --profile dev | kubectl diff", 1, "kubectl says so that it shows a difference"),
+    ("kubectl mizar diff --set ", 10, "it says so that something would change"),
+];
 
 /// The line as it is run.
 fn runnable(typed: &Typed) -> String {
@@ -46,8 +49,11 @@ fn runnable(typed: &Typed) -> String {
         line.truncate(line.find("| jq ").unwrap_or_default());
     }
     let words = typed.arguments().unwrap_or_default();
-    let asks = matches!(words.first(), Some(&"install" | &"repair"));
-    if asks && !only_looks(&words) && !words.contains(&"-y") {
+    let asks = matches!(
+        words.first(),
+        Some(&"install" | &"repair" | &"uninstall" | &"upgrade" | &"rollback" | &"resume" | &"abort")
+    );
+    if asks && !only_looks(&words) && !words.contains(&"-y") && !words.contains(&"--yes") {
         line.push_str(" -y");
     }
     line
@@ -125,6 +131,10 @@ enum On {
     OwnBlock,
     /// One on which Mizar is installed.
     Installed,
+    /// Such a one of its own, since the line takes Mizar out.
+    OwnInstalled,
+    /// One that was upgraded once, for lines that move it on or back.
+    Upgraded,
 }
 
 fn place_of(line: &Typed, all: &[Typed]) -> On {
@@ -136,6 +146,8 @@ fn place_of(line: &Typed, all: &[Typed]) -> On {
     match words.first() {
         Some(&"install") if only_looks(&words) => On::Blank,
         Some(&"install") => On::Own,
+        Some(&"upgrade" | &"rollback" | &"resume" | &"abort") => On::Upgraded,
+        Some(&"uninstall") if !only_looks(&words) => On::OwnInstalled,
         _ if words.contains(&"--pre") => On::Blank,
         _ => On::Installed,
     }
@@ -197,4 +209,25 @@ async fn with_helm_alone() {
 #[tokio::test]
 async fn where_all_is_well() {
     assert_all_go_well(&installed().await, typed_on(On::Installed).iter()).await;
+}
+
+#[tokio::test]
+async fn on_and_back() {
+    let bed = bed().await;
+    // Every pod is on the network, and nothing has to be healed first.
+    Mizar::install(&bed).args("--recreate-pods").run().await.exits(0);
+    Mizar::on(&bed).args("upgrade --set resourceQuota.create=true -y").run().await.exits(0);
+    assert_all_go_well(&bed, typed_on(On::Upgraded).iter()).await;
+}
+
+#[tokio::test]
+async fn taking_it_out() {
+    let all = typed_on(On::OwnInstalled);
+    let mut seen = BTreeSet::new();
+    for line in all.iter().filter(|line| seen.insert(runnable(line))) {
+        let (bed, folder) = (installed().await, place());
+        let complaint = complaint(&bed, folder.path(), line).await;
+        assert_eq!(complaint, None, "{}", complaint.clone().unwrap_or_default());
+    }
+    assert!(seen.len() >= 3, "{seen:?}");
 }

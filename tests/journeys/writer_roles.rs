@@ -13,6 +13,7 @@ use crate::cli::{Mizar, root};
 use crate::cluster::{address_of_new_pod, bed, changes, installed, items, send};
 use crate::repair::restart_operator;
 
+const UNINSTALLER: Role = Role::Spare1;
 const INSTALLER: Role = Role::Spare2;
 const REPAIRER: Role = Role::Spare3;
 /// The program is as impatient as the bed's operator, whose rounds take a second instead of fifteen.
@@ -187,6 +188,36 @@ async fn the_role_of_who_repairs_is_enough_and_all_of_it_is_used() {
     let trail = bed.audit().await.unwrap().by(REPAIRER);
     assert_nothing_was_refused(&trail);
     assert_all_were_used(&rights(file), &trail, why_repairers_have);
+}
+
+/// Why an uninstall has a right that this one did not use.
+fn why_uninstallers_have(right: &Right) -> Option<&'static str> {
+    let name = right.name.as_deref().unwrap_or_default();
+    match (right.verb.as_str(), right.resource.as_str(), name) {
+        (_, _, "mizar:grpc-service" | "mizar-grpc-service" | "system-source") => Some("Arktos only"),
+        (_, _, "mizar-critical-pods") => Some("where the quota was chosen"),
+        (_, "clusterrolebindings", "mizar-operator") => Some("an installation without Helm"),
+        ("get" | "patch", "networkpolicies", _) => Some("there is none here"),
+        ("create", "secrets", _) => Some("there is a record since the install"),
+        ("watch", _, _) => Some("what is gone when it is listed is not followed"),
+        ("get", "jobs", _) => Some("one whose making was not answered is read"),
+        ("create", "selfsubjectaccessreviews", _) => Some("the rules tell all here"),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_role_of_who_uninstalls_is_enough_and_all_of_it_is_used() {
+    let file = "docs/rbac/uninstaller.yaml";
+    let bed = installed().await;
+    grant(&bed, file, UNINSTALLER).await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let by = || Mizar::by(&bed, UNINSTALLER).args("uninstall --yes --export").arg(folder.path().join("mizar.yaml"));
+    by().run().await.exits(0).tells(&["3 nodes clean"]);
+    by().args("--crds").run().await.exits(0);
+    let trail = bed.audit().await.unwrap().by(UNINSTALLER);
+    assert_nothing_was_refused(&trail);
+    assert_all_were_used(&rights(file), &trail, why_uninstallers_have);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use crate::plan::{Counts, Impact, Plan};
 use crate::repair::RepairPlan;
 use crate::restart::RestartPlan;
 use crate::site::Site;
+use crate::uninstall::{NodeState, UninstallPlan};
 use crate::upgrade::UpgradePlan;
 
 /// The version of the JSON form. Fields may be added to it; a field that goes or changes makes a new version.
@@ -91,6 +92,22 @@ pub enum Event {
         /// What a restart of the operator touches, if one is planned.
         #[serde(skip_serializing_if = "Option::is_none")]
         restart: Option<Box<RestartPlan>>,
+    },
+    /// It is known what will be taken out.
+    UninstallPlanned {
+        /// The plan.
+        plan: Box<UninstallPlan>,
+        /// The file in which the custom resources will be saved.
+        export: String,
+    },
+    /// What became of a node that was to be cleaned.
+    NodeCleaned {
+        /// Its name.
+        node: String,
+        /// How far it is.
+        state: NodeState,
+        /// What was done there, or what kept it from being done.
+        told: Vec<String>,
     },
     /// It is known what an upgrade or a rollback restarts.
     UpgradePlanned {

@@ -7,6 +7,7 @@
 //! - [`claim`]: who may work on it;
 //! - [`repair`]: the record of a repair, which keeps the one that it found;
 //! - [`owed`]: what a repair must still do and cannot see;
+//! - [`uninstall`]: what an uninstall must remember;
 //! - [`storage`]: how it lies in a Secret.
 //!
 //! Reading and writing the Secret, with its resource version, is left to the caller: that is what makes a claim hold.
@@ -17,6 +18,7 @@ pub mod owed;
 pub mod repair;
 pub mod stage;
 pub mod storage;
+pub mod uninstall;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +32,7 @@ pub use owed::Owed;
 pub use repair::{REPAIR, RestartRecord};
 pub use stage::{StageRecord, StageState};
 pub use storage::{OperationError, SECRET_NAME, StoredOperation};
+pub use uninstall::UninstallRecord;
 
 /// The newest version of the format. It goes up when a field gains a meaning that an older program would get wrong.
 ///
@@ -79,6 +82,9 @@ pub struct Operation {
     /// What a repair has begun and must still follow. An install keeps it for the next repair.
     #[serde(default, skip_serializing_if = "Owed::is_nothing")]
     pub owed: Owed,
+    /// What an uninstall must remember, if this is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uninstall: Option<UninstallRecord>,
     /// What a repair found here and puts back at its end: an install needs it to go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Box<Self>>,
@@ -152,6 +158,7 @@ impl Operation {
             outcome: None,
             restart: None,
             owed: Owed::default(),
+            uninstall: None,
             previous: None,
         }
     }

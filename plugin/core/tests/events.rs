@@ -15,6 +15,7 @@ use mizar_core::plan::{FieldChange, Impact, Plan};
 use mizar_core::repair::RepairPlan;
 use mizar_core::restart::RestartPlan;
 use mizar_core::site::Site;
+use mizar_core::uninstall::{NodeState, UninstallPlan};
 use mizar_core::upgrade::{Pair, Turn, UpgradePlan, ValueChanges};
 use serde_json::{Value, json};
 
@@ -84,7 +85,9 @@ fn samples() -> Vec<Event> {
         Event::plan_made(Plan::default(), Impact::default()),
         Event::RepairPlanned { plan: Box::new(RepairPlan::default()), restart: None },
         Event::RepairPlanned { plan: Box::new(RepairPlan::default()), restart: Some(Box::new(RestartPlan::default())) },
-        Event::UpgradePlanned { plan: Box::new(upgrade()) },
+        Event::UninstallPlanned { plan: Box::new(UninstallPlan::default()), export: "mizar-export.yaml".into() },
+        Event::NodeCleaned { node: "n".into(), state: NodeState::Clean, told: vec![text()] },
+        Event::UpgradePlanned { plan: Box::new(upgrade(object(), text())) },
         Event::Resumed { id: "i".into(), from: "h".into(), stage: Some("daemon".into()) },
         Event::WaitedForHolder { holder: "h".into(), since: now(), expires_in: SECOND },
         Event::StageStarted { stage: "daemon".into(), site: Site::Compute, total: 3 },
@@ -117,25 +120,25 @@ fn samples() -> Vec<Event> {
     ]
 }
 
-fn upgrade() -> UpgradePlan {
+fn upgrade(object: ObjectRef, text: String) -> UpgradePlan {
     let change = FieldChange { path: "a.b".into(), before: None, after: Some(1.into()) };
-    let node = ObjectId { object: object(), uid: "u".into() };
+    let node = ObjectId { object, uid: "u".into() };
     let turn = Turn {
         node: "node-1".into(),
         daemon: node.clone(),
-        leaving: vec![text()],
-        coming_back: vec![text()],
+        leaving: vec![text.clone()],
+        coming_back: vec![text.clone()],
         moving: vec![node],
         has_operator: true,
         ready: true,
     };
     UpgradePlan {
         turns: vec![turn],
-        unreachable: vec![text()],
+        unreachable: vec![text.clone()],
         drains: true,
         restarts_operator: true,
         window: false,
-        pair: Pair::Incompatible { from: "0.9".into(), to: "0.91".into(), why: text() },
+        pair: Pair::Incompatible { from: "0.9".into(), to: "0.91".into(), why: text },
         values: ValueChanges { choices: vec![change.clone()], defaults: vec![change] },
     }
 }
@@ -150,6 +153,8 @@ fn is_known(event: &Event) -> bool {
         | Event::ReadingProgressed { .. }
         | Event::PlanMade { .. }
         | Event::RepairPlanned { .. }
+        | Event::UninstallPlanned { .. }
+        | Event::NodeCleaned { .. }
         | Event::UpgradePlanned { .. }
         | Event::Resumed { .. }
         | Event::WaitedForHolder { .. }

@@ -140,12 +140,17 @@ impl Cluster {
 
     /// Deletes the object with this UID, and no successor of the same name.
     pub(crate) async fn delete(&self, target: &ObjectRef, uid: &str) -> Result<(), ApiFailure> {
-        self.delete_on(target, &json!({"uid": uid})).await
+        self.delete_on(target, &json!({"uid": uid}), None).await
+    }
+
+    /// Deletes the object with this UID, and what belongs to it after it: Jobs leave their pods behind otherwise.
+    pub(crate) async fn delete_with_dependents(&self, target: &ObjectRef, uid: &str) -> Result<(), ApiFailure> {
+        self.delete_on(target, &json!({"uid": uid}), Some("Background")).await
     }
 
     /// Deletes the object with this UID if nobody has changed it since it had this version.
     pub(crate) async fn delete_as_seen(&self, target: &ObjectRef, uid: &str, version: &str) -> Result<(), ApiFailure> {
-        self.delete_on(target, &json!({"uid": uid, "resourceVersion": version})).await
+        self.delete_on(target, &json!({"uid": uid, "resourceVersion": version}), None).await
     }
 
     /// Asks for the eviction of this very pod, as its disruption budgets allow; servers before 1.22 know the older version only.
@@ -178,10 +183,18 @@ impl Cluster {
         Ok(Eviction::Asked)
     }
 
-    async fn delete_on(&self, target: &ObjectRef, preconditions: &Value) -> Result<(), ApiFailure> {
+    async fn delete_on(
+        &self,
+        target: &ObjectRef,
+        preconditions: &Value,
+        propagation: Option<&str>,
+    ) -> Result<(), ApiFailure> {
         let what = format!("delete {target}");
         let path = object(target).ok_or_else(|| self.unknown_kind(&what))?;
-        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions});
+        let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions});
+        if let Some(propagation) = propagation {
+            options["propagationPolicy"] = propagation.into();
+        }
         match self.send(&Call::with_json(Method::DELETE, path, what, JSON, &options)).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.cause == Cause::NotFound => Ok(()),

@@ -169,5 +169,6 @@ impl<'a> Content<'a> {
 
 /// As Helm prints them.
 fn hooks(release: &Release) -> String {
-    release.hooks.iter().map(|hook| format!("---\n# Source: {}\n{}\n", hook.path, hook.manifest)).collect()
+    let hooks = release.hooks.iter().map(|hook| format!("---\n# Source: {}\n{}\n", hook.path, hook.manifest));
+    hooks.collect::<Vec<_>>().concat()
 }

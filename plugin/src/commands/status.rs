@@ -12,7 +12,7 @@ use crate::cli::environment::ViewArgs;
 use crate::cli::wait::parse_duration;
 use crate::cluster::{Access, Cluster};
 use crate::context::Context;
-use crate::failure::{Failure, Kind};
+use crate::failure::{CHANGES_FOUND, Failure, Kind};
 use crate::flow::status::{Question, Watching, once, replayed};
 use crate::flow::{drift, facts_file};
 use crate::report::format::Format;
@@ -20,9 +20,6 @@ use crate::report::screen::OtherScreen;
 use crate::report::status::{names, screen};
 use crate::report::{self, Output, style};
 use crate::window::Window;
-
-/// The exit code that says that something differs, as that of `diff`.
-const DIFFERS: u8 = 10;
 
 /// Show what runs: versions, nodes, networks, what is in progress, and the worst findings
 ///
@@ -110,7 +107,7 @@ async fn show_drift(cluster: &Cluster, context: &Context, format: &Format) -> Re
     report::data(&report::drift::written(&drift, format)?)?;
     if drift.is_drifted() {
         report::note("see what putting it back would change: kubectl mizar install --plan");
-        return Ok(ExitCode::from(DIFFERS));
+        return Ok(ExitCode::from(CHANGES_FOUND));
     }
     match drift.unread().count() {
         0 => Ok(ExitCode::SUCCESS),

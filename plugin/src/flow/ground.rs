@@ -167,6 +167,9 @@ pub(crate) fn our_revision(stored: Option<&StoredOperation>, release: &str) -> O
 
 /// Whether the values of our record are those of what is installed: Helm may have gone on since, or taken all away.
 fn speaks_for(stored: &StoredOperation, history: &History) -> bool {
+    if stored.operation.is_uninstall() {
+        return false;
+    }
     let intended = stored.operation.intent.releases.get("mizar").copied().unwrap_or_default();
     let newest = history.last().map_or(0, |last| last.release.revision);
     // A run that died early had not written its revision yet.

@@ -152,7 +152,7 @@ impl Installation {
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
             let options = saved_plan::options(&self.options());
             let way = Way { command: COMMAND, options: &options, replacing: None };
-            let deployed = deploy(&mut self.run, &ground, waiting, way).await;
+            let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
             with_evidence(&self.run, COMMAND, deployed).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }

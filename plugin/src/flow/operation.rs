@@ -3,7 +3,7 @@
 //! A lease is renewed in the background. Whoever cannot renew has lost the right to go on, and [`Held::lost`] says so;
 //! every write of the record carries its resourceVersion, so that a stale holder fails instead of overwriting.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,9 +13,10 @@ use mizar_core::object::ObjectRef;
 use mizar_core::operation::storage::{from_secret, to_secret};
 use mizar_core::operation::{
     Claim, HolderState, NewOperation, Observation, Operation, Outcome, Owed, REPAIR, RestartRecord, SECRET_NAME,
-    StoredOperation, claim,
+    StoredOperation, UninstallRecord, claim,
 };
 use mizar_core::timing::Timing;
+use mizar_core::uninstall::UNINSTALL;
 use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
@@ -100,6 +101,9 @@ impl Settled {
     /// first, by who knows how. What is only owed waits for the next repair: the network is no worse for an install.
     pub(crate) fn for_install(self) -> Result<Self, Failure> {
         let Some(stored) = self.stored else { return Ok(self) };
+        if stored.operation.is_unfinished_uninstall() {
+            return Err(half_taken_out(&stored.operation));
+        }
         if !stored.operation.is_repair() {
             return Ok(Self { stored: Some(stored), ..self });
         }
@@ -120,6 +124,14 @@ fn half_restarted(repair: &Operation) -> Failure {
         repair.holder, repair.started_at
     );
     Failure::new(Kind::Refused, message).hint("finish it: kubectl mizar repair")
+}
+
+fn half_taken_out(uninstall: &Operation) -> Failure {
+    let message = format!(
+        "an uninstall, begun by {} at {}, is half done; nothing was changed",
+        uninstall.holder, uninstall.started_at
+    );
+    Failure::new(Kind::Refused, message).hint("finish it first: kubectl mizar uninstall")
 }
 
 /// A change that we hold.
@@ -150,12 +162,16 @@ impl Held {
         let now = cluster.now();
         let namespace = new.namespace.clone();
         let resource_version = stored.as_ref().map(|stored| stored.resource_version.clone());
-        let repairs = new.command == REPAIR;
+        let (repairs, uninstalls) = (new.command == REPAIR, new.command == UNINSTALL);
         let found = stored.map(|stored| stored.operation);
         let operation = match (claim, found) {
-            (Claim::Resume | Claim::TakeOver { .. }, Some(found)) if found.is_repair() == repairs => {
+            (Claim::Resume | Claim::TakeOver { .. }, Some(found))
+                if found.is_repair() == repairs && found.is_uninstall() == uninstalls =>
+            {
                 found.resumed_by(machine::me(), new.intent, new.stages, now)
             }
+            // What a repair owes is owed to a network that goes.
+            (_, _) if uninstalls => Operation::begin(new, machine::me(), now),
             (_, found) if repairs => Operation::begin_repair(new, found, machine::me(), now),
             (_, found) => {
                 let owed = found.map(|found| found.owed).unwrap_or_default();
@@ -256,6 +272,28 @@ impl Held {
         let mut state = self.state.lock().await;
         state.operation.restart = restart;
         state.save(None).await.map_err(Into::into)
+    }
+
+    /// Records what an uninstall must remember, and how far the nodes are.
+    pub(crate) async fn set_uninstall(
+        &self,
+        record: UninstallRecord,
+        nodes: BTreeMap<String, Value>,
+    ) -> Result<(), Failure> {
+        let mut state = self.state.lock().await;
+        state.operation.uninstall = Some(record);
+        state.operation.nodes = nodes;
+        state.save(None).await.map_err(Into::into)
+    }
+
+    /// Deletes the record and lets go: what it was about is over, and so is the place where it lies.
+    pub(crate) async fn vanish(self) -> Result<(), Failure> {
+        let state = self.state.lock().await;
+        self.renewal.abort();
+        let secret = to_secret(&state.operation, None).reference();
+        let Some(live) = state.cluster.get(&secret).await? else { return Ok(()) };
+        let uid = live["metadata"]["uid"].as_str().unwrap_or_default();
+        Ok(state.cluster.delete_as_seen(&secret, uid, &state.resource_version).await?)
     }
 
     /// Notes how far a node is, before or after what is done there.

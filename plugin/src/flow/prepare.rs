@@ -316,6 +316,12 @@ pub(crate) fn objects_of(manifest: &str) -> Result<Vec<Object>, Failure> {
         .collect()
 }
 
+/// The objects of a chart without any value of a person.
+pub(crate) fn objects_by_default(chart: &Chart, namespace: &str) -> Result<Vec<Object>, Failure> {
+    let values = ValueLayers::new().merge(chart)?;
+    Ok(release(chart, &values, namespace)?.objects.into_iter().map(|staged| staged.object).collect())
+}
+
 /// The namespace of the release, which no chart holds: privileged pods must be allowed in it.
 pub(crate) fn own_objects(namespace: &str) -> Vec<OwnObject> {
     let mut labels = Map::new();

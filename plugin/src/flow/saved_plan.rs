@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use mizar_core::answer::one_line;
 use mizar_core::event::Event;
 use mizar_core::object::ObjectRef;
 use mizar_core::plan::saved::{Binding, Inputs, SavedPlan, SavedPlanError, chart_digest, compare};
@@ -100,7 +101,8 @@ pub(crate) fn options(kept: &impl Serialize) -> Map<String, Value> {
 /// Reads what a command kept of its flags; a plan that holds anything else is damaged.
 pub(crate) fn read_options<T: DeserializeOwned>(plan: &SavedPlan) -> Result<T, Failure> {
     serde_json::from_value(Value::Object(plan.inputs.options.clone())).map_err(|error| {
-        let message = format!("--use-plan: the plan cannot be used: field plan.inputs.options: {error}");
+        let message =
+            format!("--use-plan: the plan cannot be used: field plan.inputs.options: {}", one_line(&error.to_string()));
         Failure::new(Kind::Usage, message)
             .hint(format!("save one with this version: kubectl mizar {} --save-plan FILE", plan.command))
     })
@@ -212,12 +214,13 @@ fn verify(saved: &SavedPlan, now: &Binding) -> Result<Vec<ObjectRef>, Failure> {
         ),
     );
     for mismatch in &comparison.mismatches {
-        failure = failure.detail(mismatch.to_string());
+        // It names what a file says.
+        failure = failure.detail(one_line(&mismatch.to_string()));
     }
     if saved.program != env!("CARGO_PKG_VERSION") {
         failure = failure.detail(format!(
             "it was made by kubectl-mizar {}; this is {}",
-            saved.program,
+            one_line(&saved.program),
             env!("CARGO_PKG_VERSION")
         ));
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mizar_core::event::{ApplyResult, Event, ReadSoFar, StepResult};
 use mizar_core::repair::Remedy;
+use mizar_core::uninstall::NodeState;
 
 use super::pace::Pace;
 use super::style::{ERROR, FAINT, GOOD, HINT, STRONG, WARN, mark};
@@ -83,6 +84,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::StageFinished { stage, summary, elapsed, result } => {
             format!("  {} {}: {summary} {FAINT}({}){FAINT:#}", sign(*result), stage_title(stage), clock(*elapsed))
         }
+        Event::NodeCleaned { node, state, told } => node_line(node, *state, told),
         Event::Warning { message, .. } => format!("{WARN}warning:{WARN:#} {message}"),
         Event::Hint { message } => format!("{HINT}next:{HINT:#} {message}"),
         Event::Finished { outcome, elapsed, requests, .. } if outcome.is_success() => {
@@ -96,10 +98,21 @@ pub(super) fn line(event: &Event) -> Option<String> {
         | Event::RepairPlanned { .. }
         // The failure says it, too.
         | Event::EvidenceCollected { .. }
+        | Event::UninstallPlanned { .. }
         | Event::UpgradePlanned { .. }
         | Event::Failed { .. } => return None,
         Event::ObjectApplied { object, result, .. } => format!("    {FAINT}{result} {object}{FAINT:#}"),
     })
+}
+
+/// What became of one node.
+fn node_line(node: &str, state: NodeState, told: &[String]) -> String {
+    let told = if told.is_empty() { "nothing of Mizar was found".to_owned() } else { told.join(", ") };
+    match state {
+        NodeState::Clean => format!("    {GOOD}✓{GOOD:#} node {node}: {FAINT}{told}{FAINT:#}"),
+        NodeState::Skipped => format!("    - node {node}: left as it is"),
+        NodeState::Failed | NodeState::Pending => format!("    {ERROR}✗{ERROR:#} node {node}: {told}"),
+    }
 }
 
 fn sign(result: StepResult) -> String {
@@ -138,6 +151,16 @@ pub(super) fn stage_title(stage: &str) -> &str {
         "checks" => "waiting until all is well",
         "facts" => "facts and checks",
         "objects" => "objects, events, records and logs",
+        "operator-gone" => "the operator ends, and is gone",
+        "export" => "custom resources are saved",
+        "custom-resources" => "custom resources are deleted",
+        "traces" => "what the operator left on other objects",
+        "daemon-gone" => "the daemons end, and are gone",
+        "clean-nodes" => "nodes are cleaned",
+        "release" => "accounts, roles and configuration",
+        "definitions-gone" => "definitions of Mizar's objects are deleted",
+        "records" => "records of the releases",
+        "namespace-gone" => "the namespace is deleted",
         other => other.parse::<Remedy>().map_or(other, |remedy| remedy.title()),
     }
 }

@@ -21,7 +21,7 @@ impl Pace {
     /// Whether an event is worth a line, which is then taken as written.
     pub(super) fn is_news(&mut self, event: &Event, now: Instant) -> bool {
         if let Event::Started { command, .. } = event {
-            self.counts_objects = command == "repair";
+            self.counts_objects = matches!(command.as_str(), "repair" | "uninstall");
         }
         let goes_on = match event {
             Event::StageProgressed { .. } | Event::ReadingProgressed { .. } => true,

@@ -41,9 +41,14 @@ pub(crate) fn text(plan: &Plan, impact: &Impact) -> String {
 
 /// Lays out what a plan does to objects.
 pub(crate) fn objects(plan: &Plan) -> String {
+    titled(plan, stage_title)
+}
+
+/// The same; `title` says what a stage is about.
+pub(super) fn titled(plan: &Plan, title: fn(&str) -> &str) -> String {
     let mut text = String::new();
     for stage in plan.stages.iter().filter(|stage| stage.changes.iter().any(Change::writes)) {
-        stage_lines(&mut text, stage);
+        stage_lines(&mut text, stage, title(stage.name.as_str()));
     }
     text.push_str(&obstacles(plan));
     let _infallible = writeln!(text, "{STRONG}Objects:{STRONG:#} {}", plan.counts());
@@ -79,9 +84,9 @@ pub(super) fn obstacles(plan: &Plan) -> String {
     text
 }
 
-fn stage_lines(text: &mut String, stage: &Stage) {
+fn stage_lines(text: &mut String, stage: &Stage, title: &str) {
     let release = stage.release.as_deref().map_or_else(String::new, |release| format!(" (release {release})"));
-    let _infallible = writeln!(text, "{STRONG}{}{STRONG:#}{FAINT}{release}{FAINT:#}", stage_title(stage.name.as_str()));
+    let _infallible = writeln!(text, "{STRONG}{title}{STRONG:#}{FAINT}{release}{FAINT:#}");
     for change in &stage.changes {
         let (sign, style) = match &change.action {
             Action::Create => ("+", GOOD),
@@ -214,7 +219,7 @@ fn seconds(duration: Duration) -> String {
     if seconds < 120 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
 }
 
-fn some_of(names: &[String]) -> String {
+pub(super) fn some_of(names: &[String]) -> String {
     let shown = names.iter().take(NAMES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
     match names.len().checked_sub(NAMES_SHOWN) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),

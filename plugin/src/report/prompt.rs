@@ -10,6 +10,14 @@ pub(crate) fn confirm(question: &str) -> bool {
     asked.is_ok() && matches!(answer().to_lowercase().as_str(), "y" | "yes")
 }
 
+/// Asks for a word to be typed, for what cannot be taken back; anything else is no.
+pub(crate) fn confirm_by_typing(question: &str, word: &str) -> bool {
+    let mut stderr = anstream::stderr().lock();
+    let asked = write!(stderr, "{question} ").and_then(|()| stderr.flush());
+    drop(stderr);
+    asked.is_ok() && answer() == word
+}
+
 /// Asks for one of some words; none if the answer is not one of them.
 pub(crate) fn choose(question: &str, words: &[&'static str]) -> Option<&'static str> {
     let mut stderr = anstream::stderr().lock();

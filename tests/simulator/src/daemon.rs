@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::address;
+use crate::{address, host::Host};
 
 /// The daemon on a node cannot be reached.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -53,6 +53,8 @@ struct Daemon {
     addresses: BTreeMap<String, Address>,
     /// Whom each bouncer finds at an address.
     tables: BTreeMap<String, BTreeMap<Address, String>>,
+    /// The node itself.
+    host: Host,
 }
 
 /// An address with the network identifier within which it is unique, as in `1/10.20.0.2`.
@@ -97,6 +99,9 @@ impl Daemons {
     pub(crate) fn set_running(&self, node: &str, present: bool, ready: bool) {
         let mut nodes = self.nodes();
         let daemon = nodes.entry(node.to_owned()).or_default();
+        if present && !daemon.present {
+            daemon.host.take_over();
+        }
         daemon.present = present;
         daemon.ready = ready;
     }
@@ -106,6 +111,11 @@ impl Daemons {
         if let Some(daemon) = self.nodes().get_mut(node) {
             daemon.forget_programs();
         }
+    }
+
+    /// Gives a node back what was there before Mizar. Returns what the script that does so writes at its end.
+    pub(crate) fn clean(&self, node: &str) -> String {
+        self.nodes().entry(node.to_owned()).or_default().host.clean()
     }
 
     pub(crate) fn forget_node(&self, node: &str) {
@@ -168,6 +178,7 @@ impl Daemons {
     pub(crate) fn initialize(&self, address: &str, endpoint: &str) -> Result<String, Unreachable> {
         self.call(address, |node, daemon| {
             daemon.interfaces.insert(endpoint.to_owned(), Wiring::Initialized);
+            daemon.host.link(endpoint);
             address::link_mac(&format!("{node}/{endpoint}"))
         })
     }
@@ -175,6 +186,7 @@ impl Daemons {
     pub(crate) fn initialize_host(&self, address: &str, endpoint: &str) -> Result<String, Unreachable> {
         self.call(address, |node, daemon| {
             daemon.host_endpoints.entry(endpoint.to_owned()).or_insert(Wiring::Initialized);
+            daemon.host.link(endpoint);
             address::link_mac(&format!("{node}/{endpoint}"))
         })
     }

@@ -48,6 +48,10 @@ pub enum Fault {
     DuplicateAddress,
     /// The API server refuses what the operator creates; the operator only logs that.
     CreateRefused,
+    /// The Job that cleans the node never ends.
+    CleanUpHangs,
+    /// The Job that cleans the node fails, and says why.
+    CleanUpFails,
     /// A start of the operator on a clean cluster takes so many rounds.
     Rounds {
         /// One, two or three.
@@ -56,7 +60,7 @@ pub enum Fault {
 }
 
 /// The faults that need no number, by name.
-const NAMES: [(Fault, &str); 11] = [
+const NAMES: [(Fault, &str); 13] = [
     (Fault::DaemonNeverReady, "daemon-never-ready"),
     (Fault::ImagePullError, "image-pull-error"),
     (Fault::CrashLoop, "crash-loop"),
@@ -68,6 +72,8 @@ const NAMES: [(Fault, &str); 11] = [
     (Fault::StuckInit, "stuck-init"),
     (Fault::DuplicateAddress, "duplicate-address"),
     (Fault::CreateRefused, "create-refused"),
+    (Fault::CleanUpHangs, "clean-up-hangs"),
+    (Fault::CleanUpFails, "clean-up-fails"),
 ];
 
 impl Fault {

@@ -79,6 +79,8 @@ struct Pod {
     kill_at: Option<Timestamp>,
     /// The code with which a fault ends the containers, which then start anew.
     killed: Option<i64>,
+    /// What the container wrote for its end, if it has come to it.
+    told: Option<String>,
 }
 
 pub(crate) struct Kubelet {
@@ -176,7 +178,7 @@ impl Kubelet {
             let fault = match pod.role {
                 Role::Daemon => Fault::DaemonRestart,
                 Role::Operator => Fault::OperatorRestart,
-                Role::Networked | Role::Foreign => continue,
+                Role::CleanUp | Role::Networked | Role::Foreign => continue,
             };
             let node = pod.object.text("/spec/nodeName").unwrap_or_default();
             if news.iter().any(|order| order.fault == fault && order.holds_on(node)) {
@@ -209,6 +211,7 @@ impl Kubelet {
             pod.run = None;
             pod.exited = None;
             pod.killed = None;
+            pod.told = None;
         }
         self.look_at_all();
     }
@@ -275,7 +278,7 @@ impl Kubelet {
         let now = Timestamp::now();
         let node_name = pod.object.text("/spec/nodeName").unwrap_or_default().to_owned();
         let host_ip = self.nodes.get(&node_name)?.address.clone()?;
-        let ended = self.ending(pod, now);
+        let ended = self.ending(pod, now).or_else(|| self.cleaning(pod, &node_name));
         let network_address = self.network_address(pod, &node_name);
         let orders = self.faults.orders();
         let around = Surroundings {
@@ -316,8 +319,25 @@ impl Kubelet {
         (now >= kill_at).then_some(137)
     }
 
+    /// Has a pod that runs clean its node. Returns its exit code.
+    fn cleaning(&self, pod: &mut Pod, node: &str) -> Option<i64> {
+        if pod.role != Role::CleanUp || !pod.life.is_running() || self.faults.hit(Fault::CleanUpHangs, node) {
+            return None;
+        }
+        let problem = self.faults.hit(Fault::CleanUpFails, node).then_some("the link veth-0a1b2c3d cannot be deleted");
+        let problem = problem.or_else(|| pod::unable_to_clean(&pod.object));
+        pod.told = Some(match problem {
+            Some(problem) => serde_json::json!({"done": [], "problems": [problem]}).to_string(),
+            None => self.daemons.clean(node),
+        });
+        Some(i64::from(problem.is_some()))
+    }
+
     fn write(&mut self, key: &Key, pod: &mut Pod, host_ip: &str, posts: Vec<Post>) {
-        let status = status::of(&pod.object, &pod.life, host_ip);
+        let mut status = status::of(&pod.object, &pod.life, host_ip);
+        if let Some(told) = pod.told.as_ref().filter(|_| pod.life.is_at_its_end()) {
+            status["status"]["containerStatuses"][0]["state"]["terminated"]["message"] = told.as_str().into();
+        }
         // A pod that nothing holds is being removed at this moment.
         let leaving = pod.object.is_deleting() && pod.object.finalizers().is_empty();
         let news = !pod.busy && !leaving && pod.written.as_ref() != Some(&status);

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `kubelet` | the life of Mizar's own pods and of pods on the pod network, with faults on demand |
 //! | `daemon` | what a node's daemon answers and keeps, while its pod is Ready |
+//! | `host` | what Mizar changes on a node itself, and what cleaning it gives back |
 //! | `operator` | Mizar's operator, in the operator's pod, under the pod's service account |
 //! | `arktos` | Arktos' controller manager, which calls the operator where Mizar serves Arktos |
 //! | `fault`, `tampering` | what can be made to go wrong |
@@ -17,6 +18,7 @@ mod api;
 mod arktos;
 mod daemon;
 mod fault;
+mod host;
 mod kubelet;
 mod object;
 mod operator;

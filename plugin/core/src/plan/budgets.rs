@@ -18,14 +18,11 @@ pub struct BudgetInTheWay {
 }
 
 /// Returns the budgets that stand in the way of evicting these pods, in the order of their names.
-pub(super) fn in_the_way<'a>(
-    budgets: &[DisruptionBudgetFact],
-    pods: impl Iterator<Item = &'a PodOnNode> + Clone,
-) -> Vec<BudgetInTheWay> {
+pub(super) fn in_the_way(budgets: &[DisruptionBudgetFact], pods: &[&PodOnNode]) -> Vec<BudgetInTheWay> {
     let mut found: Vec<BudgetInTheWay> = budgets
         .iter()
         .filter_map(|budget| {
-            let covered = pods.clone().filter(|pod| {
+            let covered = pods.iter().filter(|pod| {
                 let namespace = pod.pod.split('/').next().unwrap_or_default();
                 namespace == budget.namespace && budget.selector.accepts(&pod.labels)
             });
@@ -60,7 +57,10 @@ mod tests {
             ..PodOnNode::default()
         };
         let pods = [pod("n/a", "web"), pod("n/b", "web"), pod("n/c", "db"), pod("other/d", "web")];
-        in_the_way(&[budget(selector, allowed)], pods.iter()).into_iter().flat_map(|budget| budget.pods).collect()
+        in_the_way(&[budget(selector, allowed)], &pods.iter().collect::<Vec<_>>())
+            .into_iter()
+            .flat_map(|budget| budget.pods)
+            .collect()
     }
 
     #[test]

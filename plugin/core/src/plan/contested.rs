@@ -220,7 +220,10 @@ mod tests {
         plan.take_answers(&[], Vec::new());
         assert_eq!(plan.conflicts.len(), 1, "what was not tried stays");
         let said = ContestedField { path: ".spec.replicas".into(), manager: "b".into() };
-        plan.take_answers(&[object.clone()], vec![Conflict::over_fields(object.clone(), vec![said.clone()])]);
+        plan.take_answers(
+            std::slice::from_ref(&object),
+            vec![Conflict::over_fields(object.clone(), vec![said.clone()])],
+        );
         assert_eq!(plan.conflicts[0].fields, [said]);
         plan.take_answers(&[object], Vec::new());
         assert!(plan.is_allowed());

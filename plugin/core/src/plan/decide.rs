@@ -11,6 +11,7 @@ use super::{Action, Change, Conflict, FieldManager, Plan, Precondition, Stage, c
 use crate::kind;
 use crate::object::{Object, ObjectRef};
 use crate::site::Site;
+use crate::uninstall::MADE_BY;
 
 /// Everything a plan is made from.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +84,17 @@ pub fn decide(input: &PlanInput) -> Plan {
     planner.finish()
 }
 
+/// Returns a namespace with the mark that we made it, where we do or did: only such a one is deleted with Mizar.
+fn made_by_us(object: Object, live: Option<&Object>) -> Object {
+    let ours = object.kind() == "Namespace" && live.is_none_or(|live| live.annotation(MADE_BY).is_some());
+    if !ours {
+        return object;
+    }
+    let mut value = object.into_value();
+    value["metadata"]["annotations"][MADE_BY] = FieldManager::KubectlMizar.as_str().into();
+    Object::new(value).expect("a mark leaves apiVersion, kind and name as they were")
+}
+
 type Key = (Site, String, String, Option<String>, String);
 
 fn key(site: Site, object: &ObjectRef) -> Key {
@@ -105,7 +117,8 @@ impl<'a> Planner<'a> {
 
     fn own(&mut self, own: &OwnObject) {
         let live = self.live.get(&key(own.site, &own.object.reference())).copied();
-        let (change, contested) = compare(own.object.clone(), None, live, FieldManager::KubectlMizar);
+        let object = made_by_us(own.object.clone(), live);
+        let (change, contested) = compare(object, None, live, FieldManager::KubectlMizar);
         self.plan.conflicts.extend(contested);
         self.add(StageName::of(None, own.object.kind()), own.site, None, change);
     }

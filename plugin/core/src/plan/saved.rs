@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+use crate::answer::one_line;
 use crate::chart::set::SetFlag;
 use crate::json;
 
@@ -208,7 +209,8 @@ impl SavedPlan {
         }
         let plan = file.get_mut("plan").map(Value::take).unwrap_or_default();
         serde_path_to_error::deserialize(plan).map_err(|error| {
-            let (path, why) = (error.path().to_string(), error.inner().to_string());
+            // The names of fields, too, are whatever somebody wrote there.
+            let (path, why) = (one_line(&error.path().to_string()), one_line(&error.inner().to_string()));
             let field = if path == "." { "plan".to_owned() } else { format!("plan.{path}") };
             // What a field holds may be secret; serde names it in quotes after the kind of value that it is.
             SavedPlanError::Field { field, why: without_content(&why) }

@@ -104,7 +104,7 @@ impl Surroundings {
                 pods: pods.iter().map(|pod| pod.pod.clone()).collect(),
                 bouncers: parts(node, PartKind::Bouncer),
                 dividers: parts(node, PartKind::Divider),
-                budgets: in_the_way(&self.budgets, pods.iter().copied()),
+                budgets: in_the_way(&self.budgets, pods),
             }
         };
         nodes.iter().map(of_node).collect()

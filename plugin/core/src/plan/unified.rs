@@ -29,7 +29,7 @@ pub fn unified(change: &Change) -> Option<String> {
         Action::Unchanged | Action::Keep { .. } => return None,
     };
     let (before, after) = if change.object.kind == "Secret" && change.object.group().is_empty() {
-        masked(before, after)
+        masked(before.as_ref(), after.as_ref())
     } else {
         (before, after)
     };
@@ -59,12 +59,12 @@ fn readable(mut object: Value) -> Value {
 }
 
 /// Both sides of a secret without its content. That a value changes can be seen, not to what.
-fn masked(before: Option<Value>, after: Option<Value>) -> (Option<Value>, Option<Value>) {
-    let hide = |side: &Option<Value>, other: &Option<Value>, which: &str| {
-        let other = other.as_ref().unwrap_or(&Value::Null);
-        side.as_ref().map(|side| mask("", side, Some(other), which))
+fn masked(before: Option<&Value>, after: Option<&Value>) -> (Option<Value>, Option<Value>) {
+    let hide = |side: Option<&Value>, other: Option<&Value>, which: &str| {
+        let other = other.unwrap_or(&Value::Null);
+        side.map(|side| mask("", side, Some(other), which))
     };
-    (hide(&before, &after, "before"), hide(&after, &before, "after"))
+    (hide(before, after, "before"), hide(after, before, "after"))
 }
 
 fn mask(path: &str, value: &Value, other: Option<&Value>, which: &str) -> Value {

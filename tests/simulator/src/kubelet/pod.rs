@@ -21,6 +21,8 @@ use crate::{
 pub(crate) enum Role {
     Daemon,
     Operator,
+    /// A pod that cleans its node when Mizar is taken out.
+    CleanUp,
     /// A pod on the pod network.
     Networked,
     /// A pod that somebody else plays, or that has no node yet.
@@ -35,6 +37,8 @@ impl Role {
             Self::Daemon
         } else if pod.label("app") == Some("mizar-operator") {
             Self::Operator
+        } else if pod.label("app.kubernetes.io/name") == Some("mizar-clean-node") {
+            Self::CleanUp
         } else if pod.at("/spec/hostNetwork").and_then(Value::as_bool) == Some(true) {
             Self::Foreign
         } else {
@@ -62,7 +66,7 @@ pub(crate) fn situation(pod: &Object, role: Role, around: &Surroundings<'_>) -> 
     let faults = match role {
         Role::Daemon => PodFaults::of_daemon(around.orders, node),
         Role::Operator => PodFaults::of_operator(around.orders, node),
-        Role::Networked | Role::Foreign => PodFaults::default(),
+        Role::CleanUp | Role::Networked | Role::Foreign => PodFaults::default(),
     };
     let images: Vec<String> = status::images(pod).map(str::to_owned).collect();
     let on_host = pod.at("/spec/hostNetwork").and_then(Value::as_bool) == Some(true);
@@ -78,6 +82,21 @@ pub(crate) fn situation(pod: &Object, role: Role, around: &Surroundings<'_>) -> 
         exited: around.exited,
         ended: around.ended,
         killed: around.killed,
+    }
+}
+
+/// Says what a pod lacks that is to clean its node: then the real one could not.
+pub(crate) fn unable_to_clean(pod: &Object) -> Option<&'static str> {
+    let is = |pointer: &str| pod.at(pointer).and_then(Value::as_bool) == Some(true);
+    let has_script = pod.list("/spec/containers/0/env").iter().any(|variable| {
+        variable["name"] == "CLEAN_NODE" && variable["value"].as_str().is_some_and(|text| text.starts_with("#!/bin/sh"))
+    });
+    if !is("/spec/hostPID") || !is("/spec/hostNetwork") || !is("/spec/containers/0/securityContext/privileged") {
+        Some("the pod may not enter the namespaces of its node")
+    } else if !has_script {
+        Some("the pod has no script")
+    } else {
+        None
     }
 }
 
@@ -127,6 +146,7 @@ mod tests {
         let on_node = json!({"nodeName": "n1"});
         assert_eq!(Role::of(&a_pod(&json!({"job": "mizar-daemon"}), &on_node)), Role::Daemon);
         assert_eq!(Role::of(&a_pod(&json!({"app": "mizar-operator"}), &on_node)), Role::Operator);
+        assert_eq!(Role::of(&a_pod(&json!({"app.kubernetes.io/name": "mizar-clean-node"}), &on_node)), Role::CleanUp);
         assert_eq!(Role::of(&a_pod(&json!({}), &on_node)), Role::Networked);
         assert_eq!(Role::of(&a_pod(&json!({}), &json!({"nodeName": "n1", "hostNetwork": true}))), Role::Foreign);
         assert_eq!(Role::of(&a_pod(&json!({"job": "mizar-daemon"}), &json!({}))), Role::Foreign);

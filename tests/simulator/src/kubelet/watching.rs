@@ -97,8 +97,9 @@ impl Kubelet {
         } else {
             self.gone(&key);
             let life = pod::take_up(&object, Timestamp::now());
-            let (run, exited, kill_at, killed) = (None, None, None, None);
-            let pod = Pod { object, role, life, written: None, busy: false, due: None, run, exited, kill_at, killed };
+            let (run, exited, kill_at, killed, told) = (None, None, None, None, None);
+            let pod =
+                Pod { object, role, life, written: None, busy: false, due: None, run, exited, kill_at, killed, told };
             self.pods.insert(key.clone(), pod);
         }
         self.schedule(&key, Instant::now());
@@ -133,7 +134,7 @@ impl Kubelet {
                 self.daemons.wipe(&node);
                 self.look_at_pods_on(&node);
             }
-            Role::Networked | Role::Foreign => {}
+            Role::CleanUp | Role::Networked | Role::Foreign => {}
         }
     }
 }

@@ -57,7 +57,7 @@ impl Kubelet {
                     self.look_at_pods_on(node);
                 }
             }
-            Role::Operator | Role::Networked | Role::Foreign => {}
+            Role::Operator | Role::CleanUp | Role::Networked | Role::Foreign => {}
         }
     }
 }

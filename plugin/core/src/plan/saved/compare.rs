@@ -148,14 +148,12 @@ pub fn compare(saved: &Binding, now: &Binding) -> Comparison {
     let same_plan = saved.plan_digest == now.plan_digest;
     for (object, written, fate) in fates(saved, now) {
         match fate {
-            Fate::Same => {}
             Fate::Touched if written => comparison.touched.push(object.clone()),
-            Fate::Touched => {}
             // What the plan leaves alone may move, unless it is why the plan is another one.
             Fate::Moved(moved) if written || !same_plan => {
                 comparison.mismatches.push(Mismatch::Object { object: object.clone(), moved });
             }
-            Fate::Moved(_) => {}
+            Fate::Same | Fate::Touched | Fate::Moved(_) => {}
         }
     }
     if !same_plan && comparison.mismatches.is_empty() {

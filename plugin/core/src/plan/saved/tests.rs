@@ -194,6 +194,14 @@ fn what_is_told_of_a_damaged_plan_holds_nothing_of_its_values() {
 }
 
 #[test]
+fn what_somebody_wrote_into_a_plan_moves_no_cursor() {
+    let mut file = saved().to_json();
+    file["plan"]["\u{1b}[2J"] = json!(1);
+    let told = SavedPlan::from_json(&file.to_string(), "install").unwrap_err().to_string();
+    assert!(told.contains("unknown field") && !told.contains('\u{1b}'), "{told:?}");
+}
+
+#[test]
 fn a_file_that_is_cut_or_far_too_large_is_refused() {
     let text = saved().to_json().to_string();
     for end in (0..text.len()).step_by(7) {
