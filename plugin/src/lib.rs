@@ -96,6 +96,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Status(args) => until_interrupted(Box::pin(commands::status::run(&context, args))).await,
         Command::Env(args) => until_interrupted(commands::env::run(&context, args)).await,
         Command::Repair(args) => Box::pin(commands::repair::run(&context, args)).await,
+        Command::Bundle(args) => until_interrupted(Box::pin(commands::bundle::run(&context, args))).await,
         Command::Uninstall(args) => Box::pin(commands::uninstall::run(&context, args)).await,
         Command::History(args) => until_interrupted(commands::history::run(&context, args)).await,
         Command::Get(args) => until_interrupted(commands::get::run(&context, args)).await,

@@ -2,6 +2,7 @@
 pub mod address;
 pub mod answer;
 pub mod archive;
+pub mod bundle;
 pub mod chart;
 pub mod check;
 pub mod diagnosis;

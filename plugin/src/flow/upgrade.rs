@@ -20,6 +20,7 @@ use mizar_core::site::Site;
 use mizar_core::upgrade::{Order, Pair, UpgradePlan, replaces_pods, turn};
 use tokio::time::Instant;
 
+use super::bundle::evidence::{Evidence, with_evidence};
 use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey};
 use super::install::Extent;
@@ -62,6 +63,8 @@ pub(crate) struct Request {
     pub(crate) intent: Option<String>,
     /// How many revisions of each release are kept; 0 keeps all.
     pub(crate) history_max: usize,
+    /// What is taken if it fails.
+    pub(crate) evidence: Evidence,
     /// What stdout is for.
     pub(crate) output: Format,
 }
@@ -154,6 +157,7 @@ impl Upgrade {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
         let mut run = Run::new(cluster, reporter, request.output.output());
         run.history_max = request.history_max;
+        run.evidence = request.evidence.clone();
         Self { run, request }
     }
 
@@ -194,6 +198,7 @@ impl Upgrade {
             let options = self.request.inputs().options;
             let way = Way { command: self.request.target.command(), options: &options, replacing: Some(&terms) };
             let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
+            let deployed = with_evidence(&self.run, self.request.target.command(), deployed).await;
             deployed.map_err(|failure| Self::broken(failure, base))?;
             let summary = match upgrade.turns.len() {
                 0 => workloads::done(ground.plan.changes()),
@@ -202,8 +207,13 @@ impl Upgrade {
             self.done(step, summary, begun);
         }
         let judged = self.sanity_check(&ground).await;
-        judged.map_err(|failure| Self::broken(failure, base.filter(|_| !nothing_to_do)))?;
-        Ok(if nothing_to_do { Outcome::NothingToDo } else { Outcome::Done })
+        if nothing_to_do {
+            judged?;
+            return Ok(Outcome::NothingToDo);
+        }
+        let judged = with_evidence(&self.run, self.request.target.command(), judged).await;
+        judged.map_err(|failure| Self::broken(failure, base))?;
+        Ok(Outcome::Done)
     }
 
     /// Whoever goes on with a change must mean the same.
