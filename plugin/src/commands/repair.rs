@@ -112,7 +112,7 @@ pub(crate) async fn run(context: &Context, args: RepairArgs) -> Result<ExitCode,
         evidence: args.evidence.wanted(),
         output: args.output.clone(),
     };
-    repair(cluster, report::reporter(output, context.verbosity), request).await?;
+    Box::pin(repair(cluster, report::reporter(output, context.verbosity), request)).await?;
     if args.dry_run.is_client() {
         report::note("nothing was changed (dry run)");
     }
