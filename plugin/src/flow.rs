@@ -36,6 +36,7 @@ pub(crate) mod status;
 pub(crate) mod surroundings;
 pub(crate) mod treat;
 pub(crate) mod treatment;
+pub(crate) mod undo;
 pub(crate) mod uninstall;
 pub(crate) mod upgrade;
 pub(crate) mod value_sources;

@@ -34,8 +34,8 @@ pub(crate) struct ValuesArgs {
     #[arg(long, value_name = "JSON")]
     pub(crate) set_json: Vec<String>,
 
-    /// Use this chart folder instead of the built-in charts
-    #[arg(long, value_name = "DIR")]
+    /// Use this chart, a folder or packed, instead of the built-in one of its name
+    #[arg(long, value_name = "DIR|TGZ")]
     pub(crate) chart: Option<PathBuf>,
 }
 

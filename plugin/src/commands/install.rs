@@ -9,6 +9,7 @@ use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, DryRun, PlanArgs};
+use crate::cli::rolling::FailureArg;
 use crate::cli::values::ValuesArgs;
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
@@ -67,6 +68,10 @@ pub(crate) struct InstallArgs {
     /// At the end, recreate pods that are older than Mizar, name servers first
     #[arg(long)]
     recreate_pods: bool,
+
+    /// What to do when it fails; rollback goes back to what was deployed before, or takes a first install out
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = FailureArg::Stop)]
+    on_failure: FailureArg,
 
     /// Wait until every part works
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
@@ -139,6 +144,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         file: asked.file,
         extent,
         consent,
+        on_failure: args.on_failure.into(),
         wait: args.wait,
         timeout: args.timeout,
         evidence: args.evidence.wanted(),

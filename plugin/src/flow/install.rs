@@ -23,6 +23,8 @@ use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
 use super::saved_plan::{Bound, PlanFile};
+use super::undo::{Undo, take_back};
+use super::upgrade::OnFailure;
 use super::value_sources::ValueSources;
 use super::{apply, judge, recreate, saved_plan, workloads};
 use crate::cluster::Cluster;
@@ -50,6 +52,8 @@ pub(crate) struct Request {
     pub extent: Extent,
     /// Whether to go on without asking.
     pub consent: Consent,
+    /// What is done when it fails.
+    pub on_failure: OnFailure,
     /// Whether to wait for what was applied.
     pub wait: bool,
     /// Replaces the limits of all waits.
@@ -86,7 +90,16 @@ pub(crate) enum Extent {
 /// Installs. The events tell everything; what is returned is only how it ended.
 pub(crate) async fn install(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
-    let result = Box::pin(Installation::new(cluster.clone(), reporter.clone(), request).carry_out()).await;
+    let installation = Installation::new(cluster.clone(), reporter.clone(), request.clone());
+    let result = match Box::pin(installation.carry_out()).await {
+        Err(Broken { failure, undo: Some(undo) })
+            if request.on_failure == OnFailure::Rollback && Undo::is_for(&failure) =>
+        {
+            Err(Box::pin(take_back(cluster.clone(), reporter.clone(), &request, failure, undo)).await)
+        }
+        Err(broken) => Err(broken.failure),
+        Ok(outcome) => Ok(outcome),
+    };
     let (outcome, exit, error) = match &result {
         Ok(outcome) => (*outcome, 0, None),
         Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
@@ -97,6 +110,18 @@ pub(crate) async fn install(cluster: Cluster, reporter: Arc<dyn Reporter>, reque
         reporter.event(&Event::Hint { message: "kubectl mizar check".to_owned() });
     }
     result.map(drop)
+}
+
+/// An install that failed, and where it goes back to, once something was changed.
+struct Broken {
+    failure: Failure,
+    undo: Option<Undo>,
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self { failure, undo: None }
+    }
 }
 
 struct Installation {
@@ -112,7 +137,7 @@ impl Installation {
         Self { run, request }
     }
 
-    async fn carry_out(mut self) -> Result<Outcome, Failure> {
+    async fn carry_out(mut self) -> Result<Outcome, Broken> {
         let server = self.run.cluster().server().to_owned();
         self.run.tell(Event::Started {
             command: COMMAND.to_owned(),
@@ -133,7 +158,7 @@ impl Installation {
                 file.save(&self.run, &ground, self.inputs(&ground), &shown)?;
                 return Ok(Outcome::Planned);
             }
-            Extent::ServerDryRun => return self.server_dry_run(&ground.plan).await,
+            Extent::ServerDryRun => return Ok(self.server_dry_run(&ground.plan).await?),
             Extent::Everything => {}
         }
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished();
@@ -153,7 +178,8 @@ impl Installation {
             let options = saved_plan::options(&self.options());
             let way = Way { command: COMMAND, options: &options, replacing: None };
             let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
-            with_evidence(&self.run, COMMAND, deployed).await?;
+            let deployed = with_evidence(&self.run, COMMAND, deployed).await;
+            deployed.map_err(|failure| self.broken(failure, &ground))?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         let checked = self.sanity_check(&ground).await;
@@ -161,8 +187,13 @@ impl Installation {
             checked?;
             return Ok(Outcome::NothingToDo);
         }
-        with_evidence(&self.run, COMMAND, checked).await?;
+        let checked = with_evidence(&self.run, COMMAND, checked).await;
+        checked.map_err(|failure| if nothing_to_do { failure.into() } else { self.broken(failure, &ground) })?;
         Ok(Outcome::Done)
+    }
+
+    fn broken(&self, failure: Failure, ground: &Ground) -> Broken {
+        Broken { undo: Some(Undo::of(ground, self.run.namespace())), failure }
     }
 
     async fn find_ground(&mut self) -> Result<Ground, Failure> {

@@ -66,6 +66,7 @@ pub(crate) async fn resume(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
                 file: PlanFile::None,
                 extent: Extent::Everything,
                 consent: request.consent,
+                on_failure: OnFailure::Stop,
                 wait: true,
                 timeout: request.timeout,
                 history_max: request.history_max,

@@ -32,6 +32,9 @@ use crate::flow::gather::{Wanted, gather};
 /// How often a Bouncer or a Divider is placed anew to get it off a node: the operator picks a node at random.
 const MOVES: usize = 6;
 
+/// How long a node may take to be drained, unless said otherwise.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
 /// Times of objects are cut to the second, and some are sums of two; so is that of a container's start. No scale makes it shorter.
 const TOLD_APART: Duration = Duration::from_secs(3);
 

@@ -68,9 +68,7 @@ pub(crate) struct Request {
 /// Takes Mizar out. The events tell everything; what is returned is only how it ended.
 pub(crate) async fn uninstall(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
-    let result = UninstallResult::new(cluster.server());
-    let run = Run::new(cluster.clone(), reporter.clone(), request.output.output());
-    let ended = Uninstall { run, request, result }.carry_out().await;
+    let ended = take_out(cluster.clone(), reporter.clone(), request).await;
     let (outcome, exit, error) = match &ended {
         Ok(outcome) => (*outcome, 0, None),
         Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
@@ -78,6 +76,17 @@ pub(crate) async fn uninstall(cluster: Cluster, reporter: Arc<dyn Reporter>, req
     let requests = cluster.ledger().requests();
     reporter.event(&Event::Finished { outcome, exit, requests, elapsed: begun.elapsed(), error });
     ended.map(drop)
+}
+
+/// As [`uninstall`], as a part of another command, which tells the end.
+pub(crate) async fn take_out(
+    cluster: Cluster,
+    reporter: Arc<dyn Reporter>,
+    request: Request,
+) -> Result<Outcome, Failure> {
+    let result = UninstallResult::new(cluster.server());
+    let run = Run::new(cluster, reporter, request.output.output());
+    Uninstall { run, request, result }.carry_out().await
 }
 
 struct Uninstall {

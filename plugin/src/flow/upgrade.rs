@@ -29,6 +29,7 @@ use super::records::DEFAULT_NAMESPACE;
 use super::rolling::{self, Terms};
 use super::run::Run;
 use super::saved_plan::{Bound, PlanFile};
+use super::undo::Undo;
 use super::{apply, judge, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
@@ -101,6 +102,15 @@ pub(crate) async fn upgrade(cluster: Cluster, reporter: Arc<dyn Reporter>, reque
     result.map(drop)
 }
 
+/// Goes back to a revision as a part of another command, which tells the end.
+pub(crate) async fn go_back(
+    cluster: Cluster,
+    reporter: Arc<dyn Reporter>,
+    request: Request,
+) -> Result<Outcome, Failure> {
+    Box::pin(Upgrade::new(cluster, reporter, request).carry_out()).await.map_err(|broken| broken.failure)
+}
+
 /// Takes a change that failed back to the revision before it, and says so in its failure.
 async fn undo(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request, failure: Failure, base: u64) -> Failure {
     let message = format!("{}; going back to revision {base}", failure.message);
@@ -114,10 +124,10 @@ async fn undo(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request, f
         consent: Consent::Given,
         ..request
     };
-    match Box::pin(Upgrade::new(cluster, reporter, back).carry_out()).await {
+    match go_back(cluster, reporter, back).await {
         Ok(_) => failure.detail(format!("everything that was changed is back at revision {base}")),
         Err(second) => {
-            let failure = failure.detail(format!("going back to revision {base} failed too")).and(second.failure);
+            let failure = failure.detail(format!("going back to revision {base} failed too")).and(second);
             failure.hint(format!("when that is mended: kubectl mizar rollback {base}"))
         }
     }
@@ -239,8 +249,7 @@ impl Upgrade {
 
     /// A change that was stopped by a person, or by who took it over, is not taken back by us.
     fn broken(failure: Failure, base: Option<u64>) -> Broken {
-        let is_ours = matches!(failure.kind, Kind::Failed | Kind::TimedOut | Kind::PartlyApplied | Kind::Unreachable);
-        Broken { base: base.filter(|_| is_ours), failure }
+        Broken { base: base.filter(|_| Undo::is_for(&failure)), failure }
     }
 
     async fn find_ground(&mut self) -> Result<Planned, Failure> {
