@@ -255,7 +255,7 @@ impl Upgrade {
     async fn find_ground(&mut self) -> Result<Planned, Failure> {
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::BinaryReady });
-        let (wish, values) = target::wish(&mut self.run, &self.request).await?;
+        let (wish, values) = target::wish(&mut self.run, &mut self.request).await?;
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
