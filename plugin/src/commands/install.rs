@@ -15,8 +15,9 @@ use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
+use crate::flow::consent::Consent;
 use crate::flow::install::{COMMAND, Extent, Options, Request, install};
-use crate::flow::prepare::{self, Consent};
+use crate::flow::prepare;
 use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::flow::saved_plan::{PlanFile, read_options};
 use crate::flow::value_sources::ValueSources;
@@ -118,11 +119,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         _ => Extent::Everything,
     };
     let agreed = args.yes || matches!(asked.file, PlanFile::Use(_));
-    let consent = match (agreed, style::stdin_is_terminal() && output == Output::Text) {
-        (true, _) => Consent::Given,
-        (false, true) => Consent::Ask,
-        (false, false) => Consent::CannotAsk,
-    };
+    let consent = Consent::of(agreed, style::stdin_is_terminal() && output == Output::Text);
     if args.timeout.is_some_and(|limit| limit.is_zero()) {
         return Err(Failure::new(
             Kind::Usage,

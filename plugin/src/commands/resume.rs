@@ -14,7 +14,7 @@ use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::flow::prepare::Consent;
+use crate::flow::consent::Consent;
 use crate::flow::resume::{Request, resume};
 use crate::flow::rolling::{DRAIN_TIMEOUT, Terms};
 use crate::report::format::Format;

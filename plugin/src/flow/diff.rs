@@ -6,8 +6,8 @@ use std::sync::Arc;
 use mizar_core::plan::Plan;
 use mizar_core::upgrade::ValueChanges;
 
+use super::consent::Consent;
 use super::ground::{Wish, look, wish};
-use super::prepare::Consent;
 use super::run::Run;
 use super::upgrade::values_between;
 use super::value_sources::ValueSources;

@@ -7,22 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mizar_core::check::{Phase, Report};
-use mizar_core::event::{ClusterName, Event, Step, StepResult};
+use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::kind::MIZAR_GROUP;
 use mizar_core::operation::Outcome;
 use mizar_core::plan::saved::Inputs;
 use mizar_core::plan::{Change, Plan, Stage, StageName};
-use mizar_core::site::Site;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::bundle::evidence::{Evidence, with_evidence};
+use super::consent::Consent;
 use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
-use super::prepare::Consent;
-use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
 use super::saved_plan::{Bound, PlanFile};
+use super::telling;
 use super::undo::{Undo, take_back};
 use super::upgrade::OnFailure;
 use super::value_sources::ValueSources;
@@ -100,13 +99,8 @@ pub(crate) async fn install(cluster: Cluster, reporter: Arc<dyn Reporter>, reque
         Err(broken) => Err(broken.failure),
         Ok(outcome) => Ok(outcome),
     };
-    let (outcome, exit, error) = match &result {
-        Ok(outcome) => (*outcome, 0, None),
-        Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
-    };
-    let requests = cluster.ledger().requests();
-    reporter.event(&Event::Finished { outcome, exit, requests, elapsed: begun.elapsed(), error });
-    if outcome == Outcome::Done {
+    telling::ended(&cluster, &*reporter, begun, &result);
+    if matches!(result, Ok(Outcome::Done)) {
         reporter.event(&Event::Hint { message: "kubectl mizar check".to_owned() });
     }
     result.map(drop)
@@ -138,13 +132,7 @@ impl Installation {
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Broken> {
-        let server = self.run.cluster().server().to_owned();
-        self.run.tell(Event::Started {
-            command: COMMAND.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            clusters: vec![ClusterName { site: Site::Management, context: None, server }],
-            namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
-        });
+        telling::begun(&self.run, COMMAND, self.request.namespace.as_deref());
         let file = Bound::open(&self.run, COMMAND, std::mem::take(&mut self.request.file)).await?;
         let mut ground = self.find_ground().await?;
         let refused = self.try_on_server(&mut ground.plan).await;
@@ -279,22 +267,7 @@ impl Installation {
     }
 
     fn ask(&self, question: &str) -> Result<(), Failure> {
-        match self.request.consent {
-            Consent::Given => Ok(()),
-            Consent::CannotAsk => Err(Failure::new(
-                Kind::Usage,
-                "this plan needs a yes, and there is no terminal to ask on; nothing was changed",
-            )
-            .hint("read the plan above, then add -y")),
-            Consent::Ask => {
-                self.run.reporter().pause();
-                if report::prompt::confirm(question) {
-                    Ok(())
-                } else {
-                    Err(Failure::new(Kind::Failed, "not carried out: nothing was changed"))
-                }
-            }
-        }
+        self.request.consent.to_plan(&self.run, question).map(drop)
     }
 
     async fn server_dry_run(&self, plan: &Plan) -> Result<Outcome, Failure> {

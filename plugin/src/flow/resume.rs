@@ -11,10 +11,10 @@ use mizar_core::upgrade::Order;
 use serde_json::Value;
 
 use super::bundle::evidence::Evidence;
+use super::consent::Consent;
 use super::ground::{self, is_unfinished};
 use super::install::{self, Extent};
 use super::operation;
-use super::prepare::Consent;
 use super::records::{self, DEFAULT_NAMESPACE};
 use super::repair;
 use super::rolling::Terms;

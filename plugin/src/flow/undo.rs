@@ -7,10 +7,10 @@ use mizar_core::event::Event;
 use mizar_core::facts::{ContainerFact, PodFact, PodRole, Source};
 use mizar_core::upgrade::{DrainTerms, Order};
 
+use super::consent::Consent;
 use super::gather::{Wanted, gather};
 use super::ground::Ground;
 use super::install::{Extent, Request};
-use super::prepare::Consent;
 use super::rolling::Terms;
 use super::saved_plan::PlanFile;
 use super::uninstall;

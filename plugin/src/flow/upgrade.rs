@@ -12,23 +12,22 @@ use std::time::Duration;
 
 use mizar_core::check::Phase;
 use mizar_core::diagnosis::forgotten_subnets;
-use mizar_core::event::{ClusterName, Event, Step, StepResult};
+use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::operation::{Claim, Outcome};
 use mizar_core::plan::Plan;
 use mizar_core::repair;
-use mizar_core::site::Site;
 use mizar_core::upgrade::{Order, Pair, UpgradePlan, replaces_pods, turn};
 use tokio::time::Instant;
 
 use super::bundle::evidence::{Evidence, with_evidence};
+use super::consent::Consent;
 use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey};
 use super::install::Extent;
-use super::prepare::Consent;
-use super::records::DEFAULT_NAMESPACE;
 use super::rolling::{self, Terms};
 use super::run::Run;
 use super::saved_plan::{Bound, PlanFile};
+use super::telling;
 use super::undo::Undo;
 use super::{apply, judge, workloads};
 use crate::cluster::Cluster;
@@ -90,13 +89,8 @@ pub(crate) async fn upgrade(cluster: Cluster, reporter: Arc<dyn Reporter>, reque
         Err(broken) => Err(broken.failure),
         Ok(outcome) => Ok(outcome),
     };
-    let (outcome, exit, error) = match &result {
-        Ok(outcome) => (*outcome, 0, None),
-        Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
-    };
-    let requests = cluster.ledger().requests();
-    reporter.event(&Event::Finished { outcome, exit, requests, elapsed: begun.elapsed(), error });
-    if outcome == Outcome::Done {
+    telling::ended(&cluster, &*reporter, begun, &result);
+    if matches!(result, Ok(Outcome::Done)) {
         reporter.event(&Event::Hint { message: "kubectl mizar check".to_owned() });
     }
     result.map(drop)
@@ -172,13 +166,7 @@ impl Upgrade {
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Broken> {
-        let server = self.run.cluster().server().to_owned();
-        self.run.tell(Event::Started {
-            command: self.request.target.command().to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            clusters: vec![ClusterName { site: Site::Management, context: None, server }],
-            namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
-        });
+        telling::begun(&self.run, self.request.target.command(), self.request.namespace.as_deref());
         let file = std::mem::take(&mut self.request.file);
         let file = Bound::open(&self.run, self.request.target.command(), file).await?;
         let mut planned = Box::pin(self.find_ground()).await?;
