@@ -7,6 +7,9 @@ use mizar_core::chart::set::SetFlag;
 
 use crate::flow::value_sources::ValueFlags;
 
+/// The charts that the program brings, as --to takes them.
+pub(crate) const EMBEDDED: &str = "embedded";
+
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Values options")]
 pub(crate) struct ValuesArgs {

@@ -13,7 +13,7 @@ use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, PlanArgs};
 use crate::cli::rolling::{FailureArg, RollingArgs};
-use crate::cli::values::ValuesArgs;
+use crate::cli::values::{EMBEDDED, ValuesArgs};
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
@@ -28,9 +28,6 @@ use crate::report::{self, Output, style};
 
 /// Its name.
 const COMMAND: &str = "upgrade";
-
-/// The charts that the program brings, as --to takes them.
-const EMBEDDED: &str = "embedded";
 
 /// Move an installed Mizar to other charts or values
 ///

@@ -35,6 +35,8 @@ pub(crate) struct Way<'a> {
     pub(crate) command: &'static str,
     /// The flags that it was agreed to with, for the record.
     pub(crate) options: &'a Map<String, Value>,
+    /// Whether a daemon or the operator is restarted, although no object may change any more.
+    pub(crate) restarts: bool,
     /// How the daemons of nodes and the operator are replaced; an install replaces none.
     pub(crate) replacing: Option<&'a Terms>,
 }
@@ -149,7 +151,7 @@ impl Deployment<'_> {
                 .filter(|stage| stage.release.as_deref() == Some(&release.name))
                 .collect();
             let recorded = records::is_recorded(history, &release.content);
-            let replaces = self.way.replacing.is_some() && stages.iter().any(|stage| stage.name == StageName::Daemon);
+            let replaces = self.way.restarts && stages.iter().any(|stage| stage.name == StageName::Daemon);
             if recorded && !replaces && !stages.iter().any(|stage| stage.changes.iter().any(Change::writes)) {
                 self.close(applied.take()).await?;
                 // Nothing of it changes; an earlier run may still have died before its waits were over.

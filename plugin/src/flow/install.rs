@@ -164,7 +164,7 @@ impl Installation {
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
             let options = saved_plan::options(&self.options());
-            let way = Way { command: COMMAND, options: &options, replacing: None };
+            let way = Way { command: COMMAND, options: &options, restarts: false, replacing: None };
             let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
             let deployed = with_evidence(&self.run, COMMAND, deployed).await;
             deployed.map_err(|failure| self.broken(failure, &ground))?;

@@ -159,7 +159,12 @@ impl Rolling<'_> {
                 continue;
             }
             let turns = turns(&facts, turn::Wanted::Revision(&self.revision), self.terms.order);
-            let Some(next) = turns.first() else { return Ok(done.len()) };
+            let Some(next) = turns.first() else {
+                if !done.is_empty() {
+                    programming::whatever_is_left(self.run, self.terms).await?;
+                }
+                return Ok(done.len());
+            };
             if !done.insert(next.node.clone()) {
                 let message = format!(
                     "the daemon of {} is old again after it was replaced: somebody works against it",

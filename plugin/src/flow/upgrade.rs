@@ -194,7 +194,12 @@ impl Upgrade {
             let terms = Terms { window: upgrade.window, drain: upgrade.drains, ..self.request.terms.clone() };
             let waiting = Waiting { wait: true, limit: terms.limit };
             let options = self.request.inputs().options;
-            let way = Way { command: self.request.target.command(), options: &options, replacing: Some(&terms) };
+            let way = Way {
+                command: self.request.target.command(),
+                options: &options,
+                restarts: !upgrade.restarts_nothing(),
+                replacing: Some(&terms),
+            };
             let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
             let deployed = with_evidence(&self.run, self.request.target.command(), deployed).await;
             deployed.map_err(|failure| Self::broken(failure, base))?;
