@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 
 use super::{OF_DAEMON, OF_OPERATOR, assert_no_cordon, mizar_pods, replaced, upgrade, upgrading};
 use crate::cli::Mizar;
-use crate::cluster::{changes, get, items, operation, requests};
+use crate::cluster::{changes, get, items, names, operation, requests};
 use crate::repair::{SCALE, at_work, deployment, prove};
 use crate::restart::until;
 
@@ -41,6 +41,32 @@ async fn killed_on_the_way_from_node_to_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_the_operator_is_restarted() {
     killed_after(60).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_stay_closed_until_a_restart_that_was_killed_is_finished() {
+    let bed = at_work().await;
+    deployment(&bed, "web", 3).await;
+    let before = mizar_pods(&bed).await;
+    let mut running = upgrading(&bed).args(OF_OPERATOR).start();
+    let stopped =
+        async || names(&bed, "/api/v1/namespaces/mizar-system/pods?labelSelector=app=mizar-operator").await.is_empty();
+    while !running.is_over() && !stopped().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running.signal(Signal::SIGKILL);
+    running.end().await;
+    assert!(operation(&bed).await.restart.is_some(), "the restart is half done");
+    Mizar::on(&bed).args("abort -y").run().await.exits(3).tells(&["half done", "kubectl mizar repair"]);
+    let mark = bed.mark().await.unwrap();
+    upgrade(&bed, OF_OPERATOR).await.exits(0);
+    let trail = changes(&bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
+    let at = |resource: &str| trail.entries().iter().position(|it| it.resource == resource && it.verb == "patch");
+    let (node, operator) = (at("nodes").unwrap(), at("deployments").unwrap());
+    assert!(operator < node, "a node was opened before the operator was started: {}", trail.summary());
+    assert_eq!(replaced(&before, &mizar_pods(&bed).await), ["operator"]);
+    assert_no_cordon(&bed).await;
+    prove(&bed, "half").await;
 }
 
 /// Kills an upgrade between two nodes; returns the pods as they were before it.
