@@ -1,8 +1,6 @@
 //! Finding out where an install starts from: what is recorded, what should be, what is there, and the plan between them.
 //! Nothing here changes anything.
 
-use std::collections::BTreeMap;
-
 use mizar_core::check::{self, Options, Phase, Report, access};
 use mizar_core::facts::{self, Facts, Fetched, NodeFact, Right, Source};
 use mizar_core::network::{anything_provisioned, eligible_nodes};
@@ -301,13 +299,13 @@ fn plan_input(namespace: &str, records: &Records, prepared: &Prepared) -> Result
 
 /// What the last complete revision holds, and what an unfinished one after it may have added.
 fn recorded_objects(history: &History) -> Result<Vec<Object>, Failure> {
-    let mut objects: BTreeMap<String, Object> = BTreeMap::new();
-    for stored in [history.last(), history.base()].into_iter().flatten() {
-        for object in prepare::objects_of(&stored.release.manifest)? {
-            objects.insert(format!("{:?}", object.reference()), object);
-        }
+    let (base, last) = (history.base(), history.last());
+    let after = last.filter(|last| base.is_none_or(|base| base.release.revision != last.release.revision));
+    let mut objects = Vec::new();
+    for stored in base.into_iter().chain(after) {
+        objects.extend(prepare::objects_of(&stored.release.manifest)?);
     }
-    Ok(objects.into_values().collect())
+    Ok(objects)
 }
 
 impl Ground {

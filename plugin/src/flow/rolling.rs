@@ -147,6 +147,11 @@ struct Rolling<'a> {
 impl Rolling<'_> {
     async fn one_by_one(&self) -> Result<usize, Failure> {
         let mut done = BTreeSet::new();
+        let facts = look(self.run).await?;
+        if !turns(&facts, turn::Wanted::Revision(&self.revision), self.terms.order).is_empty() {
+            // Addresses that the operator does not know are kept before pods move.
+            programming::whatever_is_left(self.run, self.terms).await?;
+        }
         loop {
             self.run.go_on()?;
             let facts = look(self.run).await?;

@@ -303,7 +303,7 @@ impl Upgrade {
         }
         let moment = judge::options(self.run.namespace(), ground.facts.gathered_at).moment();
         let plan = repair::plan(&ground.facts, &moment, &repair::Wish::default());
-        if !plan.is_empty() {
+        if plan.acts().any(|(_, act)| !act.is_harmless()) {
             let message =
                 "the network is not well, and replacing parts of it now could make it worse; nothing was changed";
             let failure = plan.acts().fold(Failure::new(Kind::Refused, message), |failure, (remedy, act)| {

@@ -50,7 +50,8 @@ pub struct ReleaseInput {
     pub objects: Vec<StagedObject>,
     /// Objects that are created at its installation and left alone for ever after.
     pub hooks: Vec<StagedObject>,
-    /// The objects of its last record.
+    /// The objects of its records that may be in the cluster: of the last complete one, and of one after it that did not come to its
+    /// end.
     pub recorded: Vec<Object>,
 }
 
@@ -118,7 +119,7 @@ impl<'a> Planner<'a> {
     fn own(&mut self, own: &OwnObject) {
         let live = self.live.get(&key(own.site, &own.object.reference())).copied();
         let object = made_by_us(own.object.clone(), live);
-        let (change, contested) = compare(object, None, live, FieldManager::KubectlMizar);
+        let (change, contested) = compare(object, &[], live, FieldManager::KubectlMizar);
         self.plan.conflicts.extend(contested);
         self.add(StageName::of(None, own.object.kind()), own.site, None, change);
     }
@@ -132,8 +133,9 @@ impl<'a> Planner<'a> {
             if self.is_wanted_twice(release, &object.reference()) {
                 continue;
             }
-            let before = recorded.iter().find(|before| before.reference().same_object(&object.reference()));
-            self.object(release, staged.stage, before, marks.put_on(object), marks);
+            let same = |before: &&Object| before.reference().same_object(&object.reference());
+            let before: Vec<Object> = recorded.iter().filter(same).map(|before| marks.put_on(before.clone())).collect();
+            self.object(release, staged.stage, &before, marks.put_on(object), marks);
         }
         for hook in &release.hooks {
             let object = self.qualify(hook.object.clone(), &release.namespace);
@@ -148,13 +150,13 @@ impl<'a> Planner<'a> {
         &mut self,
         release: &ReleaseInput,
         stage: StageName,
-        recorded: Option<&Object>,
+        recorded: &[Object],
         desired: Object,
         marks: Marks<'_>,
     ) {
         let live = self.live.get(&key(release.site, &desired.reference())).copied();
         // As with Helm, what the last record lists is ours even if somebody has taken the marks off.
-        if recorded.is_none()
+        if recorded.is_empty()
             && let Some(conflict) = live.and_then(|live| marks.conflict(live))
         {
             self.plan.conflicts.push(conflict);
@@ -171,8 +173,7 @@ impl<'a> Planner<'a> {
             };
             return self.add(stage, release.site, Some(release), change);
         }
-        let recorded = recorded.map(|object| marks.put_on(object.clone()));
-        let (change, contested) = compare(desired, recorded.as_ref(), live, FieldManager::Helm);
+        let (change, contested) = compare(desired, recorded, live, FieldManager::Helm);
         self.plan.conflicts.extend(contested);
         if let Action::Update { fields } = &change.action {
             self.plan.refusals.extend(rules::refusals(&change.object, fields));
@@ -205,10 +206,12 @@ impl<'a> Planner<'a> {
     /// What the last record lists and this configuration has not.
     fn removals(&mut self, release: &ReleaseInput, recorded: &[Object], marks: Marks<'_>) {
         let mut gone: Vec<(usize, Change)> = Vec::new();
+        let mut seen = BTreeSet::new();
         for object in recorded.iter().map(Object::reference) {
             let key = key(release.site, &object);
             let Some(live) = self.live.get(&key).copied() else { continue };
-            if self.wanted.contains_key(&key) {
+            // Two revisions may have it.
+            if self.wanted.contains_key(&key) || !seen.insert(key) {
                 continue;
             }
             let keep = if is_kept(live) {
@@ -294,7 +297,7 @@ impl<'a> Planner<'a> {
 /// What happens to one object, and what of it others hold.
 fn compare(
     desired: Object,
-    recorded: Option<&Object>,
+    recorded: &[Object],
     live: Option<&Object>,
     manager: FieldManager,
 ) -> (Change, Option<Conflict>) {
@@ -313,7 +316,11 @@ fn compare(
         return (change, None);
     };
     let owned = FieldSet::of(live.value(), manager.as_str());
-    let target = merge(recorded.map(Object::value), desired.value(), live.value(), owned.root());
+    // A change that stopped in the middle may have set what neither the last complete revision has nor the one that is wanted.
+    let mut target = merge(None, desired.value(), live.value(), owned.root());
+    for before in recorded {
+        target = merge(Some(before.value()), desired.value(), &target, owned.root());
+    }
     let patch = merge_patch(live.value(), &target);
     let fields = diff::field_changes(&object, live.value(), &target);
     let fold = match manager {

@@ -99,6 +99,12 @@ pub enum Act {
 }
 
 impl Act {
+    /// Whether it only deletes what belongs to nothing, or keeps an address: nobody notices.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        matches!(self, Self::Delete { .. } | Self::Reserve { .. } | Self::Hold { .. })
+    }
+
     /// Returns why it is done.
     #[must_use]
     pub fn reason(&self) -> &str {

@@ -286,3 +286,23 @@ fn the_content_of_secrets_is_in_the_digest_and_never_in_the_output() {
     let created = serde_json::to_string(&plan(release(&[("configuration", secret("dHdv"))]), Vec::new())).unwrap();
     assert!(!created.contains("dHdv"), "{created}");
 }
+
+fn config(data: &Value) -> Object {
+    object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}))
+}
+
+#[test]
+fn what_a_change_that_stopped_in_the_middle_has_set_is_taken_away_too() {
+    let (complete, stopped) = (config(&json!({"a": "1", "b": "1"})), config(&json!({"a": "1", "c": "1"})));
+    // It had come so far that its own field was there.
+    for live in [json!({"a": "1", "c": "1"}), json!({"a": "1", "b": "1"}), json!({"a": "1", "b": "1", "c": "1"})] {
+        let mut release = release(&[("configuration", config(&json!({"a": "1"})))]);
+        release.recorded = vec![complete.clone(), stopped.clone()];
+        let plan = plan(release, vec![applied(&config(&live))]);
+        let Action::Update { fields } = &plan.changes().next().unwrap().action else { panic!("{live}: {plan:?}") };
+        assert_eq!(fields.len(), live.as_object().unwrap().len() - 1, "{live}: {fields:?}");
+    }
+    let mut release = release(&[]);
+    release.recorded = vec![complete.clone(), stopped];
+    assert_eq!(plan(release, vec![applied(&complete)]).counts().delete, 1, "once, though two revisions have it");
+}
