@@ -69,10 +69,8 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting, way
     let held = held.map_err(|failure| before_the_intent(failure, namespace))?;
     held.end_stage(StageName::Namespace.as_str()).await;
     run.held = Some(held);
-    let done = Deployment { run, ground, waiting, way, restarted: AtomicBool::new(false) }
-        .releases()
-        .await
-        .map_err(apply::while_applying);
+    let deployment = Deployment { run, ground, waiting, way, restarted: AtomicBool::new(false) };
+    let done = Box::pin(deployment.releases()).await.map_err(apply::while_applying);
     let (outcome, message) = match &done {
         Ok(()) => (Outcome::Done, String::new()),
         Err(failure) => (failure.kind.outcome(), failure.message.clone()),

@@ -15,7 +15,7 @@ use mizar_core::diagnosis::forgotten_subnets;
 use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::operation::{Claim, Outcome};
 use mizar_core::plan::Plan;
-use mizar_core::repair;
+use mizar_core::repair::{self, Act, Remedy};
 use mizar_core::upgrade::{Order, Pair, UpgradePlan, replaces_pods, turn};
 use tokio::time::Instant;
 
@@ -303,12 +303,15 @@ impl Upgrade {
         }
         let moment = judge::options(self.run.namespace(), ground.facts.gathered_at).moment();
         let plan = repair::plan(&ground.facts, &moment, &repair::Wish::default());
-        if plan.acts().any(|(_, act)| !act.is_harmless()) {
+        // A pod without a network loses nothing, and what nobody notices is done on the way.
+        let is_wrong = |(remedy, act): &(Remedy, &Act)| *remedy != Remedy::CutOffPods && !act.is_harmless();
+        if plan.acts().any(|found| is_wrong(&found)) {
             let message =
                 "the network is not well, and replacing parts of it now could make it worse; nothing was changed";
-            let failure = plan.acts().fold(Failure::new(Kind::Refused, message), |failure, (remedy, act)| {
-                failure.detail(format!("{remedy}: {act}: {}", act.reason()))
-            });
+            let failure =
+                plan.acts().filter(is_wrong).fold(Failure::new(Kind::Refused, message), |failure, (remedy, act)| {
+                    failure.detail(format!("{remedy}: {act}: {}", act.reason()))
+                });
             return Err(failure.hint("heal it first: kubectl mizar repair"));
         }
         let forgotten = forgotten_subnets(&ground.facts, &moment);
