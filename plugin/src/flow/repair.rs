@@ -87,11 +87,11 @@ impl Repair {
             return self.nothing_to_do().await;
         }
         rights::refuse_missing(&self.run).await?;
-        let (mut agreement, plan) = self.agree(plan, facts).await?;
+        let (mut agreement, plan, facts) = self.agree(plan, facts).await?;
         self.run.stop_gently();
         let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();
         record::hold(&mut self.run, &stages, settled).await?;
-        let (done, unsettled) = self.treat(plan, &mut agreement).await;
+        let (done, unsettled) = self.treat(plan, &facts, &mut agreement).await;
         let done = with_evidence(&self.run, "repair", done).await;
         let done = match (done, &unsettled) {
             (Err(failure), Some(unsettled)) => Err(failure.and(unsettled.clone())),
@@ -124,12 +124,14 @@ impl Repair {
     async fn treat(
         &self,
         plan: RepairPlan,
+        facts: &Facts,
         agreement: &mut Agreement,
     ) -> (Result<RepairPlan, Failure>, Option<Failure>) {
         let step = Part::Deploy;
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step });
         let mut treatment = self.treatment();
+        treatment.see(facts);
         let done = treatment.treat(plan, agreement).await.map_err(apply::while_applying);
         let unsettled = treatment.unsettled.take().map(apply::while_applying);
         let done = done.map(|(left, turns)| {

@@ -55,13 +55,18 @@ impl<'a> Treatment<'a> {
         Self { run, limit, wish, operator: None, told_apart_from: None, unsettled: None }
     }
 
+    /// Notes what the facts tell of the operator and the daemons, for which all is done that was planned of them.
+    pub(crate) fn see(&mut self, facts: &Facts) {
+        self.operator = operator_run(facts);
+        self.told_apart_from = told_apart_from(facts);
+    }
+
     /// Reads everything and plans what to do about it.
     pub(crate) async fn plan(&mut self) -> Result<(RepairPlan, Facts), Failure> {
         self.run.enter("look");
         let facts = gather(self.run.cluster(), Wanted { sources: SOURCES, ..Wanted::default() }).await?.facts;
         refuse_gaps(&facts, self.run.held.is_some())?;
-        self.operator = operator_run(&facts);
-        self.told_apart_from = told_apart_from(&facts);
+        self.see(&facts);
         let moment = judge::options(self.run.namespace(), facts.gathered_at).moment();
         Ok((repair::plan(&facts, &moment, &self.wish), facts))
     }

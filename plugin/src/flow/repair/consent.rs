@@ -35,21 +35,22 @@ impl Repair {
         mizar_core::restart::plan(facts, self.run.namespace()).map_err(|obstacle| restart::refused(&obstacle))
     }
 
-    /// Has a plan that was shown agreed to. Returns what was agreed to, and what is planned by then.
+    /// Has a plan that was shown agreed to. Returns what was agreed to, and what is planned by then, with the facts that it
+    /// is made of.
     pub(super) async fn agree(
         &mut self,
         mut plan: RepairPlan,
         mut facts: Facts,
-    ) -> Result<(Agreement, RepairPlan), Failure> {
+    ) -> Result<(Agreement, RepairPlan, Facts), Failure> {
         loop {
             self.refuse_without_operator(&plan, &facts)?;
             let agreement = Agreement::to(&plan);
             if plan.is_empty() || !self.ask()? {
-                return Ok((agreement, plan));
+                return Ok((agreement, plan, facts));
             }
             (plan, facts) = self.plan().await?;
             if agreement.covers(&plan) {
-                return Ok((agreement, plan));
+                return Ok((agreement, plan, facts));
             }
             let message = "the cluster has changed while you were asked: this is what would be done now".to_owned();
             self.run.tell(Event::Warning { message, object: None });
