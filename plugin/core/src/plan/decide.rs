@@ -8,6 +8,7 @@ use super::merge::{merge, merge_patch};
 use super::ownership::{Marks, is_kept};
 use super::stages::StageName;
 use super::{Action, Change, Conflict, FieldManager, Plan, Precondition, Stage, contested, diff, fold, rules};
+use crate::adoption::{self, OLD_BINDING};
 use crate::kind;
 use crate::object::{Object, ObjectRef};
 use crate::site::Site;
@@ -24,6 +25,8 @@ pub struct PlanInput {
     pub live: Vec<(Site, Object)>,
     /// Kinds outside the table of [`crate::kind`] that are not in namespaces, as group and kind.
     pub cluster_wide: BTreeSet<(String, String)>,
+    /// Whether an old installation is taken over: its objects become those of the releases, instead of standing in the way.
+    pub adopts: bool,
 }
 
 /// An object that belongs to no release; of it, only the fields given here matter.
@@ -118,9 +121,23 @@ impl<'a> Planner<'a> {
     fn own(&mut self, own: &OwnObject) {
         let live = self.live.get(&key(own.site, &own.object.reference())).copied();
         let object = made_by_us(own.object.clone(), live);
-        let (change, contested) = compare(object, None, live, FieldManager::KubectlMizar);
-        self.plan.conflicts.extend(contested);
+        let (mut change, contested) = compare(object, None, live, FieldManager::KubectlMizar, None);
+        if let Some(why) = self.why_left(own) {
+            change.action = Action::Keep { why: why.to_owned() };
+        } else {
+            self.plan.conflicts.extend(contested);
+        }
         self.add(StageName::of(None, own.object.kind()), own.site, None, change);
+    }
+
+    /// Says why an object of our own is left as it is, if so. Namespace `default` is everybody's: where daemons run there
+    /// already, it needs no label that would let others run privileged pods, too.
+    fn why_left(&self, own: &OwnObject) -> Option<&'static str> {
+        let is_default = own.object.kind() == "Namespace" && own.object.name() == adoption::NAMESPACE;
+        let mut live = self.input.live.iter().map(|(_, object)| object);
+        let runs_daemons =
+            live.any(|live| live.kind() == "DaemonSet" && live.namespace() == Some(adoption::NAMESPACE));
+        (is_default && runs_daemons).then_some("it is everybody's, and the daemons run there already")
     }
 
     fn release(&mut self, release: &ReleaseInput) {
@@ -132,6 +149,7 @@ impl<'a> Planner<'a> {
             if self.is_wanted_twice(release, &object.reference()) {
                 continue;
             }
+            let object = if self.input.adopts { adoption::definition_without_leniency(object) } else { object };
             let before = recorded.iter().find(|before| before.reference().same_object(&object.reference()));
             self.object(release, staged.stage, before, marks.put_on(object), marks);
         }
@@ -142,6 +160,9 @@ impl<'a> Planner<'a> {
             }
         }
         self.removals(release, &recorded, marks);
+        if self.input.adopts {
+            self.old_binding(release);
+        }
     }
 
     fn object(
@@ -153,8 +174,10 @@ impl<'a> Planner<'a> {
         marks: Marks<'_>,
     ) {
         let live = self.live.get(&key(release.site, &desired.reference())).copied();
+        let old = live.filter(|live| self.is_taken_over(live, release, marks));
         // As with Helm, what the last record lists is ours even if somebody has taken the marks off.
         if recorded.is_none()
+            && old.is_none()
             && let Some(conflict) = live.and_then(|live| marks.conflict(live))
         {
             self.plan.conflicts.push(conflict);
@@ -168,16 +191,51 @@ impl<'a> Planner<'a> {
                 precondition: None,
                 merge_patch: None,
                 fold: None,
+                takes_over: None,
             };
             return self.add(stage, release.site, Some(release), change);
         }
-        let recorded = recorded.map(|object| marks.put_on(object.clone()));
-        let (change, contested) = compare(desired, recorded.as_ref(), live, FieldManager::Helm);
+        let before = old.and_then(adoption::before);
+        let recorded = before.as_ref().or(recorded).map(|object| marks.put_on(object.clone()));
+        let managers = old.map(adoption::managers_in);
+        let (change, contested) = compare(desired, recorded.as_ref(), live, FieldManager::Helm, managers);
         self.plan.conflicts.extend(contested);
         if let Action::Update { fields } = &change.action {
             self.plan.refusals.extend(rules::refusals(&change.object, fields));
         }
         self.add(stage, release.site, Some(release), change);
+    }
+
+    /// Whether a live object is one of an old installation that becomes one of the release now.
+    fn is_taken_over(&self, live: &Object, release: &ReleaseInput, marks: Marks<'_>) -> bool {
+        self.input.adopts && marks.conflict(live).is_some() && adoption::is_old(live, &release.namespace)
+    }
+
+    /// The last that goes of an old installation: what made its operator an administrator of the cluster.
+    fn old_binding(&mut self, release: &ReleaseInput) {
+        let is_it = |object: &&Object| object.kind() == "ClusterRoleBinding" && object.name() == OLD_BINDING;
+        let wanted: Vec<ObjectRef> = release.objects.iter().map(|staged| staged.object.reference()).collect();
+        // The release that has the operator knows what it may do.
+        if !wanted.iter().any(|object| object.kind == "Deployment") || wanted.iter().any(|it| it.name == OLD_BINDING && it.kind == "ClusterRoleBinding") {
+            return;
+        }
+        let Some(live) = self.input.live.iter().map(|(_, object)| object).find(is_it) else { return };
+        let action = match adoption::binding_stays(live, &release.namespace, wanted.iter()) {
+            Some(why) => Action::Keep { why: why.to_owned() },
+            None => Action::Delete,
+        };
+        let change = Change {
+            object: live.reference(),
+            action,
+            manager: FieldManager::Helm,
+            desired: None,
+            live: Some(live.clone()),
+            precondition: precondition(live),
+            merge_patch: None,
+            fold: None,
+            takes_over: Some(Vec::new()),
+        };
+        self.add(StageName::Removal, release.site, Some(release), change);
     }
 
     fn hook(&mut self, release: &ReleaseInput, stage: StageName, desired: Object) {
@@ -198,6 +256,7 @@ impl<'a> Planner<'a> {
             precondition: None,
             merge_patch: None,
             fold: None,
+            takes_over: None,
         };
         self.add(stage, release.site, Some(release), change);
     }
@@ -237,6 +296,7 @@ impl<'a> Planner<'a> {
                     precondition: precondition(live),
                     merge_patch: None,
                     fold: None,
+                    takes_over: None,
                 },
             ));
         }
@@ -291,12 +351,13 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// What happens to one object, and what of it others hold.
+/// What happens to one object, and what of it others hold; `takes_over` are the managers whose fields become ours before.
 fn compare(
     desired: Object,
     recorded: Option<&Object>,
     live: Option<&Object>,
     manager: FieldManager,
+    takes_over: Option<Vec<String>>,
 ) -> (Change, Option<Conflict>) {
     let object = desired.reference();
     let Some(live) = live else {
@@ -309,18 +370,22 @@ fn compare(
             precondition: None,
             merge_patch: None,
             fold: None,
+            takes_over: None,
         };
         return (change, None);
     };
-    let owned = FieldSet::of(live.value(), manager.as_str());
+    let fold = match manager {
+        FieldManager::Helm => fold::fold(live.value(), takes_over.as_deref().unwrap_or_default()),
+        FieldManager::KubectlMizar => None,
+    };
+    // As the server will see it when it decides.
+    let seen = fold.as_ref().map(|patch| fold::folded(live.value(), patch));
+    let seen = seen.as_ref().unwrap_or(live.value());
+    let owned = FieldSet::of(seen, manager.as_str());
     let target = merge(recorded.map(Object::value), desired.value(), live.value(), owned.root());
     let patch = merge_patch(live.value(), &target);
     let fields = diff::field_changes(&object, live.value(), &target);
-    let fold = match manager {
-        FieldManager::Helm => fold::fold(live.value()),
-        FieldManager::KubectlMizar => None,
-    };
-    let contested = contested::conflict(&desired, live, &target, manager);
+    let contested = contested::conflict(&desired, live, seen, &target, manager);
     let change = Change {
         object,
         action: if patch.is_some() { Action::Update { fields } } else { Action::Unchanged },
@@ -330,6 +395,7 @@ fn compare(
         precondition: precondition(live),
         merge_patch: patch,
         fold,
+        takes_over,
     };
     (change, contested)
 }
