@@ -178,8 +178,12 @@ impl<'a> Planner<'a> {
         // As with Helm, what the last record lists is ours even if somebody has taken the marks off.
         if recorded.is_none()
             && old.is_none()
-            && let Some(conflict) = live.and_then(|live| marks.conflict(live))
+            && let Some(mut conflict) = live.and_then(|live| marks.conflict(live))
         {
+            if live.is_some_and(|live| adoption::is_old(live, live.namespace().unwrap_or(adoption::NAMESPACE))) {
+                let taken = format!("is it of an old installation? take all of it over: {}", adoption::FIRST_LOOK);
+                conflict.hint = format!("{taken}; else {}", conflict.hint);
+            }
             self.plan.conflicts.push(conflict);
             let why = "it belongs to somebody else".to_owned();
             let change = Change {

@@ -146,7 +146,7 @@ mod tests {
         let patch = fold(&object(&all), &managers).unwrap();
         let applied = entry("helm", "Apply", &json!({"f:spec": {"f:replicas": {}}, "f:data": {"f:a": {}}}));
         assert_eq!(patch[0]["value"], json!([applied, foreign, status]));
-        assert_eq!(folded(&object(&all), &patch)["metadata"]["managedFields"], patch[0]["value"]);
+        assert_eq!(super::folded(&object(&all), &patch)["metadata"]["managedFields"], patch[0]["value"]);
         assert_eq!(fold(&object(&all), &[]), None, "nobody else's fields are taken unasked");
     }
 
