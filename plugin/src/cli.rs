@@ -4,11 +4,13 @@
 
 pub(crate) mod color;
 pub(crate) mod environment;
+pub(crate) mod evidence;
 pub(crate) mod format;
 pub(crate) mod history;
 pub(crate) mod name;
 pub(crate) mod plan;
 pub(crate) mod rolling;
+pub(crate) mod size;
 pub(crate) mod target;
 pub(crate) mod values;
 pub(crate) mod wait;
@@ -84,6 +86,7 @@ pub(crate) enum Command {
     Status(commands::status::StatusArgs),
     Env(commands::env::EnvArgs),
     Repair(commands::repair::RepairArgs),
+    Bundle(commands::bundle::BundleArgs),
     Uninstall(commands::uninstall::UninstallArgs),
     History(commands::history::HistoryArgs),
     Get(commands::get::GetArgs),

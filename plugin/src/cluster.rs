@@ -20,6 +20,7 @@ pub(crate) mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -208,6 +209,19 @@ impl Cluster {
     }
 
     async fn exchange(&self, call: &Call) -> Result<(u16, Vec<u8>), ApiFailure> {
+        let (status, mut body) = self.open(call).await?;
+        let mut bytes = Vec::with_capacity(call.expected);
+        while let Some(data) = self.piece(call, &mut body).await? {
+            if bytes.len() + data.len() > call.limit {
+                return Err(self.failure(call, Cause::TooLarge { limit: call.limit }));
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok((status, bytes))
+    }
+
+    /// Sends a request; returns its answer, of which nothing is read yet, if it is a success.
+    async fn open(&self, call: &Call) -> Result<(u16, Body), ApiFailure> {
         let mut request = Request::builder().method(call.method.clone()).uri(&call.uri);
         let accept = if call.metadata_only { METADATA_LIST } else { "application/json" };
         request = request.header(header::ACCEPT, accept);
@@ -222,22 +236,16 @@ impl Cluster {
         let response = self.client.send(request).await.map_err(|error| self.failure(call, Cause::from_kube(error)))?;
         self.ledger.note_answer();
         let (parts, mut body) = response.into_parts();
-        let (status, is_success) = (parts.status.as_u16(), parts.status.is_success());
-        let limit = if is_success { call.limit } else { FAILURE_LIMIT };
-        let mut bytes = Vec::with_capacity(call.expected);
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| self.failure(call, Cause::lost(&error)))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if bytes.len() + data.len() > limit {
-                if !is_success {
-                    break;
-                }
-                return Err(self.failure(call, Cause::TooLarge { limit }));
+        let status = parts.status.as_u16();
+        if parts.status.is_success() {
+            return Ok((status, body));
+        }
+        let mut bytes = Vec::new();
+        while let Some(data) = self.piece(call, &mut body).await? {
+            if bytes.len() + data.len() > FAILURE_LIMIT {
+                break;
             }
             bytes.extend_from_slice(&data);
-        }
-        if is_success {
-            return Ok((status, bytes));
         }
         if parts.status.is_redirection() {
             let to = parts.headers.get(header::LOCATION).and_then(|to| to.to_str().ok());
@@ -250,6 +258,17 @@ impl Cluster {
             .and_then(|text| text.parse().ok())
             .map(Duration::from_secs);
         Err(self.failure(call, Cause::from_answer(status, retry_after, &bytes)))
+    }
+
+    /// The next piece of an answer; nothing at its end.
+    async fn piece(&self, call: &Call, body: &mut Body) -> Result<Option<Bytes>, ApiFailure> {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.failure(call, Cause::lost(&error)))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
     }
 
     fn failure(&self, call: &Call, cause: Cause) -> ApiFailure {

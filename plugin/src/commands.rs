@@ -1,6 +1,7 @@
 //! The commands, one file each: what may be typed, and what then happens, by way of flows.
 
 pub(crate) mod abort;
+pub(crate) mod bundle;
 pub(crate) mod check;
 pub(crate) mod completion;
 pub(crate) mod diff;
@@ -41,6 +42,7 @@ impl Command {
             | Self::Completion(_)
             | Self::Man(_) => Output::Text,
             Self::Repair(args) => args.output(),
+            Self::Bundle(args) => args.output(),
             Self::Uninstall(args) => args.output(),
             Self::Upgrade(args) => args.output(),
             Self::Rollback(args) => args.output(),

@@ -5,6 +5,7 @@
 
 pub(crate) mod abort;
 pub(crate) mod apply;
+pub(crate) mod bundle;
 pub(crate) mod cordon;
 pub(crate) mod definitions;
 pub(crate) mod deploy;
@@ -38,6 +39,7 @@ pub(crate) mod treatment;
 pub(crate) mod uninstall;
 pub(crate) mod upgrade;
 pub(crate) mod value_sources;
+pub(crate) mod versions;
 pub(crate) mod wait;
 pub(crate) mod workloads;
 pub(crate) mod write_mode;

@@ -1,22 +1,73 @@
 //! Files that may hold what was read of a cluster: whole or not there at all, and readable for their owner alone.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 /// Writes a file with mode 0600, whatever the umask says and whatever mode a file of that name had.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = Draft::begin(path)?;
+    draft.write_all(bytes)?;
+    draft.finish()
+}
+
+/// A file that is being written and takes its place when it is whole; dropped before, it leaves nothing.
 ///
 /// It is written beside its place under a name that nobody can guess, and takes it in one step. A link is replaced by the
 /// file and not followed: what it leads to may be somebody else's. Devices and pipes take what they are given.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if cannot_be_replaced(path) {
-        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+pub(crate) struct Draft {
+    path: PathBuf,
+    writing: Writing,
+}
+
+enum Writing {
+    Beside(NamedTempFile),
+    Into(File),
+}
+
+impl Draft {
+    /// Begins a file, so that a place where none can be is known before anything is read for it.
+    pub(crate) fn begin(path: &Path) -> io::Result<Self> {
+        let path = path.to_owned();
+        if cannot_be_replaced(&path) {
+            let writing = Writing::Into(OpenOptions::new().write(true).open(&path)?);
+            return Ok(Self { path, writing });
+        }
+        if path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let file = tempfile::Builder::new().prefix(".kubectl-mizar-").tempfile_in(folder_of(&path)).map_err(plain)?;
+        Ok(Self { path, writing: Writing::Beside(file) })
     }
-    let folder = folder_of(path);
-    let mut file = tempfile::Builder::new().prefix(".kubectl-mizar-").tempfile_in(folder).map_err(plain)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| plain(error.error))
+
+    /// Puts the file into its place.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        match self.writing {
+            Writing::Into(mut file) => file.flush(),
+            Writing::Beside(file) => {
+                file.as_file().sync_all()?;
+                file.persist(self.path).map(drop).map_err(|error| plain(error.error))
+            }
+        }
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.writing {
+            Writing::Beside(file) => file.write(bytes),
+            Writing::Into(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.writing {
+            Writing::Beside(file) => file.flush(),
+            Writing::Into(file) => file.flush(),
+        }
+    }
 }
 
 /// Whether a file could be written there, without writing it.
@@ -89,6 +140,18 @@ mod tests {
     fn a_device_takes_what_it_is_given_and_stays_one() {
         write(Path::new("/dev/null"), b"gone").unwrap();
         assert!(!fs::symlink_metadata("/dev/null").unwrap().is_file());
+    }
+
+    #[test]
+    fn what_is_not_finished_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bundle.tar.gz");
+        fs::write(&path, "the one before").unwrap();
+        let mut draft = Draft::begin(&path).unwrap();
+        draft.write_all(b"half").unwrap();
+        drop(draft);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "the one before");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The one list of environment variables that the program reads (kubectl's own apart: KUBECONFIG, NO_COLOR, TERM).
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 
 use jiff::SignedDuration;
@@ -15,11 +16,19 @@ const CLOCK_AHEAD: &str = "MIZAR_CLOCK_AHEAD";
 /// In which a shell that has loaded our script says its name, and asks for what may be typed next.
 pub(crate) const COMPLETE: &str = "MIZAR_COMPLETE";
 
+/// Where evidence of a change that failed goes; `false` means that none is taken.
+const EVIDENCE: &str = "MIZAR_EVIDENCE";
+
 /// Helm's own: how many revisions of a release are kept.
 pub(crate) const MAX_HISTORY: &str = "HELM_MAX_HISTORY";
 
 /// Where kubectl tells a plugin its own path.
 pub(crate) const KUBECTL_PATH: &str = "KUBECTL_PATH";
+
+/// The folder for evidence of a change that failed, or `false`; nothing if nobody says.
+pub(crate) fn evidence() -> Option<OsString> {
+    std::env::var_os(EVIDENCE).filter(|place| !place.is_empty())
+}
 
 /// The durations of this run.
 pub(crate) fn timing() -> Timing {

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bundle;
+mod bundle_role;
 mod charts;
 mod checks;
 mod checks_page;

@@ -16,13 +16,14 @@ const SECRETS: [&str; 6] = [
     "planted-proxy",
 ];
 
-const COMMANDS: [&[&str]; 6] = [
+const COMMANDS: [&[&str]; 7] = [
     &["check"],
     &["check", "--pre", "-o", "json"],
     &["status", "-o", "json"],
     &["env", "-o", "yaml"],
     &["install", "--profile", "dev", "-y", "-o", "json"],
     &["repair", "-y"],
+    &["bundle"],
 ];
 
 /// Servers that fail in different ways; some say back what they heard.

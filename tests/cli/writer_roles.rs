@@ -1,4 +1,4 @@
-//! docs/rbac/installer.yaml, repairer.yaml and uninstaller.yaml give what is asked for before a change, the first two what `check`
+//! docs/rbac/installer.yaml, repairer.yaml, uninstaller.yaml and upgrader.yaml give what is asked for before a change, the first two what `check`
 //! reads, too, and not a single right more.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use mizar_core::check::access::needs_of;
 use mizar_core::facts::{PolicyRule, Request, Right, Source};
 use mizar_core::object::ObjectRef;
 use mizar_core::yaml::{DuplicateKeys, read_all};
-use mizar_core::{repair, uninstall};
+use mizar_core::{repair, uninstall, upgrade};
 use serde_json::Value;
 
 use crate::program::{Place, repository};
@@ -135,6 +135,12 @@ fn the_role_of_who_repairs_is_what_repairs_ask_for() {
 }
 
 #[test]
+fn the_role_of_who_upgrades_is_what_upgrades_ask_for_beyond_installs_and_repairs() {
+    let needed: Vec<Right> = upgrade::needs(NAMESPACE).into_iter().map(|need| need.right).collect();
+    Published::read("docs/rbac/upgrader.yaml", "mizar:upgrader").is_exactly(&needed);
+}
+
+#[test]
 fn the_role_of_who_uninstalls_is_what_uninstalls_ask_for() {
     let named = |api_version: &str, kind: &str, namespace: Option<&str>, name: &str| ObjectRef {
         api_version: api_version.to_owned(),
@@ -165,6 +171,7 @@ fn none_may_grant_more_than_he_has() {
         ("docs/rbac/installer.yaml", "mizar:installer"),
         ("docs/rbac/repairer.yaml", "mizar:repairer"),
         ("docs/rbac/uninstaller.yaml", "mizar:uninstaller"),
+        ("docs/rbac/upgrader.yaml", "mizar:upgrader"),
     ] {
         for right in Published::read(file, name).rights() {
             assert!(!["escalate", "bind", "impersonate", "*"].contains(&right.verb.as_str()), "{file}: {right}");

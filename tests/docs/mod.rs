@@ -75,6 +75,7 @@ pub(crate) fn lines(root: &Path) -> Vec<Typed> {
         ("charts/mizar/templates/NOTES.txt", "  "),
         ("charts/mizar-crds/templates/NOTES.txt", "  "),
         ("docs/rbac/reader.yaml", "#   "),
+        ("docs/rbac/bundle.yaml", "#   "),
         ("docs/rbac/installer.yaml", "#   "),
         ("docs/rbac/repairer.yaml", "#   "),
         ("docs/rbac/uninstaller.yaml", "#   "),

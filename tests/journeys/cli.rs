@@ -30,7 +30,15 @@ impl Mizar {
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // The folder from which the README tells people to type, so that charts/… is found.
         command.current_dir(root());
+        // Nor is anything left there by what fails; the journeys about evidence say where it goes.
+        command.env("MIZAR_EVIDENCE", "false");
         Self { command, line: "kubectl-mizar".to_owned(), deadline: DEADLINE }
+    }
+
+    /// In another folder.
+    pub(crate) fn inside(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
     }
 
     /// As the bed's administrator, with kubectl at hand.

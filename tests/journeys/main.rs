@@ -7,6 +7,7 @@ mod audit_oracle;
 mod bad_cluster;
 mod bad_records;
 mod budget;
+mod bundle;
 mod check_output;
 mod checks;
 mod cli;

@@ -30,6 +30,7 @@ async fn look_at_everything(bed: &Bed, role: Role) {
         "render --profile dev",
         "template --profile prod --set images.init.digest=x",
         "values --show-origin",
+        "bundle -f /dev/null",
     ] {
         let ended = Mizar::by(bed, role).args(line).run().await;
         assert!(!matches!(ended.code, None | Some(2 | 70)), "{ended}");

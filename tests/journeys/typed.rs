@@ -12,7 +12,7 @@ use mizar_bed::Bed;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::cli::root;
+use crate::cli::{Mizar, root};
 use crate::cluster::{bed, installed};
 use crate::docs::{Typed, lines};
 
@@ -26,6 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const CHANGED: &[(&str, &str)] = &[
     ("status --watch --timeout 10m", "status --watch"),
     ("status --watch", "status --watch --timeout 2s"),
+    ("rollback 3", "rollback 1"),
     ("node-7", "node-2"),
     ("--group NAME", "--group somebody"),
     ("pod NAME", "pod --selector job=mizar-daemon"),
@@ -48,7 +49,10 @@ fn runnable(typed: &Typed) -> String {
         line.truncate(line.find("| jq ").unwrap_or_default());
     }
     let words = typed.arguments().unwrap_or_default();
-    let asks = matches!(words.first(), Some(&"install" | &"repair" | &"uninstall"));
+    let asks = matches!(
+        words.first(),
+        Some(&"install" | &"repair" | &"uninstall" | &"upgrade" | &"rollback" | &"resume" | &"abort")
+    );
     if asks && !only_looks(&words) && !words.contains(&"-y") && !words.contains(&"--yes") {
         line.push_str(" -y");
     }
@@ -129,6 +133,8 @@ enum On {
     Installed,
     /// Such a one of its own, since the line takes Mizar out.
     OwnInstalled,
+    /// One that was upgraded once, for lines that move it on or back.
+    Upgraded,
 }
 
 fn place_of(line: &Typed, all: &[Typed]) -> On {
@@ -140,6 +146,7 @@ fn place_of(line: &Typed, all: &[Typed]) -> On {
     match words.first() {
         Some(&"install") if only_looks(&words) => On::Blank,
         Some(&"install") => On::Own,
+        Some(&"upgrade" | &"rollback" | &"resume" | &"abort") => On::Upgraded,
         Some(&"uninstall") if !only_looks(&words) => On::OwnInstalled,
         _ if words.contains(&"--pre") => On::Blank,
         _ => On::Installed,
@@ -202,6 +209,15 @@ async fn with_helm_alone() {
 #[tokio::test]
 async fn where_all_is_well() {
     assert_all_go_well(&installed().await, typed_on(On::Installed).iter()).await;
+}
+
+#[tokio::test]
+async fn on_and_back() {
+    let bed = bed().await;
+    // Every pod is on the network, and nothing has to be healed first.
+    Mizar::install(&bed).args("--recreate-pods").run().await.exits(0);
+    Mizar::on(&bed).args("upgrade --set resourceQuota.create=true -y").run().await.exits(0);
+    assert_all_go_well(&bed, typed_on(On::Upgraded).iter()).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@
 mod after_helm;
 mod broken;
 mod everything;
-mod old;
 mod refused;
 mod snapshot;
 mod stopped;

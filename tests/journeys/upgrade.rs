@@ -124,7 +124,7 @@ async fn both_at_once_daemons_first_and_what_was_chosen_before_is_kept() {
     upgrade(&bed, &format!("{OF_DAEMON} {OF_OPERATOR}")).await.exits(0);
     assert_eq!(replaced(&before, &mizar_pods(&bed).await).len(), 4);
     let trail = crate::cluster::changes(&requests(&bed).await);
-    let at = |wanted: &dyn Fn(&mizar_bed::AuditEntry) -> bool| trail.entries().iter().position(|entry| wanted(entry));
+    let at = |wanted: &dyn Fn(&mizar_bed::AuditEntry) -> bool| trail.entries().iter().position(wanted);
     let daemon = at(&|entry| entry.verb == "delete" && entry.name.starts_with("mizar-daemon"));
     let operator = at(&|entry| entry.verb == "patch" && entry.resource == "deployments" && entry.code == 200);
     assert!(daemon.is_some() && daemon < operator, "{daemon:?} {operator:?}");

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Mizar, root};
 use crate::cluster::{address_of_new_pod, bed, changes, installed, items, send};
-use crate::repair::restart_operator;
+use crate::repair::{deployment, restart_operator};
 
 const UNINSTALLER: Role = Role::Spare1;
 const INSTALLER: Role = Role::Spare2;
@@ -188,6 +188,25 @@ async fn the_role_of_who_repairs_is_enough_and_all_of_it_is_used() {
     let trail = bed.audit().await.unwrap().by(REPAIRER);
     assert_nothing_was_refused(&trail);
     assert_all_were_used(&rights(file), &trail, why_repairers_have);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_roles_of_who_upgrades_are_enough_and_all_of_the_last_is_used() {
+    let file = "docs/rbac/upgrader.yaml";
+    let bed = installed().await;
+    for file in ["docs/rbac/installer.yaml", "docs/rbac/repairer.yaml", file] {
+        grant(&bed, file, INSTALLER).await;
+    }
+    let by = || Mizar::by(&bed, INSTALLER).impatient(SCALE);
+    deployment(&bed, "web", 2).await;
+    let both = "--set daemon.resources.requests.memory=96Mi --set operator.resources.requests.memory=96Mi";
+    by().args("upgrade -y").args(both).run().await.exits(0);
+    by().args("rollback -y").run().await.exits(0);
+    by().args("resume -y").run().await.exits(0);
+    by().args("abort -y").run().await.exits(0);
+    let trail = bed.audit().await.unwrap().by(INSTALLER);
+    assert_nothing_was_refused(&trail);
+    assert_all_were_used(&rights(file), &trail, |_| None);
 }
 
 /// Why an uninstall has a right that this one did not use.

@@ -191,6 +191,13 @@ pub enum Event {
         #[serde(rename = "elapsedSeconds", serialize_with = "seconds")]
         elapsed: Duration,
     },
+    /// A change has failed, and what the cluster was like then is in a support bundle.
+    EvidenceCollected {
+        /// The file, as whoever ran the command names it.
+        path: String,
+        /// How many things could not be had; its index.json names them.
+        missing: usize,
+    },
     /// Something a person should know and perhaps act on.
     Warning {
         /// In a sentence.

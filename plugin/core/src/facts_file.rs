@@ -2,6 +2,7 @@
 //! lacks fields, which then count as not asked; a file of a newer one is refused, and so is one that cannot be made out,
 //! by the name of the field.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
@@ -56,6 +57,23 @@ pub fn to_json(facts: &Facts, conclusions: Option<Value>) -> Value {
     }
     file.insert("facts".to_owned(), json!(facts));
     Value::Object(file)
+}
+
+/// The content of a file of facts, for whoever writes it as it comes: of a large cluster it is large.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document<'facts> {
+    api_version: &'static str,
+    kind: &'static str,
+    facts: &'facts Facts,
+}
+
+impl<'facts> Document<'facts> {
+    /// Returns the content of a file of these facts.
+    #[must_use]
+    pub fn of(facts: &'facts Facts) -> Self {
+        Self { api_version: API_VERSION, kind: KIND, facts }
+    }
 }
 
 /// Reads the content of a file of facts.
@@ -132,6 +150,12 @@ mod tests {
                 assert_eq!(check::evaluate(phase, &read, &options), check::evaluate(phase, &facts, &options));
             }
         }
+    }
+
+    #[test]
+    fn a_file_is_the_same_whichever_way_it_is_written() {
+        let facts = a_healthy_cluster();
+        assert_eq!(serde_json::to_value(Document::of(&facts)).unwrap(), to_json(&facts, None));
     }
 
     #[test]

@@ -3,6 +3,7 @@ pub mod address;
 pub mod adoption;
 pub mod answer;
 pub mod archive;
+pub mod bundle;
 pub mod chart;
 pub mod check;
 pub mod diagnosis;

@@ -55,6 +55,8 @@ pub struct Timing {
     pub lease_renew: Duration,
     /// For a cluster to tell names that complete what is typed: a person waits between two keys.
     pub completion: Duration,
+    /// For the evidence of a change that has failed: somebody waits to be told so.
+    pub evidence: Duration,
     /// How many looks in a row must show a fatal state before it ends a wait early.
     pub confirm_failure_looks: u32,
 }
@@ -105,6 +107,7 @@ impl Default for Timing {
             lease_ttl: Duration::from_secs(15),
             lease_renew: Duration::from_secs(5),
             completion: Duration::from_millis(100),
+            evidence: Duration::from_secs(30),
             confirm_failure_looks: 2,
         }
     }
@@ -148,6 +151,7 @@ impl Timing {
             lease_ttl: answer(self.lease_ttl),
             lease_renew: answer(self.lease_renew),
             completion: scale(self.completion),
+            evidence: answer(self.evidence),
             confirm_failure_looks: self.confirm_failure_looks,
         }
     }

@@ -106,6 +106,7 @@ fn samples() -> Vec<Event> {
             last_event: Some(text()),
             elapsed: SECOND,
         },
+        Event::EvidenceCollected { path: text(), missing: 2 },
         Event::Warning { message: text(), object: Some(object()) },
         Event::Hint { message: text() },
         finished(Outcome::Done, None),
@@ -162,6 +163,7 @@ fn is_known(event: &Event) -> bool {
         | Event::StageFinished { .. }
         | Event::ObjectApplied { .. }
         | Event::WaitingLooked { .. }
+        | Event::EvidenceCollected { .. }
         | Event::Warning { .. }
         | Event::Hint { .. }
         | Event::Finished { .. }

@@ -54,6 +54,14 @@ pub(crate) const OF_EXPLANATIONS: Formats =
 /// `version`.
 pub(crate) const OF_VERSIONS: Formats = Formats(&[JSON, TEMPLATE, ("text", "For people"), YAML]);
 
+/// `bundle`.
+pub(crate) const OF_BUNDLES: Formats = Formats(&[
+    ("json", "What is in it and what is missing: index.json, and the name of the file"),
+    TEMPLATE,
+    ("text", "The name of the file"),
+    YAML,
+]);
+
 /// `values`.
 pub(crate) const OF_VALUES: Formats = Formats(&[JSON, TEMPLATE, ("table", "With --show-origin: for people"), YAML]);
 
@@ -123,8 +131,18 @@ impl TypedValueParser for Formats {
 mod tests {
     use super::*;
 
-    const ALL: [Formats; 9] =
-        [OF_CHECKS, OF_VIEWS, OF_DIFFS, OF_EXPLANATIONS, OF_VERSIONS, OF_VALUES, OF_RECORDS, OF_MANIFESTS, OF_CHANGES];
+    const ALL: [Formats; 10] = [
+        OF_CHECKS,
+        OF_VIEWS,
+        OF_DIFFS,
+        OF_EXPLANATIONS,
+        OF_VERSIONS,
+        OF_BUNDLES,
+        OF_VALUES,
+        OF_RECORDS,
+        OF_MANIFESTS,
+        OF_CHANGES,
+    ];
 
     #[test]
     fn every_form_can_be_typed_and_they_are_listed_in_order() {

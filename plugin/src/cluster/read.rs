@@ -4,6 +4,7 @@ use mizar_core::facts::{PageVisitor, read_page};
 use mizar_core::object::ObjectRef;
 use serde_json::Value;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::path::{object, query_value};
 use super::{ApiFailure, Call, Cause, Cluster, PAGE_LIMIT};
@@ -93,6 +94,19 @@ impl Cluster {
             whole?;
             page = following?;
         }
+    }
+
+    /// Hands a text that is no JSON, such as a log, to `each`, piece by piece as it comes. It is asked for once: what has been
+    /// handed over cannot be taken back.
+    pub(crate) async fn text(&self, uri: String, what: String, mut each: impl FnMut(&[u8])) -> Result<(), ApiFailure> {
+        let call = Call::get(uri, what);
+        let after = self.timing.request;
+        let late = |_| self.failure(&call, Cause::TimedOut { after });
+        let (_, mut body) = timeout(after, self.open(&call)).await.map_err(late)??;
+        while let Some(piece) = timeout(after, self.piece(&call, &mut body)).await.map_err(late)?? {
+            each(&piece);
+        }
+        Ok(())
     }
 
     async fn page(&self, listing: &Listing<'_>, position: &str, expected: usize) -> Result<Vec<u8>, ApiFailure> {

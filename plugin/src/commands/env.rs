@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mizar_core::check::{Phase, sources_of};
 use mizar_core::environment::overview::{SOURCES, overview};
-use mizar_core::facts::{Facts, Source};
+use mizar_core::facts::Facts;
 use mizar_core::facts_file as form;
 
 use crate::cli::environment::ViewArgs;
@@ -61,13 +60,8 @@ pub(crate) async fn run(context: &Context, args: EnvArgs) -> Result<ExitCode, Fa
 async fn read(context: &Context, format: &Format) -> Result<(Facts, Option<String>), Failure> {
     let cluster = context.connect("env", Access::ReadOnly).await?;
     cluster.ledger().enter("facts");
-    let mut sources = SOURCES.to_vec();
-    if !matches!(format, Format::Text | Format::Name) {
-        sources.extend(sources_of(Phase::Health));
-        sources.extend(sources_of(Phase::Preflight).into_iter().filter(|source| *source != Source::Permissions));
-        sources.sort_unstable();
-        sources.dedup();
-    }
+    let is_for_a_person = matches!(format, Format::Text | Format::Name);
+    let sources = if is_for_a_person { SOURCES.to_vec() } else { facts_file::sources() };
     let wanted = Wanted { sources: &sources, release_namespace: context.namespace.as_deref(), ..Wanted::default() };
     let facts = gather(&cluster, wanted).await?.facts;
     report::warnings(cluster.ledger().take_messages());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, DryRun, PlanArgs};
@@ -80,6 +81,9 @@ pub(crate) struct InstallArgs {
     output: Format,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     history_max: HistoryMaxArgs,
 
     #[command(flatten)]
@@ -137,6 +141,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         consent,
         wait: args.wait,
         timeout: args.timeout,
+        evidence: args.evidence.wanted(),
         history_max,
         output: args.output.clone(),
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use mizar_core::repair::Remedy;
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::plan::{self, DryRun};
 use crate::cli::wait::parse_duration;
@@ -62,6 +63,9 @@ pub(crate) struct RepairArgs {
     /// Output format; json writes one event per line to stdout
     #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = OF_CHANGES)]
     output: Format,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 fn remedy() -> impl clap::builder::TypedValueParser<Value = Remedy> {
@@ -105,9 +109,10 @@ pub(crate) async fn run(context: &Context, args: RepairArgs) -> Result<ExitCode,
         plan_only,
         consent,
         timeout: args.timeout,
+        evidence: args.evidence.wanted(),
         output: args.output.clone(),
     };
-    repair(cluster, report::reporter(output, context.verbosity), request).await?;
+    Box::pin(repair(cluster, report::reporter(output, context.verbosity), request)).await?;
     if args.dry_run.is_client() {
         report::note("nothing was changed (dry run)");
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use mizar_core::upgrade::{DrainTerms, Order};
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan;
@@ -52,6 +53,9 @@ pub(crate) struct ResumeArgs {
     output: Format,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     history_max: HistoryMaxArgs,
 }
 
@@ -81,6 +85,7 @@ pub(crate) async fn run(context: &Context, args: ResumeArgs) -> Result<ExitCode,
         consent: Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text),
         timeout: args.timeout,
         history_max,
+        evidence: args.evidence.wanted(),
         output: args.output,
     };
     Box::pin(resume(cluster, report::reporter(output, context.verbosity), request)).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use mizar_core::upgrade::Order;
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, PlanArgs};
@@ -62,6 +63,9 @@ pub(crate) struct RollbackArgs {
     output: Format,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     history_max: HistoryMaxArgs,
 
     #[command(flatten)]
@@ -97,6 +101,7 @@ pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCod
         consent: Consent::of(args.yes || agreed.is_some(), asks),
         intent: None,
         history_max,
+        evidence: args.evidence.wanted(),
         output: args.output,
         file,
     };

@@ -8,6 +8,7 @@ use clap::Args;
 use mizar_core::plan::SavedPlan;
 use mizar_core::upgrade::Order;
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, PlanArgs};
@@ -89,6 +90,9 @@ pub(crate) struct UpgradeArgs {
     output: Format,
 
     #[command(flatten)]
+    evidence: EvidenceArgs,
+
+    #[command(flatten)]
     history_max: HistoryMaxArgs,
 
     #[command(flatten)]
@@ -129,6 +133,7 @@ pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode
         consent: Consent::of(args.yes || agreed.is_some(), asks),
         intent: None,
         history_max,
+        evidence: args.evidence.wanted(),
         output: args.output,
         file,
     };

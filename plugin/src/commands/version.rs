@@ -4,15 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mizar_core::facts::{Facts, Source};
-use mizar_core::version::{BuiltIn, Client, Versions};
+use mizar_core::version::Versions;
 
-use crate::assets;
 use crate::cli::format::OF_VERSIONS;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::flow::gather::{Wanted, gather};
-use crate::machine;
+use crate::flow::versions;
 use crate::report::format::Format;
 use crate::report::{self, Output};
 
@@ -43,7 +42,7 @@ pub(crate) struct VersionArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: VersionArgs) -> Result<ExitCode, Failure> {
-    let client = Versions { client_version: client()?, server_version: None, mizar: None };
+    let client = Versions { client_version: versions::client()?, server_version: None, mizar: None };
     if args.client {
         show(&client, &args.output)?;
         return Ok(ExitCode::SUCCESS);
@@ -73,23 +72,6 @@ async fn read(context: &Context) -> Result<Facts, Failure> {
     let facts = gather(&cluster, wanted).await?.facts;
     report::warnings(cluster.ledger().take_messages());
     Ok(facts)
-}
-
-fn client() -> Result<Client, Failure> {
-    let charts = assets::chart_packages()?;
-    let charts = charts.into_iter().map(|chart| BuiltIn {
-        name: chart.name,
-        version: chart.version,
-        app_version: chart.app_version,
-        package_digest: chart.digest,
-        digest: chart.manifest_digest,
-    });
-    Ok(Client {
-        git_version: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),
-        git_commit: option_env!("MIZAR_COMMIT").map(str::to_owned),
-        platform: machine::platform(),
-        charts: charts.collect(),
-    })
 }
 
 fn show(versions: &Versions, format: &Format) -> Result<(), Failure> {

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use mizar_core::facts::Facts;
+use mizar_core::check::{Phase, sources_of};
+use mizar_core::environment::overview::SOURCES;
+use mizar_core::facts::{Facts, Source};
 use mizar_core::facts_file::{from_json, to_json};
 
 use crate::failure::{Failure, Kind};
@@ -12,6 +14,16 @@ use crate::private_file;
 
 /// Facts of fifty thousand pods are a tenth of this.
 const LIMIT: u64 = 1 << 30;
+
+/// Everything that can be judged later; what we may do here is nothing to anybody else.
+pub(crate) fn sources() -> Vec<Source> {
+    let mut sources = SOURCES.to_vec();
+    sources.extend(sources_of(Phase::Health));
+    sources.extend(sources_of(Phase::Preflight).into_iter().filter(|source| *source != Source::Permissions));
+    sources.sort_unstable();
+    sources.dedup();
+    sources
+}
 
 /// Reads facts; `-` is stdin.
 pub(crate) fn read(path: &Path) -> Result<Facts, Failure> {

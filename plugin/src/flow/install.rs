@@ -16,6 +16,7 @@ use mizar_core::site::Site;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::bundle::evidence::{Evidence, with_evidence};
 use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
 use super::prepare::Consent;
@@ -55,6 +56,8 @@ pub(crate) struct Request {
     pub timeout: Option<Duration>,
     /// How many revisions of each release are kept; 0 keeps all.
     pub history_max: usize,
+    /// What is taken if it fails.
+    pub evidence: Evidence,
     /// What stdout is for.
     pub output: Format,
 }
@@ -105,6 +108,7 @@ impl Installation {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
         let mut run = Run::new(cluster, reporter, request.output.output());
         run.history_max = request.history_max;
+        run.evidence = request.evidence.clone();
         Self { run, request }
     }
 
@@ -148,11 +152,17 @@ impl Installation {
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
             let options = saved_plan::options(&self.options());
             let way = Way { command: COMMAND, options: &options, replacing: None };
-            Box::pin(deploy(&mut self.run, &ground, waiting, way)).await?;
+            let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
+            with_evidence(&self.run, COMMAND, deployed).await?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
-        self.sanity_check(&ground).await?;
-        Ok(if nothing_to_do && !self.request.recreate_pods { Outcome::NothingToDo } else { Outcome::Done })
+        let checked = self.sanity_check(&ground).await;
+        if nothing_to_do && !self.request.recreate_pods {
+            checked?;
+            return Ok(Outcome::NothingToDo);
+        }
+        with_evidence(&self.run, COMMAND, checked).await?;
+        Ok(Outcome::Done)
     }
 
     async fn find_ground(&mut self) -> Result<Ground, Failure> {

@@ -297,12 +297,12 @@ impl Held {
     }
 
     /// Notes how far a node is, before or after what is done there.
-    pub(crate) async fn note_node(&self, node: &str, note: Value) -> Result<(), Failure> {
+    pub(crate) async fn note_node(&self, node: &str, how_far: Value) -> Result<(), Failure> {
         let mut state = self.state.lock().await;
-        if state.operation.nodes.get(node) == Some(&note) {
+        if state.operation.nodes.get(node) == Some(&how_far) {
             return Ok(());
         }
-        state.operation.nodes.insert(node.to_owned(), note);
+        state.operation.nodes.insert(node.to_owned(), how_far);
         state.save(None).await.map_err(Into::into)
     }
 

@@ -41,7 +41,11 @@ pub(crate) async fn read(cluster: &Cluster, namespace: Option<&str>, facts: &mut
 }
 
 /// Where we may list the records: at `everywhere`, in one namespace, or nowhere.
-async fn readable(cluster: &Cluster, everywhere: &str, namespace: &str) -> Result<Option<String>, ApiFailure> {
+pub(super) async fn readable(
+    cluster: &Cluster,
+    everywhere: &str,
+    namespace: &str,
+) -> Result<Option<String>, ApiFailure> {
     if may(cluster, &Right::new("list", "", "secrets")).await? {
         return Ok(Some(everywhere.to_owned()));
     }
@@ -70,7 +74,7 @@ pub(crate) async fn place(cluster: &Cluster, namespace: Option<&str>) -> Result<
 }
 
 /// Whether the server would let us. A server that does not say so is tried.
-async fn may(cluster: &Cluster, right: &Right) -> Result<bool, ApiFailure> {
+pub(super) async fn may(cluster: &Cluster, right: &Right) -> Result<bool, ApiFailure> {
     match cluster.review_access(&right.access_review()).await {
         Ok(review) => Ok(review.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or_default()),
         Err(failure) if ends_everything(&failure) => Err(failure),

@@ -20,6 +20,7 @@ use mizar_core::repair::{Agreement, Remedy, RepairPlan, Wish};
 use mizar_core::site::Site;
 use tokio::time::Instant;
 
+use super::bundle::evidence::{Evidence, with_evidence};
 use super::operation::Settled;
 use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
@@ -47,6 +48,8 @@ pub(crate) struct Request {
     pub(crate) consent: Consent,
     /// Replaces the limits of all waits.
     pub(crate) timeout: Option<Duration>,
+    /// What is taken if it fails.
+    pub(crate) evidence: Evidence,
     /// What stdout is for.
     pub(crate) output: Format,
 }
@@ -55,12 +58,9 @@ pub(crate) struct Request {
 pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
     let wish = Wish { only: request.only.clone(), restart_operator: request.restart_operator, ..Wish::default() };
-    let repair = Repair {
-        run: Run::new(cluster.clone(), reporter.clone(), request.output.output()),
-        request,
-        wish,
-        finishes: false,
-    };
+    let mut run = Run::new(cluster.clone(), reporter.clone(), request.output.output());
+    run.evidence = request.evidence.clone();
+    let repair = Repair { run, request, wish, finishes: false };
     let result = repair.carry_out().await;
     let (outcome, exit, error) = match &result {
         Ok(outcome) => (*outcome, 0, None),
@@ -103,6 +103,7 @@ impl Repair {
         let stages: Vec<&str> = Remedy::ALL.iter().map(|remedy| remedy.id()).collect();
         record::hold(&mut self.run, &stages, settled).await?;
         let (done, unsettled) = self.treat(plan, &mut agreement).await;
+        let done = with_evidence(&self.run, "repair", done).await;
         let done = match (done, &unsettled) {
             (Err(failure), Some(unsettled)) => Err(failure.and(unsettled.clone())),
             (done, _) => done,
@@ -121,12 +122,13 @@ impl Repair {
             }
             None => done?,
         };
-        match (self.prove(&left, &agreement).await, unsettled) {
+        let proven = match (self.prove(&left, &agreement).await, unsettled) {
             (Ok(()), None) => Ok(Outcome::Done),
             (Err(failure), None) => Err(failure),
             (Ok(()), Some(unsettled)) => Err(unsettled),
             (Err(failure), Some(unsettled)) => Err(unsettled.and(failure)),
-        }
+        };
+        with_evidence(&self.run, "repair", proven).await
     }
 
     /// Treats as far as it was agreed to. Returns what is left, and what did not follow a restart of the operator in time.

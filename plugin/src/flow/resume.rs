@@ -10,6 +10,7 @@ use mizar_core::repair::Wish;
 use mizar_core::upgrade::Order;
 use serde_json::Value;
 
+use super::bundle::evidence::Evidence;
 use super::ground::{self, is_unfinished};
 use super::install::{self, Extent};
 use super::operation;
@@ -38,6 +39,8 @@ pub(crate) struct Request {
     pub(crate) timeout: Option<Duration>,
     /// How many revisions of each release are kept; 0 keeps all.
     pub(crate) history_max: usize,
+    /// What is taken if it fails.
+    pub(crate) evidence: Evidence,
     /// What stdout is for.
     pub(crate) output: Format,
 }
@@ -66,6 +69,7 @@ pub(crate) async fn resume(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
                 wait: true,
                 timeout: request.timeout,
                 history_max: request.history_max,
+                evidence: request.evidence,
                 output: request.output,
             };
             Box::pin(install::install(cluster, reporter, request)).await
@@ -92,6 +96,7 @@ pub(crate) async fn resume(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
                 consent: request.consent,
                 intent: Some(stopped.intent.intent_digest.clone()),
                 history_max: request.history_max,
+                evidence: request.evidence,
                 output: request.output,
             };
             options.put_into(&mut resumed);
@@ -105,6 +110,7 @@ pub(crate) async fn resume(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
                 plan_only: false,
                 consent: request.consent,
                 timeout: request.timeout,
+                evidence: request.evidence,
                 output: request.output,
             };
             Box::pin(repair::repair(cluster, reporter, request)).await

@@ -8,6 +8,7 @@ use mizar_core::event::Event;
 use mizar_core::release::history::DEFAULT_LIMIT;
 use mizar_core::timing::Timing;
 
+use super::bundle::evidence::Evidence;
 use super::operation::Held;
 use super::write_mode::WriteMode;
 use crate::cluster::Cluster;
@@ -27,6 +28,8 @@ pub(crate) struct Run {
     pub(crate) history_max: usize,
     /// The record of the change and its lease, once it has begun.
     pub(crate) held: Option<Held>,
+    /// What is taken if it fails.
+    pub(crate) evidence: Evidence,
 }
 
 impl Run {
@@ -46,7 +49,16 @@ impl Run {
             report::failure(&failure, output);
         });
         let (write_mode, namespace) = (WriteMode::default(), String::new());
-        Self { cluster, reporter, interrupt, write_mode, namespace, history_max: DEFAULT_LIMIT, held: None }
+        Self {
+            cluster,
+            reporter,
+            interrupt,
+            write_mode,
+            namespace,
+            history_max: DEFAULT_LIMIT,
+            held: None,
+            evidence: Evidence::wanted(true),
+        }
     }
 
     /// From now on Ctrl-C waits for a safe place to stop.

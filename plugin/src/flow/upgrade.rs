@@ -20,6 +20,7 @@ use mizar_core::site::Site;
 use mizar_core::upgrade::{Order, Pair, UpgradePlan, replaces_pods, turn};
 use tokio::time::Instant;
 
+use super::bundle::evidence::{Evidence, with_evidence};
 use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey};
 use super::install::Extent;
@@ -62,6 +63,8 @@ pub(crate) struct Request {
     pub(crate) intent: Option<String>,
     /// How many revisions of each release are kept; 0 keeps all.
     pub(crate) history_max: usize,
+    /// What is taken if it fails.
+    pub(crate) evidence: Evidence,
     /// What stdout is for.
     pub(crate) output: Format,
 }
@@ -111,7 +114,7 @@ async fn undo(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request, f
         consent: Consent::Given,
         ..request
     };
-    match Upgrade::new(cluster, reporter, back).carry_out().await {
+    match Box::pin(Upgrade::new(cluster, reporter, back).carry_out()).await {
         Ok(_) => failure.detail(format!("everything that was changed is back at revision {base}")),
         Err(second) => {
             let failure = failure.detail(format!("going back to revision {base} failed too")).and(second.failure);
@@ -154,6 +157,7 @@ impl Upgrade {
     fn new(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Self {
         let mut run = Run::new(cluster, reporter, request.output.output());
         run.history_max = request.history_max;
+        run.evidence = request.evidence.clone();
         Self { run, request }
     }
 
@@ -167,7 +171,7 @@ impl Upgrade {
         });
         let file = std::mem::take(&mut self.request.file);
         let file = Bound::open(&self.run, self.request.target.command(), file).await?;
-        let mut planned = self.find_ground().await?;
+        let mut planned = Box::pin(self.find_ground()).await?;
         let refused = self.try_on_server(&mut planned.ground.plan).await;
         self.show(&planned)?;
         file.verify(&self.run, &planned.ground)?;
@@ -193,8 +197,9 @@ impl Upgrade {
             let waiting = Waiting { wait: true, limit: terms.limit };
             let options = self.request.inputs().options;
             let way = Way { command: self.request.target.command(), options: &options, replacing: Some(&terms) };
-            let deployed = deploy(&mut self.run, &ground, waiting, way).await;
-            deployed.map_err(|failure| self.broken(failure, base))?;
+            let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
+            let deployed = with_evidence(&self.run, self.request.target.command(), deployed).await;
+            deployed.map_err(|failure| Self::broken(failure, base))?;
             let summary = match upgrade.turns.len() {
                 0 => workloads::done(ground.plan.changes()),
                 nodes => format!("{}; {nodes} daemons replaced", workloads::done(ground.plan.changes())),
@@ -202,8 +207,13 @@ impl Upgrade {
             self.done(step, summary, begun);
         }
         let judged = self.sanity_check(&ground).await;
-        judged.map_err(|failure| self.broken(failure, base.filter(|_| !nothing_to_do)))?;
-        Ok(if nothing_to_do { Outcome::NothingToDo } else { Outcome::Done })
+        if nothing_to_do {
+            judged?;
+            return Ok(Outcome::NothingToDo);
+        }
+        let judged = with_evidence(&self.run, self.request.target.command(), judged).await;
+        judged.map_err(|failure| Self::broken(failure, base))?;
+        Ok(Outcome::Done)
     }
 
     /// Whoever goes on with a change must mean the same.
@@ -212,9 +222,7 @@ impl Upgrade {
             return Ok(());
         }
         let command = self.request.target.command();
-        let message = format!(
-            "what this program would do is not what was begun: its charts are others, or an own chart was named; nothing was changed"
-        );
+        let message = "what this program would do is not what was begun: its charts are others, or an own chart was named; nothing was changed";
         Err(Failure::new(Kind::Refused, message)
             .hint(format!("run the command as it was typed then: kubectl mizar {command}"))
             .hint("or go back: kubectl mizar rollback"))
@@ -230,7 +238,7 @@ impl Upgrade {
     }
 
     /// A change that was stopped by a person, or by who took it over, is not taken back by us.
-    fn broken(&self, failure: Failure, base: Option<u64>) -> Broken {
+    fn broken(failure: Failure, base: Option<u64>) -> Broken {
         let is_ours = matches!(failure.kind, Kind::Failed | Kind::TimedOut | Kind::PartlyApplied | Kind::Unreachable);
         Broken { base: base.filter(|_| is_ours), failure }
     }
@@ -248,7 +256,7 @@ impl Upgrade {
         if !checked.is_clear() {
             return Err(consent::unready(&checked));
         }
-        if self.is_half_restarted(&ground) {
+        if is_half_restarted(&ground) {
             ground.plan = mizar_core::upgrade::without_replicas(ground.plan);
         }
         let upgrade = self.upgrade_plan(&ground, values).await?;
@@ -258,11 +266,6 @@ impl Upgrade {
         }
         self.done(Step::EnvironmentReady, checked.summary().to_string(), begun);
         Ok(Planned { ground, upgrade })
-    }
-
-    /// Whether an earlier run has stopped the operator and not started it again.
-    fn is_half_restarted(&self, ground: &Ground) -> bool {
-        ground.stored.as_ref().is_some_and(|stored| stored.operation.restart.is_some())
     }
 
     async fn upgrade_plan(
@@ -276,7 +279,7 @@ impl Upgrade {
         } else {
             rolling::old_daemons(&self.run, &ground.facts, order).await?
         };
-        let restarts_operator = replaces_pods(&ground.plan, "Deployment") || self.is_half_restarted(ground);
+        let restarts_operator = replaces_pods(&ground.plan, "Deployment") || is_half_restarted(ground);
         let pair = target::pair(ground);
         let restarts = !turns.is_empty() || restarts_operator;
         Ok(UpgradePlan {
@@ -291,14 +294,9 @@ impl Upgrade {
         })
     }
 
-    /// Whether an earlier run of an upgrade or a rollback has left the network in the middle.
-    fn goes_on(&self, ground: &Ground) -> bool {
-        matches!(ground.claim, Claim::Resume | Claim::TakeOver { .. })
-    }
-
     /// Looks whether the network is well: what is wrong already would be made worse, and could not be told from what we break.
     fn refuse_unwell(&self, ground: &Ground, upgrade: &UpgradePlan) -> Result<(), Failure> {
-        if self.goes_on(ground) || upgrade.restarts_nothing() {
+        if goes_on(ground) || upgrade.restarts_nothing() {
             return Ok(());
         }
         let moment = judge::options(self.run.namespace(), ground.facts.gathered_at).moment();
@@ -353,4 +351,14 @@ impl Upgrade {
         }
         Err(failure.hint("see everything with hints: kubectl mizar check").hint("heal it: kubectl mizar repair"))
     }
+}
+
+/// Whether an earlier run has stopped the operator and not started it again.
+fn is_half_restarted(ground: &Ground) -> bool {
+    ground.stored.as_ref().is_some_and(|stored| stored.operation.restart.is_some())
+}
+
+/// Whether an earlier run of an upgrade or a rollback has left the network in the middle.
+fn goes_on(ground: &Ground) -> bool {
+    matches!(ground.claim, Claim::Resume | Claim::TakeOver { .. })
 }

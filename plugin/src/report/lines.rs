@@ -96,6 +96,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::ObjectApplied { result: ApplyResult::Unchanged | ApplyResult::Kept, .. }
         | Event::PlanMade { .. }
         | Event::RepairPlanned { .. }
+        // The failure says it, too.
+        | Event::EvidenceCollected { .. }
         | Event::UninstallPlanned { .. }
         | Event::UpgradePlanned { .. }
         | Event::Failed { .. } => return None,
@@ -147,6 +149,8 @@ pub(super) fn stage_title(stage: &str) -> &str {
         "rewire" => "the new operator takes the network over",
         "uncordon" => "new pods on the nodes again",
         "checks" => "waiting until all is well",
+        "facts" => "facts and checks",
+        "objects" => "objects, events, records and logs",
         "operator-gone" => "the operator ends, and is gone",
         "export" => "custom resources are saved",
         "custom-resources" => "custom resources are deleted",

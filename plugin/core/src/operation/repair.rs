@@ -30,7 +30,7 @@ impl Operation {
         let restart =
             previous.as_ref().and_then(|previous| previous.restart.as_ref()).map(|_| RestartRecord::default());
         let previous = previous.map(|previous| Box::new(Self { restart: None, ..previous }.owing(Owed::default())));
-        Self { previous, restart, ..Self::begin(new, holder, now) }.owing(owed)
+        Self { restart, previous, ..Self::begin(new, holder, now) }.owing(owed)
     }
 
     /// The same record with exactly this owed.

@@ -171,7 +171,7 @@ impl Compared<'_> {
         }
         match (old.get("additionalProperties"), new.get("additionalProperties")) {
             (Some(old), Some(new)) if old.is_object() && new.is_object() => {
-                self.schemas(old, new, &format!("{path}.*"))
+                self.schemas(old, new, &format!("{path}.*"));
             }
             (Some(old), new) if old != &json!(false) && new.is_none_or(|new| new == &json!(false)) => {
                 self.danger(path, "takes any key, and would take only those that are named");
@@ -181,9 +181,10 @@ impl Compared<'_> {
     }
 
     fn types(&mut self, old: &Value, new: &Value, path: &str) {
-        let of = |schema: &Value| match schema["x-kubernetes-int-or-string"] == true {
-            true => "int-or-string".to_owned(),
-            false => schema["type"].as_str().unwrap_or_default().to_owned(),
+        let of = |schema: &Value| {
+            let either = schema["x-kubernetes-int-or-string"] == true;
+            let named = if either { "int-or-string" } else { schema["type"].as_str().unwrap_or_default() };
+            named.to_owned()
         };
         let (was, is) = (of(old), of(new));
         let widened = is.is_empty()

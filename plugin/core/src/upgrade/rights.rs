@@ -1,4 +1,4 @@
-//! The rights that an upgrade needs beside those of an install and of a repair.
+//! The rights that an upgrade needs beside those of an install and of a repair; deleting pods is one of a repair's.
 
 use crate::facts::{Need, Right};
 
@@ -11,8 +11,12 @@ pub fn needs(namespace: &str) -> Vec<Need> {
             Right::new("list", "apps", "controllerrevisions").in_namespace(namespace),
             "to tell which daemons are old",
         ),
+        need(
+            Right::new("get", "apps", "daemonsets").in_namespace(namespace).on("mizar-daemon"),
+            "to tell which daemons are old",
+        ),
         need(Right::new("create", "", "pods/eviction"), "to drain nodes before their daemon is replaced"),
-        need(Right::new("delete", "", "pods").in_namespace(namespace), "to replace daemons"),
+        need(Right::new("list", "policy", "poddisruptionbudgets"), "to name the budgets that are in the way"),
     ]
 }
 

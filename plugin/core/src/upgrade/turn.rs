@@ -228,8 +228,9 @@ mod tests {
     #[test]
     fn what_was_programmed_last_is_looked_for_on_the_node() {
         let mut facts = a_healthy_cluster();
+        let second = facts.droplets.items()[1].object.name;
         for endpoint in facts.endpoints.edit().iter_mut() {
-            let minutes = if endpoint.droplet == "node-2" { 5 } else { 50 };
+            let minutes = if endpoint.droplet == second { 5 } else { 50 };
             (endpoint.object.created, endpoint.object.provisioned) = (minutes_ago(minutes), minutes_ago(minutes));
         }
         for object in facts.bouncers.edit().iter_mut().map(|it| &mut it.object) {

@@ -29,6 +29,11 @@ impl Detail {
     }
 }
 
+/// Lays out a report for a file: as on a terminal, without colours.
+pub(crate) fn plain(view: &View<'_>) -> String {
+    anstream::adapter::strip_str(&table(view, Detail::default())).to_string()
+}
+
 /// Lays out a report.
 pub(crate) fn table(view: &View<'_>, detail: Detail) -> String {
     let mut text = String::new();
