@@ -51,6 +51,7 @@ pub(super) fn titled(plan: &Plan, title: fn(&str) -> &str) -> String {
         stage_lines(&mut text, stage, title(stage.name.as_str()));
     }
     text.push_str(&obstacles(plan));
+    left_lines(&mut text, plan);
     let _infallible = writeln!(text, "{STRONG}Objects:{STRONG:#} {}", plan.counts());
     text
 }
@@ -94,7 +95,7 @@ fn stage_lines(text: &mut String, stage: &Stage, title: &str) {
             Action::Delete => ("-", ERROR),
             Action::Keep { .. } | Action::Unchanged => continue,
         };
-        let _infallible = writeln!(text, "  {style}{sign}{style:#} {}", change.object);
+        let _infallible = writeln!(text, "  {style}{sign}{style:#} {}{}", change.object, taken_over(change));
         if let Action::Update { fields } = &change.action {
             for field in fields.iter().take(FIELDS_SHOWN) {
                 let value = |value: &Option<serde_json::Value>| {
@@ -106,6 +107,27 @@ fn stage_lines(text: &mut String, stage: &Stage, title: &str) {
             if let Some(more) = fields.len().checked_sub(FIELDS_SHOWN).filter(|more| *more > 0) {
                 let _infallible = writeln!(text, "      and {more} more fields (-o json shows all)");
             }
+        }
+    }
+}
+
+/// That an object is of an old installation, and whose fields become ours with it.
+fn taken_over(change: &Change) -> String {
+    match change.takes_over.as_deref() {
+        None => String::new(),
+        Some([]) => format!(" {HINT}(of the old installation){HINT:#}"),
+        Some(managers) => {
+            format!(" {HINT}(taken over, with the fields that {} has set){HINT:#}", managers.join(", "))
+        }
+    }
+}
+
+/// What of an old installation stays, and why.
+fn left_lines(text: &mut String, plan: &Plan) {
+    let old = plan.changes().filter(|change| change.takes_over.is_some());
+    for change in old {
+        if let Action::Keep { why } = &change.action {
+            let _infallible = writeln!(text, "{STRONG}Left as it is:{STRONG:#} {}: {why}", change.object);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where what should be comes from: charts and values, or an earlier revision.
 
+use mizar_core::adoption::COMMAND;
 use mizar_core::facts::PodRole;
 use mizar_core::image::ImageReference;
 use mizar_core::network::daemon_set;
@@ -11,11 +12,12 @@ use mizar_core::yaml::with_plain_numbers;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Request;
+use super::{Request, adoption};
 use crate::failure::{Failure, Kind};
 use crate::flow::ground::{Found, Ground, Wish, find};
 use crate::flow::install::Extent;
 use crate::flow::prepare::{self, Prepared};
+use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::flow::run::Run;
 use crate::flow::value_sources::ValueSources;
 
@@ -28,6 +30,11 @@ pub(crate) enum Target {
         values: Box<ValueSources>,
         /// Which values of before are kept.
         keep: Keep,
+    },
+    /// The same, for an installation that no release is recorded of.
+    Adoption {
+        /// Where values come from, and which chart.
+        values: Box<ValueSources>,
     },
     /// What a revision holds; the one before if none is named.
     Revision(Option<u64>),
@@ -50,6 +57,7 @@ impl Target {
     pub(crate) fn command(&self) -> &'static str {
         match self {
             Self::Charts { .. } => "upgrade",
+            Self::Adoption { .. } => COMMAND,
             Self::Revision(_) => "rollback",
         }
     }
@@ -58,7 +66,10 @@ impl Target {
 /// Reads the records and renders what should be; also says what becomes of values.
 pub(super) async fn wish(run: &mut Run, request: &Request) -> Result<(Wish, ValueChanges), Failure> {
     let means_it = request.extent == Extent::Everything;
-    let found = find(run, request.namespace.as_deref(), means_it).await?;
+    if let Target::Adoption { values } = &request.target {
+        return adoption::wish(run, values, request, means_it).await;
+    }
+    let found = find(run, request.namespace.as_deref(), DEFAULT_NAMESPACE, means_it).await?;
     let Some(base) = found.records.histories[1].base().cloned() else { return Err(not_installed(&request.target)) };
     let prepared = match &request.target {
         Target::Charts { values, keep } => {
@@ -66,6 +77,8 @@ pub(super) async fn wish(run: &mut Run, request: &Request) -> Result<(Wish, Valu
             prepare::prepare(values, intent.as_ref(), helm_values, run.namespace(), request.consent)?
         }
         Target::Revision(revision) => recorded(&found, *revision)?,
+        // It has no base.
+        Target::Adoption { .. } => return Err(not_installed(&request.target)),
     };
     let changes = values_between(&base, &prepared);
     Ok((found.wishing(prepared)?, changes))
