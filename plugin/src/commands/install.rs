@@ -215,8 +215,10 @@ async fn adopt(context: &Context, args: InstallArgs) -> Result<ExitCode, Failure
 /// An install replaces no daemon, so that it treats no node.
 fn refuse_of_nodes(rolling: &RollingArgs) -> Result<(), Failure> {
     match rolling.given().into_iter().find(|(_, typed)| *typed) {
-        Some((flag, _)) => Err(Failure::new(Kind::Usage, format!("{flag} needs --adopt: an install replaces no daemon"))
-            .hint("replace daemons by an upgrade: kubectl mizar upgrade")),
+        Some((flag, _)) => {
+            Err(Failure::new(Kind::Usage, format!("{flag} needs --adopt: an install replaces no daemon"))
+                .hint("replace daemons by an upgrade: kubectl mizar upgrade"))
+        }
         None => Ok(()),
     }
 }

@@ -258,9 +258,8 @@ mod tests {
             object(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
                 "metadata": {"name": OLD_BINDING}, "roleRef": {"name": role}, "subjects": subjects}))
         };
-        let account = |name: &str, namespace: &str| {
-            json!({"kind": "ServiceAccount", "name": name, "namespace": namespace})
-        };
+        let account =
+            |name: &str, namespace: &str| json!({"kind": "ServiceAccount", "name": name, "namespace": namespace});
         let ours = ObjectRef {
             api_version: "rbac.authorization.k8s.io/v1".into(),
             kind: "ClusterRoleBinding".into(),

@@ -45,7 +45,11 @@ pub(super) fn existing(facts: &Facts, options: &Options) -> Verdict {
         let message = format!("Mizar is here, but not by a release in namespace {home}: {}", some_of(&names));
         let is_old = adoption::find(facts).is_some();
         let verdict = Verdict::fail(message).with(foreign);
-        return if is_old { verdict.hinting(|_| format!("take it over as it is: `{}`", adoption::FIRST_LOOK)) } else { verdict };
+        return if is_old {
+            verdict.hinting(|_| format!("take it over as it is: `{}`", adoption::FIRST_LOOK))
+        } else {
+            verdict
+        };
     }
     if options.adopts && adoption::find(facts).is_some() {
         return Verdict::pass(format!("an installation without a release is here{}, to be taken over", running(facts)));

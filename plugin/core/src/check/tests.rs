@@ -11,8 +11,8 @@ use serde_json::json;
 use super::*;
 use crate::facts::samples::*;
 use crate::facts::{
-    ChangeFact, DaemonSetFact, DeploymentFact, DropletFact, EndpointFact, Fetched, Illegible, NamespaceFact, NodeFact, PodFact,
-    PodRole, Readiness, ReleaseFact, RuleSet, SystemSourceFact, Text,
+    ChangeFact, DaemonSetFact, DeploymentFact, DropletFact, EndpointFact, Fetched, Illegible, NamespaceFact, NodeFact,
+    PodFact, PodRole, Readiness, ReleaseFact, RuleSet, SystemSourceFact, Text,
 };
 
 fn options() -> Options {

@@ -207,7 +207,8 @@ mod tests {
             json!([{"manager": "somebody", "operation": "Apply", "fieldsV1": {"f:rules": {}}}]);
         let live = Object::new(live).unwrap();
         let target = rules("list");
-        let conflict = conflict(&Object::new(rules("list")).unwrap(), &live, live.value(), &target, FieldManager::Helm).unwrap();
+        let conflict =
+            conflict(&Object::new(rules("list")).unwrap(), &live, live.value(), &target, FieldManager::Helm).unwrap();
         assert_eq!(
             conflict.to_string(),
             "ClusterRole r has fields that another manager owns and that would change: .rules is owned by somebody"

@@ -135,8 +135,7 @@ impl<'a> Planner<'a> {
     fn why_left(&self, own: &OwnObject) -> Option<&'static str> {
         let is_default = own.object.kind() == "Namespace" && own.object.name() == adoption::NAMESPACE;
         let mut live = self.input.live.iter().map(|(_, object)| object);
-        let runs_daemons =
-            live.any(|live| live.kind() == "DaemonSet" && live.namespace() == Some(adoption::NAMESPACE));
+        let runs_daemons = live.any(|live| live.kind() == "DaemonSet" && live.namespace() == Some(adoption::NAMESPACE));
         (is_default && runs_daemons).then_some("it is everybody's, and the daemons run there already")
     }
 
@@ -220,7 +219,9 @@ impl<'a> Planner<'a> {
         let is_it = |object: &&Object| object.kind() == "ClusterRoleBinding" && object.name() == OLD_BINDING;
         let wanted: Vec<ObjectRef> = release.objects.iter().map(|staged| staged.object.reference()).collect();
         // The release that has the operator knows what it may do.
-        if !wanted.iter().any(|object| object.kind == "Deployment") || wanted.iter().any(|it| it.name == OLD_BINDING && it.kind == "ClusterRoleBinding") {
+        if !wanted.iter().any(|object| object.kind == "Deployment")
+            || wanted.iter().any(|it| it.name == OLD_BINDING && it.kind == "ClusterRoleBinding")
+        {
             return;
         }
         let Some(live) = self.input.live.iter().map(|(_, object)| object).find(is_it) else { return };

@@ -57,9 +57,8 @@ async fn kept(run: &Run, values: &ValueSources) -> Result<Value, Failure> {
 
 fn missing(workload: &ObjectRef) -> Failure {
     let place = workload.namespace.as_deref().unwrap_or_default();
-    let message = format!(
-        "no installation can be taken over in namespace {place}: {workload} is not there; nothing was changed"
-    );
+    let message =
+        format!("no installation can be taken over in namespace {place}: {workload} is not there; nothing was changed");
     Failure::new(Kind::Refused, message)
         .hint("see what is there: kubectl mizar status")
         .hint("if it is in another namespace, name that: -n NAMESPACE")
