@@ -29,7 +29,7 @@ fn kubectl(bed: &Bed, arguments: &[&str]) -> String {
 }
 
 /// A bed on which the files of old were applied, with a network that pods use.
-async fn old_installation() -> Bed {
+pub(crate) async fn old_installation() -> Bed {
     let bed = bed().await;
     let file = root().join("tests/fixtures/old-installation.yaml");
     kubectl(&bed, &["apply", "-f", &file.display().to_string()]);
@@ -224,12 +224,11 @@ async fn what_others_hold_is_not_taken() {
     let claimed = adopt(&bed).await;
     claimed.exits(3).tells(&["DaemonSet default/mizar-daemon exists and is not part of release mizar"]);
     kubectl(&bed, &["label", "daemonset", "mizar-daemon", "argocd.argoproj.io/instance-"]);
-    let strategy = r#"[{"op":"replace","path":"/spec/strategy/type","value":"RollingUpdate"},
-        {"op":"replace","path":"/spec/strategy/rollingUpdate","value":{"maxSurge":0,"maxUnavailable":1}}]"#;
-    let patch = ["patch", "deployment", "mizar-operator", "--field-manager=ops-tool", "--type=json", "-p", strategy];
-    kubectl(&bed, &patch);
+    // As somebody who means it: with a name of his own.
+    let label = r#"{"metadata": {"labels": {"app.kubernetes.io/name": "net"}}}"#;
+    kubectl(&bed, &["patch", "deployment", "mizar-operator", "--field-manager=ops-tool", "--type=merge", "-p", label]);
     let contested = adopt(&bed).await;
-    contested.exits(3).tells(&["ops-tool"]);
+    contested.exits(3).tells(&[".metadata.labels[app.kubernetes.io/name] is owned by ops-tool"]);
     assert_eq!(acts(&bed, mark).await, Vec::<String>::new(), "nothing was changed");
     let nowhere = Mizar::on(&bed).args("install --adopt -y -n elsewhere").run().await;
     nowhere.exits(3).tells(&["no installation can be taken over in namespace elsewhere"]);
