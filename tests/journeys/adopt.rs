@@ -1,7 +1,7 @@
 //! `kubectl mizar install --adopt`: an installation of the old script goes on as one of our releases, in place. Proven by what
 //! the API server's audit log saw, and by what the simulated daemons have programmed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::cli::{Ended, Mizar, root};
-use crate::cluster::{bed, get, items, names};
-use crate::repair::{SCALE, deployment, mizar, prove};
-use crate::restart::{assert_all_addresses_differ, pods_of, runs, until};
+use crate::cluster::{address_of_new_pod, bed, get, items, names};
+use crate::repair::{SCALE, assert_programmed, check, deployment, mizar};
+use crate::restart::{pods_of, runs, until};
 
 /// Three nodes one after the other, then the operator.
 const DEADLINE: Duration = Duration::from_secs(240);
@@ -106,6 +106,25 @@ fn last(acts: &[String], act: &str) -> usize {
     acts.iter().rposition(|done| done == act).unwrap_or_else(|| panic!("no {act} in {acts:#?}"))
 }
 
+/// No two pods have one address; those of Mizar have their nodes'.
+async fn assert_addresses_differ(bed: &Bed) {
+    let pods = items(bed, "/api/v1/namespaces/default/pods").await;
+    let on_network = pods.iter().filter(|pod| pod["spec"]["hostNetwork"] != true && runs(pod));
+    let addresses: Vec<String> = on_network.map(|pod| pod["status"]["podIP"].to_string()).collect();
+    let distinct: BTreeSet<&String> = addresses.iter().collect();
+    assert_eq!(distinct.len(), addresses.len(), "{addresses:?}");
+}
+
+/// New pods are wired, everything is programmed, and the check finds nothing.
+async fn assert_works(bed: &Bed, tag: &str) {
+    for number in 1..=3 {
+        address_of_new_pod(bed, &format!("proof-{tag}-{number}")).await;
+    }
+    assert_addresses_differ(bed).await;
+    assert_programmed(bed).await;
+    check(bed).await.exits(0);
+}
+
 /// Everything that must be so when an old installation is taken over.
 async fn assert_taken_over(bed: &Bed, before: &BTreeMap<String, String>) {
     let now = daemons(bed).await;
@@ -131,7 +150,7 @@ async fn assert_taken_over(bed: &Bed, before: &BTreeMap<String, String>) {
         assert!(node["spec"]["unschedulable"].is_null(), "{}", node["metadata"]["name"]);
     }
     until("all pods run", async || pods_of(bed, "web", runs).await == 3).await;
-    assert_all_addresses_differ(bed).await;
+    assert_addresses_differ(bed).await;
     let namespaces = names(bed, "/api/v1/namespaces").await;
     assert!(!namespaces.contains(&"mizar-system".to_owned()), "{namespaces:?}");
     let default = get(bed, "/api/v1/namespaces/default").await;
@@ -156,10 +175,11 @@ async fn an_old_installation_is_named_refused_shown_and_taken_over_in_place() {
     let plan = Mizar::on(&bed).args("install --adopt --plan").run().await;
     plan.exits(0).prints(&[
         "DaemonSet default/mizar-daemon (taken over, with the fields that kubectl-client-side-apply has set)",
-        ".spec.updateStrategy.type: \"RollingUpdate\" → \"OnDelete\"",
         "- ClusterRoleBinding mizar-operator (of the old installation)",
         "3 nodes get a new daemon, one at a time, drained first",
     ]);
+    let plan = Mizar::on(&bed).args("install --adopt --plan -o json").run().await;
+    plan.exits(0).prints(&["\".spec.updateStrategy.type\"", "\".spec.updateStrategy.rollingUpdate\""]);
     assert_eq!(acts(&bed, mark).await, Vec::<String>::new(), "a plan changes nothing");
 
     let mark = bed.mark().await.unwrap();
@@ -179,7 +199,7 @@ async fn an_old_installation_is_named_refused_shown_and_taken_over_in_place() {
     let gone = last(&acts, "delete clusterrolebindings mizar-operator");
     assert!(gone > last(&acts, "patch deployments mizar-operator"), "{acts:#?}");
     assert!(acts.iter().position(|act| act == "patch clusterrolebindings mizar:operator").unwrap() < gone);
-    prove(&bed, "adopted").await;
+    assert_works(&bed, "adopted").await;
 
     let helm = bed.helm4().unwrap().args(["list", "-n", "default", "-o", "json"]).output().unwrap();
     let releases: Vec<Value> = serde_json::from_slice(&helm.stdout).unwrap();
@@ -213,7 +233,7 @@ async fn what_was_killed_in_the_middle_is_gone_on_with_by_resume() {
     let resumed = Mizar::on(&bed).args("resume -y").impatient(SCALE).within(DEADLINE).run().await;
     resumed.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
     assert_taken_over(&bed, &before).await;
-    prove(&bed, "resumed").await;
+    assert_works(&bed, "resumed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,9 @@ use crate::failure::Failure;
 /// How many nodes and pods are named before the rest is counted.
 const NAMES_SHOWN: usize = 5;
 
+/// How many characters of one value are shown.
+const VALUE_SHOWN: usize = 160;
+
 /// How many fields of one object are shown.
 const FIELDS_SHOWN: usize = 8;
 
@@ -97,17 +100,26 @@ fn stage_lines(text: &mut String, stage: &Stage, title: &str) {
         };
         let _infallible = writeln!(text, "  {style}{sign}{style:#} {}{}", change.object, taken_over(change));
         if let Action::Update { fields } = &change.action {
-            for field in fields.iter().take(FIELDS_SHOWN) {
-                let value = |value: &Option<serde_json::Value>| {
-                    value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string)
-                };
-                let _infallible =
-                    writeln!(text, "      {}: {} → {}", field.path, value(&field.before), value(&field.after));
+            // What an object is for before what is noted about it.
+            let (notes, content): (Vec<_>, Vec<_>) =
+                fields.iter().partition(|field| field.path.starts_with(".metadata"));
+            for field in content.into_iter().chain(notes).take(FIELDS_SHOWN) {
+                let (before, after) = (shown(field.before.as_ref()), shown(field.after.as_ref()));
+                let _infallible = writeln!(text, "      {}: {before} → {after}", field.path);
             }
             if let Some(more) = fields.len().checked_sub(FIELDS_SHOWN).filter(|more| *more > 0) {
                 let _infallible = writeln!(text, "      and {more} more fields (-o json shows all)");
             }
         }
+    }
+}
+
+/// A value on its line; what is longer than a line is cut.
+fn shown(value: Option<&serde_json::Value>) -> String {
+    let text = value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    match text.char_indices().nth(VALUE_SHOWN) {
+        Some((end, _)) => format!("{}… (cut; -o json shows all)", &text[..end]),
+        None => text,
     }
 }
 
