@@ -248,7 +248,7 @@ async fn what_others_hold_is_not_taken() {
     let label = r#"{"metadata": {"labels": {"app.kubernetes.io/name": "net"}}}"#;
     kubectl(&bed, &["patch", "deployment", "mizar-operator", "--field-manager=ops-tool", "--type=merge", "-p", label]);
     let contested = adopt(&bed).await;
-    contested.exits(3).tells(&[".metadata.labels[app.kubernetes.io/name] is owned by ops-tool"]);
+    contested.exits(3).tells(&[".metadata.labels.app.kubernetes.io/name is owned by ops-tool"]);
     assert_eq!(acts(&bed, mark).await, Vec::<String>::new(), "nothing was changed");
     let nowhere = Mizar::on(&bed).args("install --adopt -y -n elsewhere").run().await;
     nowhere.exits(3).tells(&["no installation can be taken over in namespace elsewhere"]);
