@@ -167,7 +167,7 @@ async fn an_old_installation_is_named_refused_shown_and_taken_over_in_place() {
     let refused = Mizar::install(&bed).run().await;
     refused.exits(3).tells(&["nothing was changed", "kubectl mizar install --adopt --plan"]);
     let upgrade = Mizar::on(&bed).args("upgrade -y").run().await;
-    upgrade.exits(3).tells(&["is not installed here"]);
+    upgrade.exits(3).tells(&["is not installed here", "kubectl mizar install --adopt --plan"]);
 
     let before = daemons(&bed).await;
     let (set, net0) = (get(&bed, DAEMON_SET).await, get(&bed, &mizar("subnets/net0")).await);

@@ -1,6 +1,6 @@
 //! Where what should be comes from: charts and values, or an earlier revision.
 
-use mizar_core::adoption::COMMAND;
+use mizar_core::adoption::{COMMAND, FIRST_LOOK};
 use mizar_core::facts::PodRole;
 use mizar_core::image::ImageReference;
 use mizar_core::network::daemon_set;
@@ -150,6 +150,7 @@ fn revision_to_return_to(history: &History, asked: Option<u64>) -> Result<&Store
 fn not_installed(target: &Target) -> Failure {
     Failure::new(Kind::Refused, format!("Mizar is not installed here: there is nothing to {}", target.command()))
         .hint("install it: kubectl mizar install --profile dev")
+        .hint(format!("if the old script or kubectl apply has installed it: {FIRST_LOOK}"))
         .hint("if it is in a namespace that you may not list, name that: -n NAMESPACE")
 }
 
