@@ -192,6 +192,7 @@ fn speaks_for(stored: &StoredOperation, history: &History) -> bool {
 
 /// What a person agreed to beforehand.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is agreed to by itself")]
 pub(crate) struct Agreed {
     /// A pod network of another kind may be replaced.
     pub(crate) take_over_cni: bool,

@@ -37,7 +37,7 @@ pub(super) fn existing(facts: &Facts, options: &Options) -> Verdict {
     }
     let home = namespaces.first().copied().unwrap_or(&options.namespace);
     let foreign: Vec<Evidence> = parts(facts)
-        .filter(|(_, mark)| !is_ours(*mark, home) && !(options.adopts && mark.is_none()))
+        .filter(|(_, mark)| !is_ours(*mark, home) && (mark.is_some() || !options.adopts))
         .map(|(object, mark)| foreign(object, mark, home))
         .collect();
     if !foreign.is_empty() {

@@ -5,7 +5,7 @@ use super::*;
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// As kubectl has put it there.
-fn by_kubectl(value: Value, set: &Value) -> (Site, Object) {
+fn by_kubectl(value: &Value, set: &Value) -> (Site, Object) {
     let mut live = value.clone();
     live["metadata"]["annotations"][LAST_APPLIED] = json!(value.to_string());
     live["metadata"]["uid"] = json!("u1");
@@ -25,7 +25,7 @@ fn old_daemon() -> (Site, Object) {
     let set = json!({"f:metadata": {"f:annotations": {format!("f:{LAST_APPLIED}"): {}}}, "f:spec": {
         "f:updateStrategy": {"f:type": {}, "f:rollingUpdate": {".": {}, "f:maxUnavailable": {}}},
         "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"mizar-daemon\"}": {".": {}, "f:image": {}}}}}}});
-    by_kubectl(value, &set)
+    by_kubectl(&value, &set)
 }
 
 fn wanted_daemon() -> Object {
@@ -106,7 +106,7 @@ fn what_others_claim_or_have_set_stands_in_the_way() {
 
 #[test]
 fn the_old_binding_goes_last_and_only_for_another() {
-    let old = || by_kubectl(binding("mizar-operator", "cluster-admin"), &json!({}));
+    let old = || by_kubectl(&binding("mizar-operator", "cluster-admin"), &json!({}));
     let ours = object(binding("mizar:operator", "mizar:operator"));
     let wanted = [("access", ours), ("operator", operator())];
     let told = actions(&adopting(&wanted, vec![old()]));
@@ -115,7 +115,7 @@ fn the_old_binding_goes_last_and_only_for_another() {
     assert_eq!(told.last().unwrap(), "removal: keep ClusterRoleBinding mizar-operator");
     let told = actions(&adopting(&wanted[..1], vec![old()]));
     assert_eq!(told, ["access: create ClusterRoleBinding mizar:operator"], "the release with the definitions");
-    let told = actions(&adopting(&wanted, vec![by_kubectl(binding("other", "cluster-admin"), &json!({}))]));
+    let told = actions(&adopting(&wanted, vec![by_kubectl(&binding("other", "cluster-admin"), &json!({}))]));
     assert!(!told.iter().any(|act| act.starts_with("removal")), "{told:?}");
 }
 
