@@ -1,6 +1,8 @@
 //! Makes the plan: compares what is wanted with what is there and with what was recorded last time, object by object,
 //! and collects everything that stands in the way instead of stopping at the first.
 
+mod old;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::FieldSet;
@@ -8,7 +10,7 @@ use super::merge::{merge, merge_patch};
 use super::ownership::{Marks, is_kept};
 use super::stages::StageName;
 use super::{Action, Change, Conflict, FieldManager, Plan, Precondition, Stage, contested, diff, fold, rules};
-use crate::adoption::{self, OLD_BINDING};
+use crate::adoption;
 use crate::kind;
 use crate::object::{Object, ObjectRef};
 use crate::site::Site;
@@ -130,15 +132,6 @@ impl<'a> Planner<'a> {
         self.add(StageName::of(None, own.object.kind()), own.site, None, change);
     }
 
-    /// Says why an object of our own is left as it is, if so. Namespace `default` is everybody's: where daemons run there
-    /// already, it needs no label that would let others run privileged pods, too.
-    fn why_left(&self, own: &OwnObject) -> Option<&'static str> {
-        let is_default = own.object.kind() == "Namespace" && own.object.name() == adoption::NAMESPACE;
-        let mut live = self.input.live.iter().map(|(_, object)| object);
-        let runs_daemons = live.any(|live| live.kind() == "DaemonSet" && live.namespace() == Some(adoption::NAMESPACE));
-        (is_default && runs_daemons).then_some("it is everybody's, and the daemons run there already")
-    }
-
     fn release(&mut self, release: &ReleaseInput) {
         let marks = Marks { release: &release.name, namespace: &release.namespace };
         let recorded: Vec<Object> =
@@ -207,40 +200,6 @@ impl<'a> Planner<'a> {
             self.plan.refusals.extend(rules::refusals(&change.object, fields));
         }
         self.add(stage, release.site, Some(release), change);
-    }
-
-    /// Whether a live object is one of an old installation that becomes one of the release now.
-    fn is_taken_over(&self, live: &Object, release: &ReleaseInput, marks: Marks<'_>) -> bool {
-        self.input.adopts && marks.conflict(live).is_some() && adoption::is_old(live, &release.namespace)
-    }
-
-    /// The last that goes of an old installation: what made its operator an administrator of the cluster.
-    fn old_binding(&mut self, release: &ReleaseInput) {
-        let is_it = |object: &&Object| object.kind() == "ClusterRoleBinding" && object.name() == OLD_BINDING;
-        let wanted: Vec<ObjectRef> = release.objects.iter().map(|staged| staged.object.reference()).collect();
-        // The release that has the operator knows what it may do.
-        if !wanted.iter().any(|object| object.kind == "Deployment")
-            || wanted.iter().any(|it| it.name == OLD_BINDING && it.kind == "ClusterRoleBinding")
-        {
-            return;
-        }
-        let Some(live) = self.input.live.iter().map(|(_, object)| object).find(is_it) else { return };
-        let action = match adoption::binding_stays(live, &release.namespace, wanted.iter()) {
-            Some(why) => Action::Keep { why: why.to_owned() },
-            None => Action::Delete,
-        };
-        let change = Change {
-            object: live.reference(),
-            action,
-            manager: FieldManager::Helm,
-            desired: None,
-            live: Some(live.clone()),
-            precondition: precondition(live),
-            merge_patch: None,
-            fold: None,
-            takes_over: Some(Vec::new()),
-        };
-        self.add(StageName::Removal, release.site, Some(release), change);
     }
 
     fn hook(&mut self, release: &ReleaseInput, stage: StageName, desired: Object) {
