@@ -237,6 +237,40 @@ async fn what_was_killed_in_the_middle_is_gone_on_with_by_resume() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_killed_at_its_first_write_is_gone_on_with_by_the_same_command() {
+    let bed = old_installation().await;
+    let before = daemons(&bed).await;
+    let mark = bed.mark().await.unwrap();
+    let mut running = adopting(&bed).start();
+    while !running.is_over() && acts(&bed, mark).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    running.signal(Signal::SIGKILL);
+    running.end().await;
+    Mizar::install(&bed).run().await.exits(3);
+    adopt(&bed).await.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
+    assert_taken_over(&bed, &before).await;
+    assert_works(&bed, "again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_killed_while_no_operator_ran_is_gone_on_with_by_resume() {
+    let bed = old_installation().await;
+    let before = daemons(&bed).await;
+    let mut running = adopting(&bed).start();
+    while !running.is_over() && get(&bed, OPERATOR).await["spec"]["replicas"] != 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running.signal(Signal::SIGKILL);
+    running.end().await;
+    assert!(names(&bed, BINDINGS).await.contains(&"mizar-operator".to_owned()), "it goes last");
+    let resumed = Mizar::on(&bed).args("resume -y").impatient(SCALE).within(DEADLINE).run().await;
+    resumed.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
+    assert_taken_over(&bed, &before).await;
+    assert_works(&bed, "restarted").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_others_hold_is_not_taken() {
     let bed = old_installation().await;
     let mark = bed.mark().await.unwrap();
