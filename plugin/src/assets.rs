@@ -5,7 +5,7 @@ mod folder;
 use mizar_core::chart::{Chart, ChartError, Package, package};
 use rust_embed::RustEmbed;
 
-pub(crate) use folder::from_folder;
+pub(crate) use folder::from_path;
 
 use crate::failure::{Failure, Kind};
 

@@ -6,6 +6,7 @@
 pub(crate) mod abort;
 pub(crate) mod apply;
 pub(crate) mod bundle;
+pub(crate) mod consent;
 pub(crate) mod cordon;
 pub(crate) mod definitions;
 pub(crate) mod deploy;
@@ -34,8 +35,10 @@ pub(crate) mod run;
 pub(crate) mod saved_plan;
 pub(crate) mod status;
 pub(crate) mod surroundings;
+pub(crate) mod telling;
 pub(crate) mod treat;
 pub(crate) mod treatment;
+pub(crate) mod undo;
 pub(crate) mod uninstall;
 pub(crate) mod upgrade;
 pub(crate) mod value_sources;

@@ -1,5 +1,7 @@
 //! Charts that cannot be loaded or rendered: which file, which line, what about it.
 
+use std::path::Path;
+
 use crate::program::Place;
 
 /// Renders the chart mizar with one more template.
@@ -30,17 +32,41 @@ fn what_is_no_folder_of_a_chart_is_named_with_the_way_to_one() {
         ),
         (
             "mizar-0.1.0.tgz",
-            "mizar-0.1.0.tgz is a file, and --chart takes a folder",
-            "if it is a packed chart, unpack it first: tar -xzf mizar-0.1.0.tgz",
+            "mizar-0.1.0.tgz is no packed chart, or is damaged: unexpected end of file",
+            "name the folder that holds Chart.yaml, or a chart that helm package made: --chart PATH",
         ),
         (
             "oci://registry.example/mizar",
-            "oci://registry.example/mizar is an address, and --chart takes a folder",
-            "fetch it first: helm pull --untar oci://registry.example/mizar",
+            "oci://registry.example/mizar is an address, and --chart takes a folder or a packed chart",
+            "fetch it first: helm pull oci://registry.example/mizar",
         ),
     ] {
         place.run(&["render", "--chart", name]).fails(1, &format!("error: {problem}\nhint: {hint}\n"));
     }
+}
+
+#[test]
+fn a_packed_chart_renders_as_its_folder() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("charts/mizar");
+    let mut files = Vec::new();
+    let mut folders = vec![folder.clone()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(&folder).unwrap().display().to_string();
+                files.push((name, std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+    let packed = mizar_core::chart::package(files).unwrap();
+    let place = Place::with("mizar.tgz", packed.archive.as_slice());
+    let of_packed = place.run(&["render", "--chart", "mizar.tgz", "--profile", "dev"]);
+    let of_folder = place.run(&["render", "--chart", &folder.display().to_string(), "--profile", "dev"]);
+    assert_eq!((of_packed.code, of_folder.code), (0, 0), "{}", of_packed.stderr);
+    assert_eq!(of_packed.stdout, of_folder.stdout);
 }
 
 /// One file of the chart mizar replaced, and what is told of it.

@@ -7,6 +7,7 @@ mod everything;
 mod refused;
 mod snapshot;
 mod stopped;
+mod undone;
 
 use mizar_bed::{AuditTrail, Bed};
 use serde_json::Value;

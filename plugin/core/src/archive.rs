@@ -1,8 +1,12 @@
 //! Archives that are the same bytes wherever and whenever they are made: sorted, of nobody, and all of one age.
 
+mod unpack;
+
 use std::io::{self, Write as _};
 
 use flate2::{Compression, GzBuilder};
+
+pub use unpack::{Limits, UnpackError, unpack};
 
 /// The age of everything in an archive, in seconds since 1970: 1 January 1980, the earliest that zip can tell.
 pub const AGE: u32 = 315_532_800;

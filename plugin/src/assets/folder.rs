@@ -1,8 +1,10 @@
-//! A chart in a folder that a person names, read as Helm reads it: links are followed, and all that is not a file is refused.
+//! A chart that a person names: a folder, read as Helm reads it (links are followed, and all that is not a file is refused), or
+//! a packed chart.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mizar_core::archive::{Limits, unpack};
 use mizar_core::chart::{Chart, ChartError};
 
 use crate::failure::{Failure, Kind};
@@ -11,14 +13,40 @@ use crate::failure::{Failure, Kind};
 const MOST_FILES: usize = 5_000;
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The chart in a folder.
-pub(crate) fn from_folder(folder: &Path) -> Result<Chart, Failure> {
-    if !folder.join("Chart.yaml").is_file() {
-        return Err(no_chart(folder));
+/// The chart in a folder, or in an archive as `helm package` makes it.
+pub(crate) fn from_path(path: &Path) -> Result<Chart, Failure> {
+    if path.is_file() {
+        return load(path, unpacked(path)?);
     }
-    let mut reader = Reader { folder, files: Vec::new(), bytes: 0 };
-    reader.read(folder, &mut Vec::new())?;
-    Chart::load(reader.files).map_err(|error| {
+    if !path.join("Chart.yaml").is_file() {
+        return Err(no_chart(path));
+    }
+    let mut reader = Reader { folder: path, files: Vec::new(), bytes: 0 };
+    reader.read(path, &mut Vec::new())?;
+    load(path, reader.files)
+}
+
+/// The files of a packed chart, without the folder that all of them lie in.
+fn unpacked(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let name = path.display();
+    let size = path.metadata().map_err(|error| unreadable(path, &error))?.len();
+    let wrong = |why: String| {
+        Failure::new(Kind::Failed, format!("{name} {why}"))
+            .hint("name the folder that holds Chart.yaml, or a chart that helm package made: --chart PATH")
+    };
+    if size > MOST_BYTES {
+        return Err(wrong("is too large for a packed chart".to_owned()));
+    }
+    let archive = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let limits = Limits { files: MOST_FILES, bytes: MOST_BYTES };
+    let files = unpack(&archive, limits).map_err(|error| wrong(error.to_string()))?;
+    let below =
+        |(path, data): (String, Vec<u8>)| Some((path.trim_start_matches("./").split_once('/')?.1.to_owned(), data));
+    Ok(files.into_iter().filter_map(below).collect())
+}
+
+fn load(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Chart, Failure> {
+    Chart::load(files).map_err(|error| {
         let failure = |message| Failure::new(Kind::Failed, message);
         match error {
             ChartError::Dependencies { .. } => {
@@ -37,16 +65,14 @@ fn no_chart(folder: &Path) -> Failure {
     let failure = |message: String| Failure::new(Kind::Failed, message);
     let address = folder.to_string_lossy().contains("://");
     if address {
-        return failure(format!("{name} is an address, and --chart takes a folder"))
-            .hint(format!("fetch it first: helm pull --untar {name}"));
+        return failure(format!("{name} is an address, and --chart takes a folder or a packed chart"))
+            .hint(format!("fetch it first: helm pull {name}"));
     }
     match folder.metadata() {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             failure(format!("cannot read the chart: {name}: {error}"))
                 .hint("name the folder that holds Chart.yaml: --chart DIR")
         }
-        Ok(found) if found.is_file() => failure(format!("{name} is a file, and --chart takes a folder"))
-            .hint(format!("if it is a packed chart, unpack it first: tar -xzf {name}")),
         _ => failure(format!("{name} is no chart: it has no Chart.yaml"))
             .hint("name the folder that holds Chart.yaml: --chart DIR"),
     }

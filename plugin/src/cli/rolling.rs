@@ -6,11 +6,8 @@ use clap::{Args, ValueEnum};
 use mizar_core::upgrade::{DrainTerms, Order};
 
 use super::wait::parse_duration;
-use crate::flow::rolling::Terms;
+use crate::flow::rolling::{DRAIN_TIMEOUT, Terms};
 use crate::flow::upgrade::OnFailure;
-
-/// How long a node may take to be drained, unless said otherwise.
-pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// What happens when a change fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

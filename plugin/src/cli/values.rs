@@ -7,6 +7,9 @@ use mizar_core::chart::set::SetFlag;
 
 use crate::flow::value_sources::ValueFlags;
 
+/// The charts that the program brings, as --to takes them.
+pub(crate) const EMBEDDED: &str = "embedded";
+
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Values options")]
 pub(crate) struct ValuesArgs {
@@ -34,8 +37,8 @@ pub(crate) struct ValuesArgs {
     #[arg(long, value_name = "JSON")]
     pub(crate) set_json: Vec<String>,
 
-    /// Use this chart folder instead of the built-in charts
-    #[arg(long, value_name = "DIR")]
+    /// Use this chart, a folder or packed, instead of the built-in one of its name
+    #[arg(long, value_name = "DIR|TGZ")]
     pub(crate) chart: Option<PathBuf>,
 }
 

@@ -265,13 +265,14 @@ mod tests {
     #[test]
     fn an_object_is_read_without_what_nobody_reads() {
         let pod = json!({"metadata": {"name": "a", "resourceVersion": "7", "managedFields": [{"manager": "x"}]},
-            "spec": {"nodeName": "n", "volumes": [{"name": "v"}], "containers": [{"name": "c", "env": [{"name": "E"}]}]}});
+            "spec": {"nodeName": "n", "volumes": [{"name": "v", "secret": {}}, {"emptyDir": {}}], "containers": [{"name": "c", "env": [{"name": "E"}]}]}});
         let text = pod.to_string();
         let seen: Seen<Pods> = serde_json::from_str(&text).unwrap();
         assert_eq!(seen.metadata.resource_version.as_deref(), Some("7"));
         assert_eq!(
             seen.object,
-            json!({"metadata": {"name": "a", "resourceVersion": "7"}, "spec": {"nodeName": "n", "containers": [{"name": "c"}]}})
+            json!({"metadata": {"name": "a", "resourceVersion": "7"}, "spec": {
+                "nodeName": "n", "volumes": [{}, {"emptyDir": {}}], "containers": [{"name": "c"}]}})
         );
         let other: Seen<Others> = serde_json::from_str(&text).unwrap();
         assert_eq!(other.object["spec"], pod["spec"]);

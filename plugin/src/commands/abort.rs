@@ -10,7 +10,7 @@ use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::flow::abort::{Request, abort};
-use crate::flow::prepare::Consent;
+use crate::flow::consent::Consent;
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
 

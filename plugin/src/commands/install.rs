@@ -11,14 +11,15 @@ use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, DryRun, PlanArgs};
-use crate::cli::rolling::RollingArgs;
+use crate::cli::rolling::{FailureArg, RollingArgs};
 use crate::cli::values::ValuesArgs;
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
+use crate::flow::consent::Consent;
 use crate::flow::install::{COMMAND, Extent, Options, Request, install};
-use crate::flow::prepare::{self, Consent};
+use crate::flow::prepare;
 use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::flow::saved_plan::{PlanFile, read_options};
 use crate::flow::upgrade::{self, OnFailure, Target};
@@ -77,8 +78,12 @@ pub(crate) struct InstallArgs {
     recreate_pods: bool,
 
     /// Take over a Mizar that no release is recorded of, where it is: node by node, drained, as an upgrade does it
-    #[arg(long, conflicts_with_all = ["take_over_cni", "recreate_pods", "dry_run", "wait"])]
+    #[arg(long, conflicts_with_all = ["take_over_cni", "recreate_pods", "dry_run", "wait", "on_failure"])]
     adopt: bool,
+
+    /// What to do when it fails; rollback goes back to what was deployed before, or takes a first install out
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = FailureArg::Stop)]
+    on_failure: FailureArg,
 
     /// Wait until every part works
     #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
@@ -132,11 +137,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         _ => Extent::Everything,
     };
     let agreed = args.yes || matches!(asked.file, PlanFile::Use(_));
-    let consent = match (agreed, style::stdin_is_terminal() && output == Output::Text) {
-        (true, _) => Consent::Given,
-        (false, true) => Consent::Ask,
-        (false, false) => Consent::CannotAsk,
-    };
+    let consent = Consent::of(agreed, style::stdin_is_terminal() && output == Output::Text);
     if args.timeout.is_some_and(|limit| limit.is_zero()) {
         return Err(Failure::new(
             Kind::Usage,
@@ -158,6 +159,7 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
         file: asked.file,
         extent,
         consent,
+        on_failure: args.on_failure.into(),
         wait: args.wait,
         timeout: args.timeout,
         evidence: args.evidence.wanted(),

@@ -13,7 +13,7 @@ use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::flow::prepare::Consent;
+use crate::flow::consent::Consent;
 use crate::flow::repair::{Request, repair};
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
@@ -82,11 +82,7 @@ impl RepairArgs {
 
 pub(crate) async fn run(context: &Context, args: RepairArgs) -> Result<ExitCode, Failure> {
     let output = args.output();
-    let consent = match (args.yes, style::stdin_is_terminal() && output == Output::Text) {
-        (true, _) => Consent::Given,
-        (false, true) => Consent::Ask,
-        (false, false) => Consent::CannotAsk,
-    };
+    let consent = Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text);
     if args.timeout.is_some_and(|limit| limit.is_zero()) {
         return Err(Failure::new(
             Kind::Usage,

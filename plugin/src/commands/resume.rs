@@ -10,14 +10,13 @@ use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan;
-use crate::cli::rolling::DRAIN_TIMEOUT;
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::flow::prepare::Consent;
+use crate::flow::consent::Consent;
 use crate::flow::resume::{Request, resume};
-use crate::flow::rolling::Terms;
+use crate::flow::rolling::{DRAIN_TIMEOUT, Terms};
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
 

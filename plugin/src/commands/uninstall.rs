@@ -13,7 +13,7 @@ use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::flow::prepare::Consent;
+use crate::flow::consent::Consent;
 use crate::flow::uninstall::{Request, uninstall};
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
@@ -87,11 +87,7 @@ impl UninstallArgs {
 
 pub(crate) async fn run(context: &Context, args: UninstallArgs) -> Result<ExitCode, Failure> {
     let output = args.output();
-    let consent = match (args.yes, style::stdin_is_terminal() && output == Output::Text) {
-        (true, _) => Consent::Given,
-        (false, true) => Consent::Ask,
-        (false, false) => Consent::CannotAsk,
-    };
+    let consent = Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text);
     if args.timeout.is_some_and(|limit| limit.is_zero()) {
         let message = "--timeout must be longer than nothing: each part of an uninstall is waited for";
         return Err(Failure::new(Kind::Usage, message));

@@ -13,13 +13,13 @@ use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, PlanArgs};
 use crate::cli::rolling::{FailureArg, RollingArgs};
-use crate::cli::values::ValuesArgs;
+use crate::cli::values::{EMBEDDED, ValuesArgs};
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
+use crate::flow::consent::Consent;
 use crate::flow::install::Extent;
-use crate::flow::prepare::Consent;
 use crate::flow::saved_plan::read_options;
 use crate::flow::upgrade::{Keep, Options, Request, Target, upgrade};
 use crate::flow::value_sources::ValueSources;
@@ -28,9 +28,6 @@ use crate::report::{self, Output, style};
 
 /// Its name.
 const COMMAND: &str = "upgrade";
-
-/// The charts that the program brings, as --to takes them.
-const EMBEDDED: &str = "embedded";
 
 /// Move an installed Mizar to other charts or values
 ///

@@ -3,18 +3,18 @@
 
 use std::sync::Arc;
 
-use mizar_core::event::{ClusterName, Event, Step, StepResult};
+use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::operation::{NewOperation, Operation, Outcome, StageState};
-use mizar_core::site::Site;
 use tokio::time::Instant;
 
+use super::consent::Consent;
 use super::ground::{self, is_unfinished};
 use super::operation::{self, Held, Settled};
-use super::prepare::Consent;
 use super::records::{self, DEFAULT_NAMESPACE, Records};
 use super::resume::GIVEN_UP;
 use super::rolling;
 use super::run::Run;
+use super::telling;
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
 use crate::report::format::Format;
@@ -36,13 +36,8 @@ pub(crate) async fn abort(cluster: Cluster, reporter: Arc<dyn Reporter>, request
     let begun = Instant::now();
     let mut run = Run::new(cluster.clone(), reporter.clone(), request.output.output());
     let result = Box::pin(carry_out(&mut run, &request)).await;
-    let (outcome, exit, error) = match &result {
-        Ok(outcome) => (*outcome, 0, None),
-        Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
-    };
-    let requests = cluster.ledger().requests();
-    reporter.event(&Event::Finished { outcome, exit, requests, elapsed: begun.elapsed(), error });
-    if outcome == Outcome::Done {
+    telling::ended(&cluster, &*reporter, begun, &result);
+    if matches!(result, Ok(Outcome::Done)) {
         reporter.event(&Event::Hint { message: "go back to what was there before: kubectl mizar rollback".to_owned() });
         reporter.event(&Event::Hint { message: "or on to something else: kubectl mizar upgrade".to_owned() });
     }
@@ -50,13 +45,7 @@ pub(crate) async fn abort(cluster: Cluster, reporter: Arc<dyn Reporter>, request
 }
 
 async fn carry_out(run: &mut Run, request: &Request) -> Result<Outcome, Failure> {
-    let server = run.cluster().server().to_owned();
-    run.tell(Event::Started {
-        command: "abort".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        clusters: vec![ClusterName { site: Site::Management, context: None, server }],
-        namespace: request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
-    });
+    telling::begun(run, "abort", request.namespace.as_deref());
     run.enter("records");
     let asked = request.namespace.as_deref();
     let records = records::read(run.cluster(), asked.unwrap_or(DEFAULT_NAMESPACE)).await?;

@@ -1,6 +1,7 @@
 //! Carrying out a plan: the intent is recorded, then each release is applied stage by stage, every stage is waited for,
 //! and Helm's record says how it ended.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ pub(crate) struct Way<'a> {
     pub(crate) command: &'static str,
     /// The flags that it was agreed to with, for the record.
     pub(crate) options: &'a Map<String, Value>,
+    /// Whether a daemon or the operator is restarted, although no object may change any more.
+    pub(crate) restarts: bool,
     /// How the daemons of nodes and the operator are replaced; an install replaces none.
     pub(crate) replacing: Option<&'a Terms>,
 }
@@ -66,7 +69,10 @@ pub(crate) async fn deploy(run: &mut Run, ground: &Ground, waiting: Waiting, way
     let held = held.map_err(|failure| before_the_intent(failure, namespace))?;
     held.end_stage(StageName::Namespace.as_str()).await;
     run.held = Some(held);
-    let done = Deployment { run, ground, waiting, way }.releases().await.map_err(apply::while_applying);
+    let done = Deployment { run, ground, waiting, way, restarted: AtomicBool::new(false) }
+        .releases()
+        .await
+        .map_err(apply::while_applying);
     let (outcome, message) = match &done {
         Ok(()) => (Outcome::Done, String::new()),
         Err(failure) => (failure.kind.outcome(), failure.message.clone()),
@@ -134,6 +140,8 @@ struct Deployment<'a> {
     ground: &'a Ground,
     waiting: Waiting,
     way: Way<'a>,
+    /// Whether the operator was restarted by now.
+    restarted: AtomicBool,
 }
 
 impl Deployment<'_> {
@@ -149,7 +157,7 @@ impl Deployment<'_> {
                 .filter(|stage| stage.release.as_deref() == Some(&release.name))
                 .collect();
             let recorded = records::is_recorded(history, &release.content);
-            let replaces = self.way.replacing.is_some() && stages.iter().any(|stage| stage.name == StageName::Daemon);
+            let replaces = self.way.restarts && stages.iter().any(|stage| stage.name == StageName::Daemon);
             if recorded && !replaces && !stages.iter().any(|stage| stage.changes.iter().any(Change::writes)) {
                 self.close(applied.take()).await?;
                 // Nothing of it changes; an earlier run may still have died before its waits were over.
@@ -262,20 +270,46 @@ impl Deployment<'_> {
                 restart::stop(run, terms.limit).await?;
                 apply::apply_stage(run, stage).await
             }
+            // Until it is finished every node stays closed, and nobody could program one.
+            StageName::Daemon if self.is_half_restarted().await => {
+                self.restart_operator(self.operator_stage(stage), terms).await?;
+                run.enter("apply");
+                apply::apply_stage(run, stage).await
+            }
             StageName::Operator if self.restarts_operator(stage, terms).await => {
-                let restarted = restart::restart_as(run, terms.limit, Some(stage)).await?;
-                rolling::after_restart(run, terms, restarted).await
+                self.restart_operator(Some(stage), terms).await
             }
             _ => apply::apply_stage(run, stage).await,
         }
     }
 
+    /// Restarts the operator by the sequence that keeps its addresses, as the one that `stage` holds.
+    async fn restart_operator(&self, stage: Option<&Stage>, terms: &Terms) -> Result<(), Failure> {
+        let restarted = restart::restart_as(self.run, terms.limit, stage).await?;
+        self.restarted.store(true, Ordering::Relaxed);
+        rolling::after_restart(self.run, terms, restarted).await
+    }
+
     async fn restarts_operator(&self, stage: &Stage, terms: &Terms) -> bool {
-        let half_done = match &self.run.held {
+        if self.restarted.load(Ordering::Relaxed) {
+            return false;
+        }
+        let is_new = stage.changes.iter().any(|change| changes_template(change, "Deployment"));
+        is_new || terms.window || self.is_half_restarted().await
+    }
+
+    /// Whether an earlier run has stopped the operator and not come to the end of its restart.
+    async fn is_half_restarted(&self) -> bool {
+        match &self.run.held {
             Some(held) => held.restart().await.is_some(),
             None => false,
-        };
-        half_done || terms.window || stage.changes.iter().any(|change| changes_template(change, "Deployment"))
+        }
+    }
+
+    /// The stage of the operator of the same release.
+    fn operator_stage(&self, of: &Stage) -> Option<&Stage> {
+        let mut stages = self.ground.plan.stages.iter();
+        stages.find(|stage| stage.name == StageName::Operator && stage.release == of.release)
     }
 
     async fn wait_for_network(&self, stages: &[&Stage]) -> Result<(), Failure> {

@@ -1,13 +1,13 @@
-//! What an install with these values would change, object by object. Only reads: the records, and the objects that the plan
+//! What an install, or on a cluster that has Mizar an upgrade, with these values would change, object by object. Only reads: the records, and the objects that the plan
 //! is about. Nothing is judged: whether it may be done at all is told by the preflight of who does it.
 
 use std::sync::Arc;
 
 use mizar_core::plan::Plan;
-use mizar_core::upgrade::ValueChanges;
+use mizar_core::upgrade::{self, ValueChanges};
 
+use super::consent::Consent;
 use super::ground::{Wish, look, wish};
-use super::prepare::Consent;
 use super::run::Run;
 use super::upgrade::values_between;
 use super::value_sources::ValueSources;
@@ -33,7 +33,10 @@ pub(crate) async fn diff(
 ) -> Result<Differences, Failure> {
     let mut run = Run::new(cluster, reporter, Output::Text);
     let wish = wish(&mut run, namespace, values, consent, false).await?;
-    let plan = look(&run, &wish).await?;
+    let mut plan = look(&run, &wish).await?;
+    if wish.records.histories[1].was_ever_deployed() {
+        plan.refusals.retain(|refusal| !upgrade::permits(refusal));
+    }
     Ok(Differences { plan, values: changed_values(&wish) })
 }
 

@@ -14,8 +14,9 @@ use mizar_core::site::Site;
 use mizar_core::{adoption, repair, upgrade};
 use serde_json::{Value, json};
 
+use super::consent::Consent;
 use super::gather::{Gathered, Wanted, gather};
-use super::prepare::{self, Consent, Prepared};
+use super::prepare::{self, Prepared};
 use super::records::{self, DEFAULT_NAMESPACE, Records};
 use super::run::Run;
 use super::surroundings::around;

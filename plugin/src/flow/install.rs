@@ -7,22 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mizar_core::check::{Phase, Report};
-use mizar_core::event::{ClusterName, Event, Step, StepResult};
+use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::kind::MIZAR_GROUP;
 use mizar_core::operation::Outcome;
 use mizar_core::plan::saved::Inputs;
 use mizar_core::plan::{Change, Plan, Stage, StageName};
-use mizar_core::site::Site;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::bundle::evidence::{Evidence, with_evidence};
+use super::consent::Consent;
 use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey, wish};
-use super::prepare::Consent;
-use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
 use super::saved_plan::{Bound, PlanFile};
+use super::telling;
+use super::undo::{Undo, take_back};
+use super::upgrade::OnFailure;
 use super::value_sources::ValueSources;
 use super::{apply, judge, recreate, saved_plan, workloads};
 use crate::cluster::Cluster;
@@ -50,6 +51,8 @@ pub(crate) struct Request {
     pub extent: Extent,
     /// Whether to go on without asking.
     pub consent: Consent,
+    /// What is done when it fails.
+    pub on_failure: OnFailure,
     /// Whether to wait for what was applied.
     pub wait: bool,
     /// Replaces the limits of all waits.
@@ -86,17 +89,33 @@ pub(crate) enum Extent {
 /// Installs. The events tell everything; what is returned is only how it ended.
 pub(crate) async fn install(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
-    let result = Box::pin(Installation::new(cluster.clone(), reporter.clone(), request).carry_out()).await;
-    let (outcome, exit, error) = match &result {
-        Ok(outcome) => (*outcome, 0, None),
-        Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
+    let installation = Installation::new(cluster.clone(), reporter.clone(), request.clone());
+    let result = match Box::pin(installation.carry_out()).await {
+        Err(Broken { failure, undo: Some(undo) })
+            if request.on_failure == OnFailure::Rollback && Undo::is_for(&failure) =>
+        {
+            Err(Box::pin(take_back(cluster.clone(), reporter.clone(), &request, failure, undo)).await)
+        }
+        Err(broken) => Err(broken.failure),
+        Ok(outcome) => Ok(outcome),
     };
-    let requests = cluster.ledger().requests();
-    reporter.event(&Event::Finished { outcome, exit, requests, elapsed: begun.elapsed(), error });
-    if outcome == Outcome::Done {
+    telling::ended(&cluster, &*reporter, begun, &result);
+    if matches!(result, Ok(Outcome::Done)) {
         reporter.event(&Event::Hint { message: "kubectl mizar check".to_owned() });
     }
     result.map(drop)
+}
+
+/// An install that failed, and where it goes back to, once something was changed.
+struct Broken {
+    failure: Failure,
+    undo: Option<Undo>,
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self { failure, undo: None }
+    }
 }
 
 struct Installation {
@@ -112,14 +131,8 @@ impl Installation {
         Self { run, request }
     }
 
-    async fn carry_out(mut self) -> Result<Outcome, Failure> {
-        let server = self.run.cluster().server().to_owned();
-        self.run.tell(Event::Started {
-            command: COMMAND.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            clusters: vec![ClusterName { site: Site::Management, context: None, server }],
-            namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
-        });
+    async fn carry_out(mut self) -> Result<Outcome, Broken> {
+        telling::begun(&self.run, COMMAND, self.request.namespace.as_deref());
         let file = Bound::open(&self.run, COMMAND, std::mem::take(&mut self.request.file)).await?;
         let mut ground = self.find_ground().await?;
         let refused = self.try_on_server(&mut ground.plan).await;
@@ -133,7 +146,7 @@ impl Installation {
                 file.save(&self.run, &ground, self.inputs(&ground), &shown)?;
                 return Ok(Outcome::Planned);
             }
-            Extent::ServerDryRun => return self.server_dry_run(&ground.plan).await,
+            Extent::ServerDryRun => return Ok(self.server_dry_run(&ground.plan).await?),
             Extent::Everything => {}
         }
         let nothing_to_do = ground.plan.is_empty() && !ground.is_unfinished();
@@ -151,9 +164,10 @@ impl Installation {
             self.run.tell(Event::StepStarted { step });
             let waiting = Waiting { wait: self.request.wait, limit: self.request.timeout };
             let options = saved_plan::options(&self.options());
-            let way = Way { command: COMMAND, options: &options, replacing: None };
+            let way = Way { command: COMMAND, options: &options, restarts: false, replacing: None };
             let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
-            with_evidence(&self.run, COMMAND, deployed).await?;
+            let deployed = with_evidence(&self.run, COMMAND, deployed).await;
+            deployed.map_err(|failure| self.broken(failure, &ground))?;
             self.done(step, format!("Mizar is deployed: {}", workloads::done(ground.plan.changes())), begun);
         }
         let checked = self.sanity_check(&ground).await;
@@ -161,8 +175,13 @@ impl Installation {
             checked?;
             return Ok(Outcome::NothingToDo);
         }
-        with_evidence(&self.run, COMMAND, checked).await?;
+        let checked = with_evidence(&self.run, COMMAND, checked).await;
+        checked.map_err(|failure| if nothing_to_do { failure.into() } else { self.broken(failure, &ground) })?;
         Ok(Outcome::Done)
+    }
+
+    fn broken(&self, failure: Failure, ground: &Ground) -> Broken {
+        Broken { undo: Some(Undo::of(ground, self.run.namespace())), failure }
     }
 
     async fn find_ground(&mut self) -> Result<Ground, Failure> {
@@ -249,22 +268,7 @@ impl Installation {
     }
 
     fn ask(&self, question: &str) -> Result<(), Failure> {
-        match self.request.consent {
-            Consent::Given => Ok(()),
-            Consent::CannotAsk => Err(Failure::new(
-                Kind::Usage,
-                "this plan needs a yes, and there is no terminal to ask on; nothing was changed",
-            )
-            .hint("read the plan above, then add -y")),
-            Consent::Ask => {
-                self.run.reporter().pause();
-                if report::prompt::confirm(question) {
-                    Ok(())
-                } else {
-                    Err(Failure::new(Kind::Failed, "not carried out: nothing was changed"))
-                }
-            }
-        }
+        self.request.consent.to_plan(&self.run, question).map(drop)
     }
 
     async fn server_dry_run(&self, plan: &Plan) -> Result<Outcome, Failure> {

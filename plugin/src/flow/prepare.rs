@@ -18,33 +18,12 @@ use mizar_core::site::Site;
 use mizar_core::yaml::{self, DuplicateKeys, with_plain_numbers};
 use serde_json::{Map, Value, json};
 
+use super::consent::Consent;
 use super::records::NAMES;
 use super::value_sources::ValueSources;
 use crate::assets;
 use crate::failure::{Failure, Kind};
 use crate::report::prompt;
-
-/// Whether a person can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Consent {
-    /// `-y`.
-    Given,
-    /// There is a terminal: ask.
-    Ask,
-    /// Nobody can be asked.
-    CannotAsk,
-}
-
-impl Consent {
-    /// What a person said, and whether one can be asked.
-    pub(crate) fn of(yes: bool, can_ask: bool) -> Self {
-        match (yes, can_ask) {
-            (true, _) => Self::Given,
-            (false, true) => Self::Ask,
-            (false, false) => Self::CannotAsk,
-        }
-    }
-}
 
 /// One release as it should be.
 #[derive(Debug, Clone)]

@@ -13,18 +13,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mizar_core::check::{Phase, Report};
-use mizar_core::event::{ClusterName, Event, Step as Part, StepResult};
+use mizar_core::event::{Event, Step as Part, StepResult};
 use mizar_core::facts::Facts;
 use mizar_core::operation::Outcome;
 use mizar_core::repair::{Agreement, Remedy, RepairPlan, Wish};
-use mizar_core::site::Site;
 use tokio::time::Instant;
 
 use super::bundle::evidence::{Evidence, with_evidence};
+use super::consent::Consent;
 use super::operation::Settled;
-use super::prepare::Consent;
 use super::records::DEFAULT_NAMESPACE;
 use super::run::Run;
+use super::telling;
 use super::treat::{self, Extent};
 use super::treatment::Treatment;
 use super::{apply, ground, judge, operation, records};
@@ -62,12 +62,7 @@ pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
     run.evidence = request.evidence.clone();
     let repair = Repair { run, request, wish, finishes: false };
     let result = repair.carry_out().await;
-    let (outcome, exit, error) = match &result {
-        Ok(outcome) => (*outcome, 0, None),
-        Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
-    };
-    let requests = cluster.ledger().requests();
-    reporter.event(&Event::Finished { outcome, exit, requests, elapsed: begun.elapsed(), error });
+    telling::ended(&cluster, &*reporter, begun, &result);
     result.map(drop)
 }
 
@@ -81,13 +76,7 @@ struct Repair {
 
 impl Repair {
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
-        let server = self.run.cluster().server().to_owned();
-        self.run.tell(Event::Started {
-            command: "repair".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            clusters: vec![ClusterName { site: Site::Management, context: None, server }],
-            namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
-        });
+        telling::begun(&self.run, "repair", self.request.namespace.as_deref());
         let settled = self.settle().await?;
         let (plan, facts) = self.plan().await?;
         self.show(&plan, &facts)?;

@@ -12,10 +12,10 @@ use mizar_core::upgrade::Order;
 use serde_json::Value;
 
 use super::bundle::evidence::Evidence;
+use super::consent::Consent;
 use super::ground::{self, is_unfinished};
 use super::install::{self, Extent};
 use super::operation;
-use super::prepare::Consent;
 use super::records::{self, DEFAULT_NAMESPACE};
 use super::repair;
 use super::rolling::Terms;
@@ -67,6 +67,7 @@ pub(crate) async fn resume(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
                 file: PlanFile::None,
                 extent: Extent::Everything,
                 consent: request.consent,
+                on_failure: OnFailure::Stop,
                 wait: true,
                 timeout: request.timeout,
                 history_max: request.history_max,

@@ -32,6 +32,9 @@ use crate::flow::gather::{Wanted, gather};
 /// How often a Bouncer or a Divider is placed anew to get it off a node: the operator picks a node at random.
 const MOVES: usize = 6;
 
+/// How long a node may take to be drained, unless said otherwise.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
 /// Times of objects are cut to the second, and some are sums of two; so is that of a container's start. No scale makes it shorter.
 const TOLD_APART: Duration = Duration::from_secs(3);
 
@@ -156,7 +159,12 @@ impl Rolling<'_> {
                 continue;
             }
             let turns = turns(&facts, turn::Wanted::Revision(&self.revision), self.terms.order);
-            let Some(next) = turns.first() else { return Ok(done.len()) };
+            let Some(next) = turns.first() else {
+                if !done.is_empty() {
+                    programming::whatever_is_left(self.run, self.terms).await?;
+                }
+                return Ok(done.len());
+            };
             if !done.insert(next.node.clone()) {
                 let message = format!(
                     "the daemon of {} is old again after it was replaced: somebody works against it",

@@ -23,16 +23,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mizar_core::event::{ClusterName, Event, Step, StepResult};
+use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::operation::Outcome;
 use mizar_core::site::Site;
 use mizar_core::uninstall::UninstallResult;
 use tokio::time::Instant;
 
 use self::ground::Ground;
-use super::prepare::Consent;
-use super::records::DEFAULT_NAMESPACE;
+use super::consent::Consent;
 use super::run::Run;
+use super::telling;
 use super::{apply, treat};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
@@ -68,16 +68,20 @@ pub(crate) struct Request {
 /// Takes Mizar out. The events tell everything; what is returned is only how it ended.
 pub(crate) async fn uninstall(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
-    let result = UninstallResult::new(cluster.server());
-    let run = Run::new(cluster.clone(), reporter.clone(), request.output.output());
-    let ended = Uninstall { run, request, result }.carry_out().await;
-    let (outcome, exit, error) = match &ended {
-        Ok(outcome) => (*outcome, 0, None),
-        Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
-    };
-    let requests = cluster.ledger().requests();
-    reporter.event(&Event::Finished { outcome, exit, requests, elapsed: begun.elapsed(), error });
+    let ended = take_out(cluster.clone(), reporter.clone(), request).await;
+    telling::ended(&cluster, &*reporter, begun, &ended);
     ended.map(drop)
+}
+
+/// As [`uninstall`], as a part of another command, which tells the end.
+pub(crate) async fn take_out(
+    cluster: Cluster,
+    reporter: Arc<dyn Reporter>,
+    request: Request,
+) -> Result<Outcome, Failure> {
+    let result = UninstallResult::new(cluster.server());
+    let run = Run::new(cluster, reporter, request.output.output());
+    Uninstall { run, request, result }.carry_out().await
 }
 
 struct Uninstall {
@@ -89,13 +93,7 @@ struct Uninstall {
 
 impl Uninstall {
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
-        let server = self.run.cluster().server().to_owned();
-        self.run.tell(Event::Started {
-            command: mizar_core::uninstall::UNINSTALL.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            clusters: vec![ClusterName { site: Site::Management, context: None, server }],
-            namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
-        });
+        telling::begun(&self.run, mizar_core::uninstall::UNINSTALL, self.request.namespace.as_deref());
         let ground = self.find_ground().await?;
         self.show(&ground)?;
         if self.request.plan_only {

@@ -13,23 +13,23 @@ use std::time::Duration;
 
 use mizar_core::check::Phase;
 use mizar_core::diagnosis::forgotten_subnets;
-use mizar_core::event::{ClusterName, Event, Step, StepResult};
+use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::operation::{Claim, Outcome};
 use mizar_core::plan::Plan;
 use mizar_core::repair;
-use mizar_core::site::Site;
 use mizar_core::upgrade::{Order, Pair, UpgradePlan, replaces_pods, turn};
 use tokio::time::Instant;
 
 use super::bundle::evidence::{Evidence, with_evidence};
+use super::consent::Consent;
 use super::deploy::{Waiting, Way, deploy};
 use super::ground::{Agreed, Ground, survey};
 use super::install::Extent;
-use super::prepare::Consent;
-use super::records::DEFAULT_NAMESPACE;
 use super::rolling::{self, Terms};
 use super::run::Run;
 use super::saved_plan::{Bound, PlanFile};
+use super::telling;
+use super::undo::Undo;
 use super::{apply, judge, workloads};
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
@@ -90,16 +90,20 @@ pub(crate) async fn upgrade(cluster: Cluster, reporter: Arc<dyn Reporter>, reque
         Err(broken) => Err(broken.failure),
         Ok(outcome) => Ok(outcome),
     };
-    let (outcome, exit, error) = match &result {
-        Ok(outcome) => (*outcome, 0, None),
-        Err(failure) => (failure.kind.outcome(), failure.kind.code(), Some(failure.message.clone())),
-    };
-    let requests = cluster.ledger().requests();
-    reporter.event(&Event::Finished { outcome, exit, requests, elapsed: begun.elapsed(), error });
-    if outcome == Outcome::Done {
+    telling::ended(&cluster, &*reporter, begun, &result);
+    if matches!(result, Ok(Outcome::Done)) {
         reporter.event(&Event::Hint { message: "kubectl mizar check".to_owned() });
     }
     result.map(drop)
+}
+
+/// Goes back to a revision as a part of another command, which tells the end.
+pub(crate) async fn go_back(
+    cluster: Cluster,
+    reporter: Arc<dyn Reporter>,
+    request: Request,
+) -> Result<Outcome, Failure> {
+    Box::pin(Upgrade::new(cluster, reporter, request).carry_out()).await.map_err(|broken| broken.failure)
 }
 
 /// Takes a change that failed back to the revision before it, and says so in its failure.
@@ -115,10 +119,10 @@ async fn undo(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request, f
         consent: Consent::Given,
         ..request
     };
-    match Box::pin(Upgrade::new(cluster, reporter, back).carry_out()).await {
+    match go_back(cluster, reporter, back).await {
         Ok(_) => failure.detail(format!("everything that was changed is back at revision {base}")),
         Err(second) => {
-            let failure = failure.detail(format!("going back to revision {base} failed too")).and(second.failure);
+            let failure = failure.detail(format!("going back to revision {base} failed too")).and(second);
             failure.hint(format!("when that is mended: kubectl mizar rollback {base}"))
         }
     }
@@ -163,13 +167,7 @@ impl Upgrade {
     }
 
     async fn carry_out(mut self) -> Result<Outcome, Broken> {
-        let server = self.run.cluster().server().to_owned();
-        self.run.tell(Event::Started {
-            command: self.request.target.command().to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            clusters: vec![ClusterName { site: Site::Management, context: None, server }],
-            namespace: self.request.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
-        });
+        telling::begun(&self.run, self.request.target.command(), self.request.namespace.as_deref());
         let file = std::mem::take(&mut self.request.file);
         let file = Bound::open(&self.run, self.request.target.command(), file).await?;
         let mut planned = Box::pin(self.find_ground()).await?;
@@ -200,7 +198,12 @@ impl Upgrade {
             let terms = Terms { window: upgrade.window, drain: upgrade.drains, ..self.request.terms.clone() };
             let waiting = Waiting { wait: true, limit: terms.limit };
             let options = self.request.inputs().options;
-            let way = Way { command: self.request.target.command(), options: &options, replacing: Some(&terms) };
+            let way = Way {
+                command: self.request.target.command(),
+                options: &options,
+                restarts: !upgrade.restarts_nothing(),
+                replacing: Some(&terms),
+            };
             let deployed = Box::pin(deploy(&mut self.run, &ground, waiting, way)).await;
             let deployed = with_evidence(&self.run, self.request.target.command(), deployed).await;
             deployed.map_err(|failure| Self::broken(failure, base))?;
@@ -243,14 +246,13 @@ impl Upgrade {
 
     /// A change that was stopped by a person, or by who took it over, is not taken back by us.
     fn broken(failure: Failure, base: Option<u64>) -> Broken {
-        let is_ours = matches!(failure.kind, Kind::Failed | Kind::TimedOut | Kind::PartlyApplied | Kind::Unreachable);
-        Broken { base: base.filter(|_| is_ours), failure }
+        Broken { base: base.filter(|_| Undo::is_for(&failure)), failure }
     }
 
     async fn find_ground(&mut self) -> Result<Planned, Failure> {
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::BinaryReady });
-        let (wish, values) = target::wish(&mut self.run, &self.request).await?;
+        let (wish, values) = target::wish(&mut self.run, &mut self.request).await?;
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });

@@ -80,7 +80,7 @@ impl ValueSources {
             }
             paths?;
         }
-        sources.chart = flags.chart.as_deref().map(assets::from_folder).transpose()?;
+        sources.chart = flags.chart.as_deref().map(assets::from_path).transpose()?;
         sources.check()?;
         Ok(sources)
     }
@@ -92,7 +92,7 @@ impl ValueSources {
             files: values.files.into_iter().map(|file| (file.name, file.text)).collect(),
             sets: values.sets.into_iter().map(|set| (set.flag, set.text)).collect(),
             contents: values.contents,
-            chart: chart.map(assets::from_folder).transpose()?,
+            chart: chart.map(assets::from_path).transpose()?,
         };
         sources.check()?;
         Ok(sources)

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 
 use super::{OF_DAEMON, OF_OPERATOR, assert_no_cordon, mizar_pods, replaced, upgrade, upgrading};
 use crate::cli::Mizar;
-use crate::cluster::{changes, items, operation, requests};
+use crate::cluster::{changes, get, items, names, operation, requests};
 use crate::repair::{SCALE, at_work, deployment, prove};
 use crate::restart::until;
 
@@ -41,6 +41,32 @@ async fn killed_on_the_way_from_node_to_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_the_operator_is_restarted() {
     killed_after(60).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_stay_closed_until_a_restart_that_was_killed_is_finished() {
+    let bed = at_work().await;
+    deployment(&bed, "web", 3).await;
+    let before = mizar_pods(&bed).await;
+    let mut running = upgrading(&bed).args(OF_OPERATOR).start();
+    let stopped =
+        async || names(&bed, "/api/v1/namespaces/mizar-system/pods?labelSelector=app=mizar-operator").await.is_empty();
+    while !running.is_over() && !stopped().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running.signal(Signal::SIGKILL);
+    running.end().await;
+    assert!(operation(&bed).await.restart.is_some(), "the restart is half done");
+    Mizar::on(&bed).args("abort -y").run().await.exits(3).tells(&["half done", "kubectl mizar repair"]);
+    let mark = bed.mark().await.unwrap();
+    upgrade(&bed, OF_OPERATOR).await.exits(0);
+    let trail = changes(&bed.audit_since(mark).await.unwrap().agent("kubectl-mizar/"));
+    let at = |resource: &str| trail.entries().iter().position(|it| it.resource == resource && it.verb == "patch");
+    let (node, operator) = (at("nodes").unwrap(), at("deployments").unwrap());
+    assert!(operator < node, "a node was opened before the operator was started: {}", trail.summary());
+    assert_eq!(replaced(&before, &mizar_pods(&bed).await), ["operator"]);
+    assert_no_cordon(&bed).await;
+    prove(&bed, "half").await;
 }
 
 /// Kills an upgrade between two nodes; returns the pods as they were before it.
@@ -87,6 +113,32 @@ async fn what_was_killed_is_given_up_and_then_taken_back() {
     let taken_back = replaced(&given_up, &mizar_pods(&bed).await);
     assert_eq!(taken_back, replaced(&before, &given_up), "nodes that it had not reached are left alone");
     prove(&bed, "given-up").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_that_was_killed_goes_where_it_was_going() {
+    let bed = at_work().await;
+    deployment(&bed, "web", 2).await;
+    upgrade(&bed, OF_DAEMON).await.exits(0);
+    let before = mizar_pods(&bed).await;
+    let deletions = async || super::acts(&requests(&bed).await).iter().filter(|act| act.starts_with("delete")).count();
+    let so_far = deletions().await;
+    let rollback = || Mizar::on(&bed).args("rollback -y").impatient(SCALE).within(super::DEADLINE);
+    let mut running = rollback().start();
+    while !running.is_over() && deletions().await <= so_far {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running.signal(Signal::SIGKILL);
+    running.end().await;
+    rollback().run().await.exits(0);
+    assert_eq!(replaced(&before, &mizar_pods(&bed).await).len(), 3);
+    let set = get(&bed, "/apis/apps/v1/namespaces/mizar-system/daemonsets/mizar-daemon").await;
+    assert!(
+        set["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"].is_null(),
+        "as revision 1 has it"
+    );
+    assert_no_cordon(&bed).await;
+    prove(&bed, "rolled").await;
 }
 
 async fn daemons_ready(bed: &mizar_bed::Bed) -> usize {

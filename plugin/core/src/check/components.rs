@@ -243,7 +243,29 @@ pub(super) fn restart(facts: &Facts, _: &Options) -> Verdict {
         let message = format!("{command} by {holder} was cut off, and what it must still do is told by no object");
         return Verdict::warn(message).with(evidence).hinting(|_| "finish it: `kubectl mizar repair`".to_owned());
     }
+    if let Some(goes_on) = after(command).filter(|_| change.stopped) {
+        let nodes: Vec<&str> = marked.iter().map(|problem| problem.name.as_str()).collect();
+        let kept =
+            if nodes.is_empty() { String::new() } else { format!("; it keeps new pods from {}", some_of(&nodes)) };
+        evidence.insert(0, record("it has stopped", "it has come to its end"));
+        let message = format!("{command} by {holder} has stopped in the middle{kept}");
+        return Verdict::warn(message).with(evidence).hinting(|_| goes_on.to_owned());
+    }
     grouped("nodes", nodes.len(), marked, Status::Warn).hinting(|_| FINISH_RESTART.to_owned())
+}
+
+/// What to type when a change has stopped that leaves parts of two versions side by side, or half of all.
+fn after(command: &str) -> Option<&'static str> {
+    match command {
+        "upgrade" | "rollback" => Some(
+            "`kubectl mizar resume` goes on with it, `kubectl mizar rollback` goes back, `kubectl mizar abort` gives it up",
+        ),
+        crate::adoption::COMMAND => {
+            Some("`kubectl mizar resume` goes on with it, `kubectl mizar abort` leaves all as it is")
+        }
+        "uninstall" => Some("`kubectl mizar uninstall` finishes it"),
+        _ => None,
+    }
 }
 
 /// Nodes without a mark prove nothing: a restart may be about to cordon them, and what a repair owes is told by no node.

@@ -271,6 +271,22 @@ fn cases() -> Vec<Case> {
         case("unfinished-restart", Warn, "repair by ann was cut off, and what it must still do", |facts| {
             facts.change = a_repair(|change| change.owed = true);
         }),
+        case(
+            "unfinished-restart",
+            Warn,
+            "upgrade by ann has stopped in the middle; it keeps new pods from node-2",
+            |facts| {
+                (node(facts, 1).cordoned_by, node(facts, 1).unschedulable) = (Some("upgrade-1-2".into()), true);
+                facts.change = a_repair(|change| (change.command, change.stopped) = ("upgrade".into(), true));
+            },
+        ),
+        case("unfinished-restart", Warn, "uninstall by ann has stopped in the middle", |facts| {
+            facts.change = a_repair(|change| (change.command, change.stopped) = ("uninstall".into(), true));
+        }),
+        case("unfinished-restart", Pass, "all 3 nodes fine", |facts| {
+            // A failed install is told by what it has not brought.
+            facts.change = a_repair(|change| (change.command, change.stopped) = ("install".into(), true));
+        }),
         case("unfinished-restart", Warn, "node-2: kept from new pods", |facts| {
             // Somebody forced the record away, or put the mark there.
             (node(facts, 1).cordoned_by, node(facts, 1).unschedulable) = (Some("1b7c".into()), true);

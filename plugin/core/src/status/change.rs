@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::facts::{ChangeFact, Fetched, Illegible};
-use crate::operation::{HolderState, Operation, OperationError, StageState};
+use crate::operation::{HolderState, Operation, OperationError, Outcome, StageState};
 
 /// Without a renewal for this long a holder on another host is taken to be gone; clocks may be apart by nearly as much.
 const SILENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -143,8 +143,10 @@ impl Change {
             Self::Running { command, holder, .. } => {
                 ChangeFact { at_work: true, ..of(command, holder, Left::default()) }
             }
-            Self::Stopped { command, holder, left, .. } | Self::Ended { command, holder, left, .. } => {
-                of(command, holder, *left)
+            Self::Stopped { command, holder, left, .. } => ChangeFact { stopped: true, ..of(command, holder, *left) },
+            Self::Ended { command, holder, left, succeeded, outcome, .. } => {
+                let given_up = *outcome == Outcome::Aborted.to_string();
+                ChangeFact { stopped: !succeeded && !given_up, ..of(command, holder, *left) }
             }
         })
     }

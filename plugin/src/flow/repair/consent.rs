@@ -9,7 +9,6 @@ use mizar_core::restart::RestartPlan;
 
 use super::Repair;
 use crate::failure::{Failure, Kind};
-use crate::flow::prepare::Consent;
 use crate::flow::restart;
 use crate::report;
 use crate::report::format::Format;
@@ -71,20 +70,6 @@ impl Repair {
 
     /// Gets the yes of a person, if it was not given before. Returns whether somebody was asked, which takes time.
     fn ask(&self) -> Result<bool, Failure> {
-        match self.request.consent {
-            Consent::Given => Ok(false),
-            Consent::CannotAsk => {
-                let message = "this plan needs a yes, and there is no terminal to ask on; nothing was changed";
-                Err(Failure::new(Kind::Usage, message).hint("read the plan above, then add -y"))
-            }
-            Consent::Ask => {
-                self.run.reporter().pause();
-                if report::prompt::confirm("Carry out this plan?") {
-                    Ok(true)
-                } else {
-                    Err(Failure::new(Kind::Failed, "not carried out: nothing was changed"))
-                }
-            }
-        }
+        self.request.consent.to_plan(&self.run, "Carry out this plan?")
     }
 }

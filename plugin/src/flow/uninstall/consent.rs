@@ -5,7 +5,7 @@ use mizar_core::event::Event;
 use super::ground::Ground;
 use super::{Uninstall, refused};
 use crate::failure::{Failure, Kind};
-use crate::flow::prepare::Consent;
+use crate::flow::consent::Consent;
 use crate::report;
 use crate::report::format::Format;
 

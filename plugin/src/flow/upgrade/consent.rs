@@ -9,7 +9,6 @@ use super::{Planned, Upgrade};
 use crate::failure::{Failure, Kind};
 use crate::flow::ground::Ground;
 use crate::flow::install::{Extent, refuse_forbidden};
-use crate::flow::prepare::Consent;
 use crate::report;
 use crate::report::format::Format;
 
@@ -80,27 +79,14 @@ impl Upgrade {
 
     /// Gets the yes of a person, if it was not given before.
     pub(super) fn ask(&self, ground: &Ground, upgrade: &UpgradePlan) -> Result<(), Failure> {
-        match self.request.consent {
-            Consent::Given => Ok(()),
-            Consent::CannotAsk => {
-                let message = "this plan needs a yes, and there is no terminal to ask on; nothing was changed";
-                Err(Failure::new(Kind::Usage, message).hint("read the plan above, then add -y"))
-            }
-            Consent::Ask => {
-                self.run.reporter().pause();
-                let restarts = match (upgrade.turns.len(), upgrade.restarts_operator) {
-                    (0, false) => String::new(),
-                    (0, true) => ", a restart of the operator".to_owned(),
-                    (nodes, false) => format!(", {} one by one", counted(nodes, "node")),
-                    (nodes, true) => format!(", {} one by one, then the operator", counted(nodes, "node")),
-                };
-                if report::prompt::confirm(&format!("Carry out this plan ({}{restarts})?", ground.plan.counts())) {
-                    Ok(())
-                } else {
-                    Err(Failure::new(Kind::Failed, "not carried out: nothing was changed"))
-                }
-            }
-        }
+        let restarts = match (upgrade.turns.len(), upgrade.restarts_operator) {
+            (0, false) => String::new(),
+            (0, true) => ", a restart of the operator".to_owned(),
+            (nodes, false) => format!(", {} one by one", counted(nodes, "node")),
+            (nodes, true) => format!(", {} one by one, then the operator", counted(nodes, "node")),
+        };
+        let question = format!("Carry out this plan ({}{restarts})?", ground.plan.counts());
+        self.request.consent.to_plan(&self.run, &question).map(drop)
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{Request, adoption};
 use crate::failure::{Failure, Kind};
-use crate::flow::ground::{Found, Ground, Wish, find};
+use crate::flow::ground::{Found, Ground, Wish, find, is_unfinished};
 use crate::flow::install::Extent;
 use crate::flow::prepare::{self, Prepared};
 use crate::flow::records::DEFAULT_NAMESPACE;
@@ -63,21 +63,29 @@ impl Target {
     }
 }
 
-/// Reads the records and renders what should be; also says what becomes of values.
-pub(super) async fn wish(run: &mut Run, request: &Request) -> Result<(Wish, ValueChanges), Failure> {
+/// Reads the records and renders what should be; also says what becomes of values. Settles which revision is gone back to, so that
+/// a rerun goes there too, whatever revisions there are by then.
+pub(super) async fn wish(run: &mut Run, request: &mut Request) -> Result<(Wish, ValueChanges), Failure> {
     let means_it = request.extent == Extent::Everything;
     if let Target::Adoption { values } = &request.target {
         return adoption::wish(run, values, request, means_it).await;
     }
     let found = find(run, request.namespace.as_deref(), DEFAULT_NAMESPACE, means_it).await?;
     let Some(base) = found.records.histories[1].base().cloned() else { return Err(not_installed(&request.target)) };
-    let prepared = match &request.target {
+    if let Target::Revision(revision @ None) = &mut request.target {
+        *revision = begun_rollback(&found);
+    }
+    let prepared = match &mut request.target {
         Target::Charts { values, keep } => {
             let (intent, helm_values) = kept(&found, &base, *keep);
             prepare::prepare(values, intent.as_ref(), helm_values, run.namespace(), request.consent)?
         }
-        Target::Revision(revision) => recorded(&found, *revision)?,
-        // It has no base.
+        Target::Revision(revision) => {
+            let (target, prepared) = recorded(&found, *revision)?;
+            *revision = Some(target);
+            prepared
+        }
+        // It has no base, and was answered above.
         Target::Adoption { .. } => return Err(not_installed(&request.target)),
     };
     let changes = values_between(&base, &prepared);
@@ -110,7 +118,15 @@ pub(crate) fn values_between(base: &StoredRelease, prepared: &Prepared) -> Value
     ValueChanges::between(&with_plain_numbers(before), &now, &[&config, &prepared.user])
 }
 
-fn recorded(found: &Found, revision: Option<u64>) -> Result<Prepared, Failure> {
+/// Where a rollback goes that has stopped in the middle: to whoever types it again, the revision before is another one by now.
+fn begun_rollback(found: &Found) -> Option<u64> {
+    let operation = &found.stored.as_ref()?.operation;
+    let goes_on = operation.command == "rollback" && is_unfinished(operation);
+    operation.intent.options.get("revision").filter(|_| goes_on)?.as_u64()
+}
+
+/// The revision that is gone back to, and what it holds.
+fn recorded(found: &Found, revision: Option<u64>) -> Result<(u64, Prepared), Failure> {
     let [definitions, mizar] = &found.records.histories;
     let target = revision_to_return_to(mizar, revision)?;
     let definitions = definitions.base().ok_or_else(|| {
@@ -120,7 +136,7 @@ fn recorded(found: &Found, revision: Option<u64>) -> Result<Prepared, Failure> {
         )
         .hint("bring it back: kubectl mizar install")
     })?;
-    prepare::recorded(&definitions.release, &target.release)
+    Ok((target.release.revision, prepare::recorded(&definitions.release, &target.release)?))
 }
 
 /// The revision that is named; else, as Helm has it, the one before, or what is deployed when a later change did not come to its
