@@ -1,4 +1,4 @@
-//! docs/rbac/installer.yaml, repairer.yaml, uninstaller.yaml and upgrader.yaml give what is asked for before a change, the first two what `check`
+//! docs/rbac/installer.yaml, repairer.yaml, uninstaller.yaml, upgrader.yaml and adopter.yaml give what is asked for before a change, the first two what `check`
 //! reads, too, and not a single right more.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use mizar_core::check::access::needs_of;
 use mizar_core::facts::{PolicyRule, Request, Right, Source};
 use mizar_core::object::ObjectRef;
 use mizar_core::yaml::{DuplicateKeys, read_all};
-use mizar_core::{repair, uninstall, upgrade};
+use mizar_core::{adoption, repair, uninstall, upgrade};
 use serde_json::Value;
 
 use crate::program::{Place, repository};
@@ -141,6 +141,12 @@ fn the_role_of_who_upgrades_is_what_upgrades_ask_for_beyond_installs_and_repairs
 }
 
 #[test]
+fn the_role_of_who_takes_over_is_what_that_asks_for_beyond_upgrades() {
+    let needed: Vec<Right> = adoption::needs().into_iter().map(|need| need.right).collect();
+    Published::read("docs/rbac/adopter.yaml", "mizar:adopter").is_exactly(&needed);
+}
+
+#[test]
 fn the_role_of_who_uninstalls_is_what_uninstalls_ask_for() {
     let named = |api_version: &str, kind: &str, namespace: Option<&str>, name: &str| ObjectRef {
         api_version: api_version.to_owned(),
@@ -172,6 +178,7 @@ fn none_may_grant_more_than_he_has() {
         ("docs/rbac/repairer.yaml", "mizar:repairer"),
         ("docs/rbac/uninstaller.yaml", "mizar:uninstaller"),
         ("docs/rbac/upgrader.yaml", "mizar:upgrader"),
+        ("docs/rbac/adopter.yaml", "mizar:adopter"),
     ] {
         for right in Published::read(file, name).rights() {
             assert!(!["escalate", "bind", "impersonate", "*"].contains(&right.verb.as_str()), "{file}: {right}");

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says how long it took")]
 
+mod adopt;
 mod audit_oracle;
 mod bad_cluster;
 mod bad_records;

@@ -12,6 +12,7 @@ use mizar_bed::Bed;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use crate::adopt::old_installation;
 use crate::cli::{Mizar, root};
 use crate::cluster::{bed, installed};
 use crate::docs::{Typed, lines};
@@ -133,6 +134,8 @@ enum On {
     Installed,
     /// Such a one of its own, since the line takes Mizar out.
     OwnInstalled,
+    /// One on which an old installation is.
+    Old,
     /// One that was upgraded once, for lines that move it on or back.
     Upgraded,
 }
@@ -144,6 +147,7 @@ fn place_of(line: &Typed, all: &[Typed]) -> On {
     }
     let words = line.arguments().unwrap_or_default();
     match words.first() {
+        Some(&"install") if words.contains(&"--adopt") => On::Old,
         Some(&"install") if only_looks(&words) => On::Blank,
         Some(&"install") => On::Own,
         Some(&"upgrade" | &"rollback" | &"resume" | &"abort") => On::Upgraded,
@@ -218,6 +222,17 @@ async fn on_and_back() {
     Mizar::install(&bed).args("--recreate-pods").run().await.exits(0);
     Mizar::on(&bed).args("upgrade --set resourceQuota.create=true -y").run().await.exits(0);
     assert_all_go_well(&bed, typed_on(On::Upgraded).iter()).await;
+}
+
+#[tokio::test]
+async fn taking_an_old_one_over() {
+    let (bed, folder) = (old_installation().await, place());
+    let mut seen = BTreeSet::new();
+    for line in typed_on(On::Old).iter().filter(|line| seen.insert(runnable(line))) {
+        let complaint = complaint(&bed, folder.path(), line).await;
+        assert_eq!(complaint, None, "{}", complaint.clone().unwrap_or_default());
+    }
+    assert!(seen.len() >= 2, "{seen:?}");
 }
 
 #[tokio::test]

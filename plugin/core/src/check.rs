@@ -190,6 +190,8 @@ pub struct Options {
     pub now: Timestamp,
     /// Whether the user agreed to replace another pod network.
     pub take_over_cni: bool,
+    /// Whether an installation that no release is recorded of is taken over.
+    pub adopts: bool,
     /// The namespace of the release.
     pub namespace: String,
     /// From when on a thing is worth a word.
@@ -200,7 +202,13 @@ impl Options {
     /// Returns the usual options at a moment.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        Self { now, take_over_cni: false, namespace: "mizar-system".to_owned(), thresholds: Thresholds::default() }
+        Self {
+            now,
+            take_over_cni: false,
+            adopts: false,
+            namespace: "mizar-system".to_owned(),
+            thresholds: Thresholds::default(),
+        }
     }
 
     /// Returns what a diagnosis needs of them.

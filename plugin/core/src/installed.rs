@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::adoption;
 use crate::facts::{DaemonSetFact, DeploymentFact, Facts, PodFact, PodRole, ReleaseFact, Source};
 use crate::network::daemon_set;
 
@@ -15,6 +16,8 @@ pub struct Installed {
     pub releases: Option<Vec<Revision>>,
     /// The chart that the daemon came with, `mizar-0.1.0`; nothing for a Mizar that no chart brought.
     pub chart: Option<String>,
+    /// Whether it works without a release, put there by a script or by kubectl, and can be taken over.
+    pub can_be_adopted: bool,
     /// The daemon.
     pub daemon: Found,
     /// The operator.
@@ -99,6 +102,7 @@ impl Installed {
                 .or_else(|| operator.map(|operator| operator.namespace.clone())),
             releases,
             chart: daemon.and_then(|set| set.labels.get("helm.sh/chart").cloned()),
+            can_be_adopted: adoption::find(facts).is_some(),
             daemon: Found::of(daemon.map(|set| daemon_workload(set, facts)), facts, Source::DaemonSets),
             operator: Found::of(
                 operator.map(|operator| operator_workload(operator, facts)),
@@ -204,6 +208,15 @@ mod tests {
         let bare = Installed::of(&a_cluster_before());
         assert!(bare.is_known_to_be_missing());
         assert_eq!(json!(bare.daemon), json!(null));
+    }
+
+    #[test]
+    fn what_works_without_a_release_can_be_adopted() {
+        let mut facts = a_healthy_cluster();
+        assert!(!Installed::of(&facts).can_be_adopted);
+        facts.daemon_sets.edit()[0].helm = None;
+        facts.deployments.edit()[0].helm = None;
+        assert!(Installed::of(&facts).can_be_adopted);
     }
 
     #[test]

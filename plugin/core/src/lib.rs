@@ -1,5 +1,6 @@
 //! Everything kubectl-mizar decides. One line a module; the values flow facts → plan → events.
 pub mod address;
+pub mod adoption;
 pub mod answer;
 pub mod archive;
 pub mod bundle;

@@ -105,6 +105,9 @@ pub struct Change {
     /// of a release as soon as one of them changes, since the new record says that all of them are applied.
     #[serde(skip)]
     pub fold: Option<Value>,
+    /// The managers whose fields become ours, for an object of an old installation that is taken over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes_over: Option<Vec<String>>,
 }
 
 /// What happens to an object.

@@ -12,6 +12,7 @@ pub mod networks;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::adoption;
 use crate::check::{CheckResult, Options, Phase, Severity, Status as CheckStatus, Summary, evaluate};
 use crate::environment::overview::{Unread, unread};
 use crate::environment::{Environment, detect};
@@ -134,7 +135,7 @@ impl Status {
             nodes: node_counts(facts),
             networks: if facts.gap(Source::Vpcs).is_none() || nothing_there { Some(networks(facts)) } else { None },
             checks: report.summary(),
-            next: next(nothing_there, &seen.change, &worst),
+            next: next(nothing_there, &mizar, &seen.change, &worst),
             change: seen.change,
             worst,
             mizar,
@@ -211,7 +212,7 @@ fn weight(result: &CheckResult) -> u8 {
     }
 }
 
-fn next(nothing_there: bool, change: &Change, worst: &[CheckResult]) -> Option<String> {
+fn next(nothing_there: bool, mizar: &Installed, change: &Change, worst: &[CheckResult]) -> Option<String> {
     match change {
         Change::Running { command, holder, .. } => {
             Some(format!("wait for {command} by {holder}: `kubectl mizar status --watch` shows how it goes on"))
@@ -227,6 +228,9 @@ fn next(nothing_there: bool, change: &Change, worst: &[CheckResult]) -> Option<S
             Some(format!("`kubectl mizar {command}` with the same flags goes on where it ended"))
         }
         _ if nothing_there => Some("`kubectl mizar check --pre` tells whether Mizar can be installed here".to_owned()),
+        _ if mizar.can_be_adopted && worst.iter().all(|result| result.status == CheckStatus::Warn) => {
+            Some(format!("`{}` shows how this installation is taken over; it changes nothing", adoption::FIRST_LOOK))
+        }
         _ if worst.is_empty() => None,
         _ if worst.iter().any(|result| result.remedy.is_some()) => {
             Some("`kubectl mizar repair --plan` shows how to heal it; it changes nothing".to_owned())
@@ -281,6 +285,17 @@ mod tests {
         facts = a_cluster_before();
         facts.mark(Source::DaemonSets, Gap::Denied);
         assert!(!status(&facts, Change::None).is_not_installed(), "nobody knows");
+    }
+
+    #[test]
+    fn an_old_installation_that_is_well_is_to_be_taken_over() {
+        let mut facts = a_healthy_cluster();
+        facts.releases = crate::facts::Fetched::Known(Vec::new());
+        facts.daemon_sets.edit()[0].helm = None;
+        facts.deployments.edit()[0].helm = None;
+        let status = status(&facts, Change::None);
+        assert_eq!(status.worst.iter().map(|result| result.id.as_str()).collect::<Vec<_>>(), ["old-installation"]);
+        assert!(status.next.unwrap().starts_with("`kubectl mizar install --adopt --plan`"));
     }
 
     #[test]

@@ -4,12 +4,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
+use mizar_core::adoption;
+use mizar_core::upgrade::Order;
 
 use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, DryRun, PlanArgs};
-use crate::cli::rolling::FailureArg;
+use crate::cli::rolling::{FailureArg, RollingArgs};
 use crate::cli::values::ValuesArgs;
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
@@ -20,6 +22,7 @@ use crate::flow::install::{COMMAND, Extent, Options, Request, install};
 use crate::flow::prepare;
 use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::flow::saved_plan::{PlanFile, read_options};
+use crate::flow::upgrade::{self, OnFailure, Target};
 use crate::flow::value_sources::ValueSources;
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
@@ -44,7 +47,11 @@ use crate::report::{self, Output, style};
   kubectl mizar install --profile prod -f digests.yaml -y
 
   # Replace the pod network that is there, and recreate the pods that used it
-  kubectl mizar install --profile dev --take-over-cni --recreate-pods")]
+  kubectl mizar install --profile dev --take-over-cni --recreate-pods
+
+  # Take over a Mizar that the old script or kubectl apply has installed
+  kubectl mizar install --adopt --plan
+  kubectl mizar install --adopt")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may type")]
 pub(crate) struct InstallArgs {
     /// How Mizar is spread: 1 puts everything into one cluster
@@ -70,6 +77,10 @@ pub(crate) struct InstallArgs {
     #[arg(long)]
     recreate_pods: bool,
 
+    /// Take over a Mizar that no release is recorded of, where it is: node by node, drained, as an upgrade does it
+    #[arg(long, conflicts_with_all = ["take_over_cni", "recreate_pods", "dry_run", "wait", "on_failure"])]
+    adopt: bool,
+
     /// What to do when it fails; rollback goes back to what was deployed before, or takes a first install out
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = FailureArg::Stop)]
     on_failure: FailureArg,
@@ -93,6 +104,9 @@ pub(crate) struct InstallArgs {
     history_max: HistoryMaxArgs,
 
     #[command(flatten)]
+    rolling: RollingArgs,
+
+    #[command(flatten)]
     values: ValuesArgs,
 }
 
@@ -106,6 +120,10 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
     let output = args.output();
     plan::shown_alone(&args.output, args.plan.only_shows())?;
     args.dry_run.warn_if_bare();
+    if args.adopt {
+        return adopt(context, args).await;
+    }
+    refuse_of_nodes(&args.rolling)?;
     let asked = asked(&args)?;
     if args.dry_run.is_client() {
         let namespace = context.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
@@ -151,6 +169,60 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
     // On the heap: the whole of an install is too large for a stack.
     Box::pin(install(cluster, report::reporter(output, context.verbosity), request)).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes over what is there already: an upgrade whose base no release has recorded.
+async fn adopt(context: &Context, args: InstallArgs) -> Result<ExitCode, Failure> {
+    let output = args.output();
+    args.plan.refuse_values(&args.values)?;
+    args.plan.refuse_beside(&args.rolling.given())?;
+    let file = args.plan.file(adoption::COMMAND)?;
+    let agreed: Option<upgrade::Options> = file.saved().map(read_options).transpose()?;
+    let values = match file.saved() {
+        Some(saved) => {
+            let chart = args.values.chart.as_deref();
+            plan::same_chart(saved.inputs.own_chart, chart)?;
+            ValueSources::given(saved.inputs.values.clone(), chart)?
+        }
+        None => ValueSources::read(args.values.to_flags())?,
+    };
+    let history_max = args.history_max.limit()?;
+    let only_shows = args.plan.only_shows();
+    let access = if only_shows { Access::ReadOnly } else { Access::ReadWrite };
+    let cluster = context.connect(COMMAND, access).await?;
+    let asks = style::stdin_is_terminal() && output == Output::Text;
+    let mut request = upgrade::Request {
+        target: Target::Adoption { values: Box::new(values) },
+        namespace: context.namespace.clone().or(file.namespace()),
+        terms: args.rolling.terms(args.timeout, Order::LeastFirst),
+        accept_outage: args.rolling.accept_outage,
+        maintenance_window: args.rolling.maintenance_window,
+        // What was there before is recorded nowhere.
+        on_failure: OnFailure::Stop,
+        extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
+        consent: Consent::of(args.yes || agreed.is_some(), asks),
+        intent: None,
+        history_max,
+        evidence: args.evidence.wanted(),
+        output: args.output,
+        file,
+    };
+    if let Some(agreed) = agreed {
+        agreed.put_into(&mut request);
+    }
+    Box::pin(upgrade::upgrade(cluster, report::reporter(output, context.verbosity), request)).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An install replaces no daemon, so that it treats no node.
+fn refuse_of_nodes(rolling: &RollingArgs) -> Result<(), Failure> {
+    match rolling.given().into_iter().find(|(_, typed)| *typed) {
+        Some((flag, _)) => {
+            Err(Failure::new(Kind::Usage, format!("{flag} needs --adopt: an install replaces no daemon"))
+                .hint("replace daemons by an upgrade: kubectl mizar upgrade"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What was asked for: on the command line, or when the plan was saved.

@@ -152,12 +152,22 @@ fn not_of_an_older_helm(change: &Change, mut failure: ApiFailure) -> Option<ApiF
     if let (Cause::Conflict { fields, .. }, Some(_)) = (&mut failure.cause, &change.fold)
         && !fields.is_empty()
     {
-        fields.retain(|field| !field.manager.starts_with(change.manager.as_str()));
+        let others = change.takes_over.as_deref().unwrap_or_default();
+        let is_taken = |field: &FieldConflict| {
+            field.manager.starts_with(change.manager.as_str())
+                || others.iter().any(|manager| is_manager(&field.manager, manager))
+        };
+        fields.retain(|field| !is_taken(field));
         if fields.is_empty() {
             return None;
         }
     }
     Some(failure)
+}
+
+/// Whether what a server calls a manager is this one: `kubectl-edit`, or `kubectl-edit using apps/v1`.
+fn is_manager(called: &str, manager: &str) -> bool {
+    called.strip_prefix(manager).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
 async fn write(cluster: &Cluster, mode: &WriteMode, change: &Change, commit: Commit) -> Result<(), ApiFailure> {
@@ -187,7 +197,7 @@ async fn fold_newer(cluster: &Cluster, change: &Change, stale: ApiFailure) -> Re
     if change.precondition.as_ref().is_some_and(|planned| planned.uid != precondition_of(&live).uid) {
         return Err(stale);
     }
-    match fold(&live) {
+    match fold(&live, change.takes_over.as_deref().unwrap_or_default()) {
         Some(patch) => cluster.json_patch(&change.object, &patch).await,
         None => Ok(live),
     }

@@ -96,7 +96,7 @@ fn new_operation(run: &Run, ground: &Ground, way: Way<'_>) -> NewOperation {
     let command = way.command;
     let revisions = ground.prepared.releases.iter().zip(&ground.records.histories);
     NewOperation {
-        id: format!("{command}-{}-{}", Timestamp::now().as_millisecond(), std::process::id()),
+        id: format!("{}-{}-{}", command.replace(" --", "-"), Timestamp::now().as_millisecond(), std::process::id()),
         command: command.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         namespace: run.namespace().to_owned(),

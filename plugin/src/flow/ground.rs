@@ -4,12 +4,12 @@
 use mizar_core::check::{self, Options, Phase, Report, access};
 use mizar_core::facts::{self, Facts, Fetched, NodeFact, Right, Source};
 use mizar_core::network::{anything_provisioned, eligible_nodes};
-use mizar_core::object::Object;
+use mizar_core::object::{Object, ObjectRef};
 use mizar_core::operation::{Claim, Intent, Operation, StoredOperation};
 use mizar_core::plan::{Action, Change, Impact, Past, Plan, PlanInput, ReleaseInput, Surroundings, decide};
 use mizar_core::release::History;
 use mizar_core::site::Site;
-use mizar_core::{repair, upgrade};
+use mizar_core::{adoption, repair, upgrade};
 use serde_json::{Value, json};
 
 use super::consent::Consent;
@@ -70,20 +70,26 @@ pub(crate) async fn wish(
     consent: Consent,
     means_it: bool,
 ) -> Result<Wish, Failure> {
-    let found = find(run, asked, means_it).await?;
+    let found = find(run, asked, DEFAULT_NAMESPACE, means_it).await?;
     let prepared = prepare::prepare(values, found.intent(), found.helm_values(), run.namespace(), consent)?;
     found.wishing(prepared)
 }
 
-/// Reads the records. Settles the run's namespace, and, for who means to change something, that nobody else is at it.
-pub(crate) async fn find(run: &mut Run, asked: Option<&str>, means_it: bool) -> Result<Found, Failure> {
+/// Reads the records. Settles the run's namespace, which is `otherwise` where none is asked for and nothing is recorded, and,
+/// for who means to change something, that nobody else is at it.
+pub(crate) async fn find(
+    run: &mut Run,
+    asked: Option<&str>,
+    otherwise: &str,
+    means_it: bool,
+) -> Result<Found, Failure> {
     run.enter("records");
-    let probable = asked.unwrap_or(DEFAULT_NAMESPACE);
+    let probable = asked.unwrap_or(otherwise);
     // Both at once: our own record is nearly always where nothing else is said.
     let (read_records, read_stored) =
         tokio::join!(records::read(run.cluster(), probable), operation::read(run.cluster(), probable));
     let mut records = read_records?;
-    run.namespace = namespace(asked, &records)?;
+    run.namespace = namespace_or(asked, &records, otherwise)?;
     let mut stored =
         if run.namespace == probable { read_stored? } else { operation::read(run.cluster(), run.namespace()).await? };
     let mut claim = Claim::Fresh;
@@ -129,20 +135,28 @@ impl Wish {
             return Ok(());
         };
         let command = stored.operation.command.as_str();
-        if !["upgrade", "rollback"].contains(&command) {
+        if !["upgrade", "rollback", adoption::COMMAND].contains(&command) {
             return Ok(());
         }
         let (holder, since) = (&stored.operation.holder, stored.operation.started_at);
         let message =
             format!("{command}, begun by {holder} at {since:.0}, has stopped in the middle; nothing was changed");
-        Err(Failure::new(Kind::Refused, message)
-            .hint("go on with it: kubectl mizar resume")
-            .hint("go back to what was there before: kubectl mizar rollback")
-            .hint("leave it as it is: kubectl mizar abort"))
+        let failure = Failure::new(Kind::Refused, message).hint("go on with it: kubectl mizar resume");
+        // What was there before an old installation was taken over is recorded nowhere.
+        let failure = if command == adoption::COMMAND {
+            failure
+        } else {
+            failure.hint("go back to what was there before: kubectl mizar rollback")
+        };
+        Err(failure.hint("leave it as it is: kubectl mizar abort"))
     }
 }
 
 pub(crate) fn namespace(asked: Option<&str>, records: &Records) -> Result<String, Failure> {
+    namespace_or(asked, records, DEFAULT_NAMESPACE)
+}
+
+fn namespace_or(asked: Option<&str>, records: &Records, otherwise: &str) -> Result<String, Failure> {
     match (asked, &records.namespace) {
         (Some(asked), Some(found)) if asked != found => {
             let message =
@@ -150,7 +164,7 @@ pub(crate) fn namespace(asked: Option<&str>, records: &Records) -> Result<String
             Err(Failure::new(Kind::Refused, message).hint(format!("leave out -n, or use -n {found}")))
         }
         (_, Some(found)) => Ok(found.clone()),
-        (asked, None) => Ok(asked.unwrap_or(DEFAULT_NAMESPACE).to_owned()),
+        (asked, None) => Ok(asked.unwrap_or(otherwise).to_owned()),
     }
 }
 
@@ -177,6 +191,7 @@ fn speaks_for(stored: &StoredOperation, history: &History) -> bool {
 
 /// What a person agreed to beforehand.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is agreed to by itself")]
 pub(crate) struct Agreed {
     /// A pod network of another kind may be replaced.
     pub(crate) take_over_cni: bool,
@@ -184,20 +199,23 @@ pub(crate) struct Agreed {
     pub(crate) recreate_pods: bool,
     /// Daemons and the operator are replaced, each in its way.
     pub(crate) replaces_pods: bool,
+    /// An old installation is taken over.
+    pub(crate) adopts: bool,
 }
 
 /// Environment Ready: reads the cluster once, judges whether an install may start, and plans it.
 pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Ground, Report), Failure> {
     run.enter("preflight");
     let Wish { records, stored, claim, prepared } = wish;
-    let input = plan_input(run.namespace(), &records, &prepared)?;
+    let input = PlanInput { adopts: agreed.adopts, ..plan_input(run.namespace(), &records, &prepared)? };
+    let input = if agreed.adopts { without_hooks_to_make(input) } else { input };
     let bring = bring(run.namespace(), &prepared, agreed);
     let sources = sources(agreed);
     let wanted = Wanted {
         sources: &sources,
         namespaces: access::namespaces_of(&bring.needs),
         plan: Some(bring),
-        objects: prepare::interest(&input),
+        objects: interest(&input),
         release_namespace: Some(run.namespace()),
         reporter: Some(run.reporter()),
         ..Wanted::default()
@@ -209,6 +227,7 @@ pub(crate) async fn survey(run: &Run, wish: Wish, agreed: Agreed) -> Result<(Gro
     let options = Options {
         namespace: run.namespace().to_owned(),
         take_over_cni: agreed.take_over_cni,
+        adopts: agreed.adopts,
         ..Options::at(facts.gathered_at)
     };
     let report = check::evaluate(Phase::Preflight, &facts, &options);
@@ -271,6 +290,9 @@ fn bring(namespace: &str, prepared: &Prepared, agreed: Agreed) -> facts::Plan {
         bring.needs.extend(repair::needs(namespace));
         bring.needs.extend(upgrade::needs(namespace));
     }
+    if agreed.adopts {
+        bring.needs.extend(adoption::needs());
+    }
     if agreed.recreate_pods {
         bring.needs.push(facts::Need {
             right: Right::new("delete", "", "pods"),
@@ -279,6 +301,28 @@ fn bring(namespace: &str, prepared: &Prepared, agreed: Agreed) -> facts::Plan {
         });
     }
     bring
+}
+
+/// The objects that the plan must know; of an old installation also the binding that goes.
+fn interest(input: &PlanInput) -> Vec<ObjectRef> {
+    let mut objects = prepare::interest(input);
+    if input.adopts {
+        objects.push(ObjectRef {
+            api_version: "rbac.authorization.k8s.io/v1".to_owned(),
+            kind: "ClusterRoleBinding".to_owned(),
+            namespace: None,
+            name: adoption::OLD_BINDING.to_owned(),
+        });
+    }
+    objects
+}
+
+/// What is made at a first installation only is there in an old one, as its operator has made it.
+fn without_hooks_to_make(mut input: PlanInput) -> PlanInput {
+    for release in &mut input.releases {
+        release.first_install = false;
+    }
+    input
 }
 
 fn plan_input(namespace: &str, records: &Records, prepared: &Prepared) -> Result<PlanInput, Failure> {

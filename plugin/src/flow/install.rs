@@ -199,6 +199,7 @@ impl Installation {
             take_over_cni: self.request.take_over_cni,
             recreate_pods: self.request.recreate_pods,
             replaces_pods: false,
+            adopts: false,
         };
         let (ground, report) = survey(&self.run, wish, agreed).await?;
         report::findings(self.run.reporter(), &report);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mizar_core::adoption;
 use mizar_core::event::Event;
 use mizar_core::operation::{Intent, Operation, Outcome};
 use mizar_core::repair::Wish;
@@ -75,14 +76,14 @@ pub(crate) async fn resume(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
             };
             Box::pin(install::install(cluster, reporter, request)).await
         }
-        command @ ("upgrade" | "rollback") => {
+        command @ ("upgrade" | "rollback" | adoption::COMMAND) => {
             let options: Options = options_of(&stopped.intent)?;
             let goes_back = command == "rollback";
-            let target = if goes_back {
-                Target::Revision(options.revision)
-            } else {
-                // What was chosen is in the record already.
-                Target::Charts { values: Box::default(), keep: Keep::Chosen }
+            // What was chosen is in the record already.
+            let target = match command {
+                "rollback" => Target::Revision(options.revision),
+                adoption::COMMAND => Target::Adoption { values: Box::default() },
+                _ => Target::Charts { values: Box::default(), keep: Keep::Chosen },
             };
             let order = if goes_back { Order::NewestFirst } else { Order::LeastFirst };
             let mut resumed = upgrade::Request {
@@ -132,7 +133,11 @@ fn options_of<T: serde::de::DeserializeOwned>(intent: &Intent) -> Result<T, Fail
 pub(super) async fn unfinished(cluster: &Cluster, asked: Option<&str>) -> Result<Option<Operation>, Failure> {
     let records = records::read(cluster, asked.unwrap_or(DEFAULT_NAMESPACE)).await?;
     let namespace = ground::namespace(asked, &records)?;
-    let stored = operation::read(cluster, &namespace).await?;
+    let mut stored = operation::read(cluster, &namespace).await?;
+    if stored.is_none() && asked.is_none() && records.namespace.is_none() {
+        // Taking over an old installation has stopped before its first release was recorded.
+        stored = operation::read(cluster, adoption::NAMESPACE).await?;
+    }
     Ok(stored.map(|stored| stored.operation).filter(is_unfinished))
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Both ways are one flow: they differ in where what should be comes from.
 
+mod adoption;
 mod consent;
 mod options;
 mod target;
@@ -173,6 +174,9 @@ impl Upgrade {
         let refused = self.try_on_server(&mut planned.ground.plan).await;
         self.show(&planned)?;
         file.verify(&self.run, &planned.ground)?;
+        if self.adopts() {
+            adoption::refuse_without_any(&planned.ground)?;
+        }
         self.refuse_another_intent(&planned.ground)?;
         self.refuse(&planned)?;
         refused.map_or(Ok(()), |failure| Err(failure.detail("nothing was changed")))?;
@@ -252,7 +256,7 @@ impl Upgrade {
         self.done(Step::BinaryReady, wish.prepared.summary(), begun);
         let begun = Instant::now();
         self.run.tell(Event::StepStarted { step: Step::EnvironmentReady });
-        let agreed = Agreed { take_over_cni: true, recreate_pods: false, replaces_pods: true };
+        let agreed = Agreed { take_over_cni: true, recreate_pods: false, replaces_pods: true, adopts: self.adopts() };
         let (mut ground, checked) = survey(&self.run, wish, agreed).await?;
         report::findings(self.run.reporter(), &checked);
         if !checked.is_clear() {
@@ -268,6 +272,11 @@ impl Upgrade {
         }
         self.done(Step::EnvironmentReady, checked.summary().to_string(), begun);
         Ok(Planned { ground, upgrade })
+    }
+
+    /// Whether an old installation is taken over.
+    fn adopts(&self) -> bool {
+        matches!(self.request.target, Target::Adoption { .. })
     }
 
     async fn upgrade_plan(

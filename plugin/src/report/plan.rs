@@ -16,6 +16,9 @@ use crate::failure::Failure;
 /// How many nodes and pods are named before the rest is counted.
 const NAMES_SHOWN: usize = 5;
 
+/// How many characters of one value are shown.
+const VALUE_SHOWN: usize = 160;
+
 /// How many fields of one object are shown.
 const FIELDS_SHOWN: usize = 8;
 
@@ -51,6 +54,7 @@ pub(super) fn titled(plan: &Plan, title: fn(&str) -> &str) -> String {
         stage_lines(&mut text, stage, title(stage.name.as_str()));
     }
     text.push_str(&obstacles(plan));
+    left_lines(&mut text, plan);
     let _infallible = writeln!(text, "{STRONG}Objects:{STRONG:#} {}", plan.counts());
     text
 }
@@ -94,18 +98,48 @@ fn stage_lines(text: &mut String, stage: &Stage, title: &str) {
             Action::Delete => ("-", ERROR),
             Action::Keep { .. } | Action::Unchanged => continue,
         };
-        let _infallible = writeln!(text, "  {style}{sign}{style:#} {}", change.object);
+        let _infallible = writeln!(text, "  {style}{sign}{style:#} {}{}", change.object, taken_over(change));
         if let Action::Update { fields } = &change.action {
-            for field in fields.iter().take(FIELDS_SHOWN) {
-                let value = |value: &Option<serde_json::Value>| {
-                    value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string)
-                };
-                let _infallible =
-                    writeln!(text, "      {}: {} → {}", field.path, value(&field.before), value(&field.after));
+            // What an object is for before what is noted about it.
+            let (notes, content): (Vec<_>, Vec<_>) =
+                fields.iter().partition(|field| field.path.starts_with(".metadata"));
+            for field in content.into_iter().chain(notes).take(FIELDS_SHOWN) {
+                let (before, after) = (shown(field.before.as_ref()), shown(field.after.as_ref()));
+                let _infallible = writeln!(text, "      {}: {before} → {after}", field.path);
             }
             if let Some(more) = fields.len().checked_sub(FIELDS_SHOWN).filter(|more| *more > 0) {
                 let _infallible = writeln!(text, "      and {more} more fields (-o json shows all)");
             }
+        }
+    }
+}
+
+/// A value on its line; what is longer than a line is cut.
+fn shown(value: Option<&serde_json::Value>) -> String {
+    let text = value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    match text.char_indices().nth(VALUE_SHOWN) {
+        Some((end, _)) => format!("{}… (cut; -o json shows all)", &text[..end]),
+        None => text,
+    }
+}
+
+/// That an object is of an old installation, and whose fields become ours with it.
+fn taken_over(change: &Change) -> String {
+    match change.takes_over.as_deref() {
+        None => String::new(),
+        Some([]) => format!(" {HINT}(of the old installation){HINT:#}"),
+        Some(managers) => {
+            format!(" {HINT}(taken over, with the fields that {} has set){HINT:#}", managers.join(", "))
+        }
+    }
+}
+
+/// What of an old installation stays, and why.
+fn left_lines(text: &mut String, plan: &Plan) {
+    let old = plan.changes().filter(|change| change.takes_over.is_some());
+    for change in old {
+        if let Action::Keep { why } = &change.action {
+            let _infallible = writeln!(text, "{STRONG}Left as it is:{STRONG:#} {}: {why}", change.object);
         }
     }
 }

@@ -120,6 +120,10 @@ pub(super) fn release(mizar: &Installed) -> String {
     let chart = mizar.chart.as_ref().map(|chart| format!(" {FAINT}(chart {chart}){FAINT:#}")).unwrap_or_default();
     match mizar.releases.as_deref() {
         None => format!("unknown{place}{chart}"),
+        Some([]) if mizar.can_be_adopted => {
+            let by = "an old installation, by a script or kubectl: no release is recorded of it";
+            format!("{WARN}not recorded{WARN:#}: {by}{place}{chart}")
+        }
         Some([]) => format!("not recorded: no Helm and no kubectl-mizar installed it{place}{chart}"),
         Some(releases) => {
             let told: Vec<String> = releases

@@ -56,6 +56,15 @@ pub(crate) fn after() -> Vec<Situation> {
         Situation::after("other-network-beside", "Cilium runs on the same nodes")
             .fails("other-networks", "DaemonSet kube-system/cilium")
             .made_by(async |stage: &mut Stage<'_>| stage.create(DAEMON_SETS, cilium()).await),
+        Situation::after("old-installation", "it works, and no release is recorded of it")
+            .warns("old-installation", "DaemonSet mizar-system/mizar-daemon")
+            .edited("healthy", |facts| {
+                for workload in ["daemonSets", "deployments"] {
+                    for one in facts[workload]["known"].as_array_mut().unwrap() {
+                        one["helm"] = Value::Null;
+                    }
+                }
+            }),
         Situation::after("range-in-use", "a node got an address in the range of the pods")
             .fails("network-ranges", "Node node-3")
             .made_by(async |stage: &mut Stage<'_>| add_address(stage, "10.20.9.9").await),

@@ -260,6 +260,9 @@ fn after(command: &str) -> Option<&'static str> {
         "upgrade" | "rollback" => Some(
             "`kubectl mizar resume` goes on with it, `kubectl mizar rollback` goes back, `kubectl mizar abort` gives it up",
         ),
+        crate::adoption::COMMAND => {
+            Some("`kubectl mizar resume` goes on with it, `kubectl mizar abort` leaves all as it is")
+        }
         "uninstall" => Some("`kubectl mizar uninstall` finishes it"),
         _ => None,
     }

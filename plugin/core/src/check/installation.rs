@@ -4,6 +4,7 @@ use super::Options;
 use super::placement::OPERATOR;
 use super::verdict::{Evidence, Problem, Status, Verdict, grouped, some_of};
 use super::versions::tag;
+use crate::adoption;
 use crate::facts::{Facts, HelmMark, ReleaseFact};
 
 /// The definitions that make up Mizar.
@@ -36,13 +37,22 @@ pub(super) fn existing(facts: &Facts, options: &Options) -> Verdict {
     }
     let home = namespaces.first().copied().unwrap_or(&options.namespace);
     let foreign: Vec<Evidence> = parts(facts)
-        .filter(|(_, mark)| !is_ours(*mark, home))
+        .filter(|(_, mark)| !is_ours(*mark, home) && (mark.is_some() || !options.adopts))
         .map(|(object, mark)| foreign(object, mark, home))
         .collect();
     if !foreign.is_empty() {
         let names: Vec<&str> = foreign.iter().map(|entry| entry.object.as_str()).collect();
         let message = format!("Mizar is here, but not by a release in namespace {home}: {}", some_of(&names));
-        return Verdict::fail(message).with(foreign);
+        let is_old = adoption::find(facts).is_some();
+        let verdict = Verdict::fail(message).with(foreign);
+        return if is_old {
+            verdict.hinting(|_| format!("take it over as it is: `{}`", adoption::FIRST_LOOK))
+        } else {
+            verdict
+        };
+    }
+    if options.adopts && adoption::find(facts).is_some() {
+        return Verdict::pass(format!("an installation without a release is here{}, to be taken over", running(facts)));
     }
     let told: Vec<String> = RELEASES.iter().filter_map(|name| latest(releases, name)).map(describe).collect();
     if !told.is_empty() {
@@ -90,6 +100,27 @@ fn foreign(object: String, mark: Option<&HelmMark>, home: &str) -> Evidence {
     let seen =
         mark.map_or_else(|| "no release".to_owned(), |mark| format!("release {}/{}", mark.namespace, mark.release));
     Evidence::new(object, "metadata.annotations[meta.helm.sh/release-name]", seen, format!("a release of {home}"))
+}
+
+pub(super) fn unrecorded(facts: &Facts, _: &Options) -> Verdict {
+    let Some(old) = adoption::find(facts) else {
+        return Verdict::pass("no Mizar works here without a release");
+    };
+    let (daemon, operator) = (old.daemon, old.operator);
+    let mark = |object: String| {
+        let field = "metadata.annotations[meta.helm.sh/release-name]";
+        Evidence::new(object, field, "missing", "a release, by which it can be upgraded")
+    };
+    let evidence = vec![
+        mark(format!("DaemonSet {}/{}", daemon.namespace, daemon.name)),
+        mark(format!("Deployment {}/{}", operator.namespace, operator.name)),
+    ];
+    Verdict::warn(format!(
+        "an old installation works in namespace {}, put there by a script or by kubectl{}: no release is recorded of it",
+        daemon.namespace,
+        running(facts)
+    ))
+    .with(evidence)
 }
 
 fn latest<'a>(releases: &'a [ReleaseFact], name: &str) -> Option<&'a ReleaseFact> {

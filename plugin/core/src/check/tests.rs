@@ -11,8 +11,8 @@ use serde_json::json;
 use super::*;
 use crate::facts::samples::*;
 use crate::facts::{
-    ChangeFact, DaemonSetFact, DropletFact, EndpointFact, Fetched, Illegible, NamespaceFact, NodeFact, PodFact,
-    PodRole, Readiness, ReleaseFact, RuleSet, SystemSourceFact, Text,
+    ChangeFact, DaemonSetFact, DeploymentFact, DropletFact, EndpointFact, Fetched, Illegible, NamespaceFact, NodeFact,
+    PodFact, PodRole, Readiness, ReleaseFact, RuleSet, SystemSourceFact, Text,
 };
 
 fn options() -> Options {
@@ -185,6 +185,10 @@ fn cases() -> Vec<Case> {
         case("existing-mizar", Fail, "DaemonSet mizar-system/mizar-daemon", |facts| {
             let foreign = DaemonSetFact { helm: None, ..a_daemon_set() };
             facts.daemon_sets.edit().push(foreign);
+        }),
+        case("old-installation", Warn, "in namespace mizar-system", |facts| {
+            facts.daemon_sets.edit()[0].helm = None;
+            facts.deployments.edit()[0].helm = None;
         }),
         case("existing-mizar", Fail, "several namespaces: mizar-system, other", |facts| {
             let other = ReleaseFact { namespace: "other".into(), ..a_release("mizar") };
@@ -372,6 +376,23 @@ fn cases() -> Vec<Case> {
             facts.pods.edit().iter_mut().for_each(|pod| pod.created = minutes_ago(0));
         }),
     ]
+}
+
+#[test]
+fn an_old_installation_stops_an_install_that_does_not_adopt_it() {
+    let mut facts = a_cluster_before();
+    facts.daemon_sets.edit().push(DaemonSetFact { helm: None, ..a_daemon_set() });
+    facts.deployments.edit().push(DeploymentFact { helm: None, ..an_operator() });
+    let check = CHECKS.iter().find(|check| check.id == "existing-mizar").unwrap();
+    let stopped = check.run(&facts, &options());
+    assert_eq!(stopped.status, Status::Fail);
+    assert_eq!(stopped.hint.as_deref(), Some("take it over as it is: `kubectl mizar install --adopt --plan`"));
+    let adopting = Options { adopts: true, ..options() };
+    let adopted = check.run(&facts, &adopting);
+    assert_eq!(adopted.status, Status::Pass);
+    assert!(adopted.message.contains("to be taken over"), "{}", adopted.message);
+    facts.daemon_sets.edit().last_mut().unwrap().helm = Some(helm_mark("other"));
+    assert_eq!(check.run(&facts, &adopting).status, Status::Fail, "what is of a release is not taken");
 }
 
 #[test]

@@ -44,9 +44,16 @@ impl Conflict {
     }
 }
 
-/// Returns what of an object cannot be changed without force, if anything: `target` is what would become of it.
-pub(super) fn conflict(desired: &Object, live: &Object, target: &Value, manager: FieldManager) -> Option<Conflict> {
-    let owners = others(live.value(), manager);
+/// Returns what of an object cannot be changed without force, if anything: `noted` is the object with the notes on who has set
+/// what, as they are when it is changed; `target` is what would become of it.
+pub(super) fn conflict(
+    desired: &Object,
+    live: &Object,
+    noted: &Value,
+    target: &Value,
+    manager: FieldManager,
+) -> Option<Conflict> {
+    let owners = others(noted, manager);
     let owners: Vec<(&str, Owned<'_>)> = owners.iter().map(|(name, set)| (name.as_str(), set.root())).collect();
     let mut found = Vec::new();
     if !owners.is_empty() {
@@ -200,7 +207,8 @@ mod tests {
             json!([{"manager": "somebody", "operation": "Apply", "fieldsV1": {"f:rules": {}}}]);
         let live = Object::new(live).unwrap();
         let target = rules("list");
-        let conflict = conflict(&Object::new(rules("list")).unwrap(), &live, &target, FieldManager::Helm).unwrap();
+        let conflict =
+            conflict(&Object::new(rules("list")).unwrap(), &live, live.value(), &target, FieldManager::Helm).unwrap();
         assert_eq!(
             conflict.to_string(),
             "ClusterRole r has fields that another manager owns and that would change: .rules is owned by somebody"

@@ -1,6 +1,8 @@
 //! Makes the plan: compares what is wanted with what is there and with what was recorded last time, object by object,
 //! and collects everything that stands in the way instead of stopping at the first.
 
+mod old;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::FieldSet;
@@ -8,6 +10,7 @@ use super::merge::{merge, merge_patch};
 use super::ownership::{Marks, is_kept};
 use super::stages::StageName;
 use super::{Action, Change, Conflict, FieldManager, Plan, Precondition, Stage, contested, diff, fold, rules};
+use crate::adoption;
 use crate::kind;
 use crate::object::{Object, ObjectRef};
 use crate::site::Site;
@@ -24,6 +27,8 @@ pub struct PlanInput {
     pub live: Vec<(Site, Object)>,
     /// Kinds outside the table of [`crate::kind`] that are not in namespaces, as group and kind.
     pub cluster_wide: BTreeSet<(String, String)>,
+    /// Whether an old installation is taken over: its objects become those of the releases, instead of standing in the way.
+    pub adopts: bool,
 }
 
 /// An object that belongs to no release; of it, only the fields given here matter.
@@ -119,8 +124,12 @@ impl<'a> Planner<'a> {
     fn own(&mut self, own: &OwnObject) {
         let live = self.live.get(&key(own.site, &own.object.reference())).copied();
         let object = made_by_us(own.object.clone(), live);
-        let (change, contested) = compare(object, &[], live, FieldManager::KubectlMizar);
-        self.plan.conflicts.extend(contested);
+        let (mut change, contested) = compare(object, &[], live, FieldManager::KubectlMizar, None);
+        if let Some(why) = self.why_left(own) {
+            change.action = Action::Keep { why: why.to_owned() };
+        } else {
+            self.plan.conflicts.extend(contested);
+        }
         self.add(StageName::of(None, own.object.kind()), own.site, None, change);
     }
 
@@ -133,6 +142,7 @@ impl<'a> Planner<'a> {
             if self.is_wanted_twice(release, &object.reference()) {
                 continue;
             }
+            let object = if self.input.adopts { adoption::definition_without_leniency(object) } else { object };
             let same = |before: &&Object| before.reference().same_object(&object.reference());
             let before: Vec<Object> = recorded.iter().filter(same).map(|before| marks.put_on(before.clone())).collect();
             self.object(release, staged.stage, &before, marks.put_on(object), marks);
@@ -144,6 +154,9 @@ impl<'a> Planner<'a> {
             }
         }
         self.removals(release, &recorded, marks);
+        if self.input.adopts {
+            self.old_binding(release);
+        }
     }
 
     fn object(
@@ -155,10 +168,16 @@ impl<'a> Planner<'a> {
         marks: Marks<'_>,
     ) {
         let live = self.live.get(&key(release.site, &desired.reference())).copied();
+        let old = live.filter(|live| self.is_taken_over(live, release, marks));
         // As with Helm, what the last record lists is ours even if somebody has taken the marks off.
         if recorded.is_empty()
-            && let Some(conflict) = live.and_then(|live| marks.conflict(live))
+            && old.is_none()
+            && let Some(mut conflict) = live.and_then(|live| marks.conflict(live))
         {
+            if live.is_some_and(|live| adoption::is_old(live, live.namespace().unwrap_or(adoption::NAMESPACE))) {
+                let taken = format!("is it of an old installation? take all of it over: {}", adoption::FIRST_LOOK);
+                conflict.hint = format!("{taken}; else {}", conflict.hint);
+            }
             self.plan.conflicts.push(conflict);
             let why = "it belongs to somebody else".to_owned();
             let change = Change {
@@ -170,10 +189,14 @@ impl<'a> Planner<'a> {
                 precondition: None,
                 merge_patch: None,
                 fold: None,
+                takes_over: None,
             };
             return self.add(stage, release.site, Some(release), change);
         }
-        let (change, contested) = compare(desired, recorded, live, FieldManager::Helm);
+        let before = old.and_then(adoption::before).map(|object| marks.put_on(object));
+        let recorded = before.as_ref().map_or(recorded, std::slice::from_ref);
+        let managers = old.map(adoption::managers_in);
+        let (change, contested) = compare(desired, recorded, live, FieldManager::Helm, managers);
         self.plan.conflicts.extend(contested);
         if let Action::Update { fields } = &change.action {
             self.plan.refusals.extend(rules::refusals(&change.object, fields));
@@ -199,6 +222,7 @@ impl<'a> Planner<'a> {
             precondition: None,
             merge_patch: None,
             fold: None,
+            takes_over: None,
         };
         self.add(stage, release.site, Some(release), change);
     }
@@ -240,6 +264,7 @@ impl<'a> Planner<'a> {
                     precondition: precondition(live),
                     merge_patch: None,
                     fold: None,
+                    takes_over: None,
                 },
             ));
         }
@@ -294,12 +319,13 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// What happens to one object, and what of it others hold.
+/// What happens to one object, and what of it others hold; `takes_over` are the managers whose fields become ours before.
 fn compare(
     desired: Object,
     recorded: &[Object],
     live: Option<&Object>,
     manager: FieldManager,
+    takes_over: Option<Vec<String>>,
 ) -> (Change, Option<Conflict>) {
     let object = desired.reference();
     let Some(live) = live else {
@@ -312,10 +338,18 @@ fn compare(
             precondition: None,
             merge_patch: None,
             fold: None,
+            takes_over: None,
         };
         return (change, None);
     };
-    let owned = FieldSet::of(live.value(), manager.as_str());
+    let fold = match manager {
+        FieldManager::Helm => fold::fold(live.value(), takes_over.as_deref().unwrap_or_default()),
+        FieldManager::KubectlMizar => None,
+    };
+    // As the server will see it when it decides.
+    let seen = fold.as_ref().map(|patch| fold::folded(live.value(), patch));
+    let seen = seen.as_ref().unwrap_or(live.value());
+    let owned = FieldSet::of(seen, manager.as_str());
     // A change that stopped in the middle may have set what neither the last complete revision has nor the one that is wanted.
     let mut target = merge(None, desired.value(), live.value(), owned.root());
     for before in recorded {
@@ -323,11 +357,7 @@ fn compare(
     }
     let patch = merge_patch(live.value(), &target);
     let fields = diff::field_changes(&object, live.value(), &target);
-    let fold = match manager {
-        FieldManager::Helm => fold::fold(live.value()),
-        FieldManager::KubectlMizar => None,
-    };
-    let contested = contested::conflict(&desired, live, &target, manager);
+    let contested = contested::conflict(&desired, live, seen, &target, manager);
     let change = Change {
         object,
         action: if patch.is_some() { Action::Update { fields } } else { Action::Unchanged },
@@ -337,6 +367,7 @@ fn compare(
         precondition: precondition(live),
         merge_patch: patch,
         fold,
+        takes_over,
     };
     (change, contested)
 }

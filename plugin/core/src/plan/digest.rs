@@ -35,7 +35,9 @@ pub(super) fn of_changes(plan: &Plan) -> String {
 pub(super) fn of_intent(plan: &Plan) -> String {
     let wanted = plan.stages.iter().flat_map(|stage| {
         stage.changes.iter().filter_map(move |change| {
-            let desired = change.desired.as_ref()?;
+            let desired = change.desired.clone()?;
+            // Whoever goes on where an operator is stopped leaves to the restart how many there are.
+            let desired = if desired.kind() == "Deployment" { desired.without_replicas() } else { desired };
             Some(json!([stage.name, stage.site, stage.release, desired.value()]))
         })
     });
@@ -69,6 +71,22 @@ mod tests {
         assert_eq!(one, two);
         assert_eq!(one, r#"{"a":null,"b":{"c":[2,1],"d":1}}"#);
         assert_ne!(one, canonical_json(&json!({"a": null, "b": {"c": [1, 2], "d": 1}})));
+    }
+
+    #[test]
+    fn how_many_operators_there_are_is_no_other_intent() {
+        let plan = |replicas: Option<u32>, image: &str| {
+            let mut value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "o"},
+                "spec": {"template": {"image": image}}});
+            if let Some(replicas) = replicas {
+                value["spec"]["replicas"] = json!(replicas);
+            }
+            let object = crate::object::Object::new(value).unwrap();
+            let own = vec![crate::plan::OwnObject { site: crate::site::Site::Management, object }];
+            crate::plan::decide(&crate::plan::PlanInput { own, ..crate::plan::PlanInput::default() })
+        };
+        assert_eq!(plan(Some(1), "a").intent_digest(), plan(None, "a").intent_digest());
+        assert_ne!(plan(Some(1), "a").intent_digest(), plan(Some(1), "b").intent_digest());
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(super) fn entries_of<'a>(object: &'a Value, manager: &'a str) -> impl Iterat
 }
 
 /// Returns all entries; empty if the server keeps none.
-pub(super) fn entries(object: &Value) -> &[Value] {
+pub(crate) fn entries(object: &Value) -> &[Value] {
     object.pointer("/metadata/managedFields").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
@@ -128,7 +128,7 @@ pub fn union(one: &Value, other: &Value) -> Value {
     Value::Object(joined)
 }
 
-pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 

@@ -143,6 +143,7 @@ impl Planner<'_> {
             merge_patch: None,
             live: None,
             fold: None,
+            takes_over: None,
         };
         let stages = &mut self.plan.objects.stages;
         match stages.iter_mut().find(|stage| stage.name == name) {

@@ -55,7 +55,7 @@ impl Request {
         };
         let options = saved_plan::options(&options);
         match &self.target {
-            Target::Charts { values, .. } => {
+            Target::Charts { values, .. } | Target::Adoption { values } => {
                 Inputs { values: values.to_given(), own_chart: values.chart.is_some(), options }
             }
             Target::Revision(_) => Inputs { options, ..Inputs::default() },

@@ -1,5 +1,6 @@
 //! Where what should be comes from: charts and values, or an earlier revision.
 
+use mizar_core::adoption::{COMMAND, FIRST_LOOK};
 use mizar_core::facts::PodRole;
 use mizar_core::image::ImageReference;
 use mizar_core::network::daemon_set;
@@ -11,11 +12,12 @@ use mizar_core::yaml::with_plain_numbers;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Request;
+use super::{Request, adoption};
 use crate::failure::{Failure, Kind};
 use crate::flow::ground::{Found, Ground, Wish, find, is_unfinished};
 use crate::flow::install::Extent;
 use crate::flow::prepare::{self, Prepared};
+use crate::flow::records::DEFAULT_NAMESPACE;
 use crate::flow::run::Run;
 use crate::flow::value_sources::ValueSources;
 
@@ -28,6 +30,11 @@ pub(crate) enum Target {
         values: Box<ValueSources>,
         /// Which values of before are kept.
         keep: Keep,
+    },
+    /// The same, for an installation that no release is recorded of.
+    Adoption {
+        /// Where values come from, and which chart.
+        values: Box<ValueSources>,
     },
     /// What a revision holds; the one before if none is named.
     Revision(Option<u64>),
@@ -50,6 +57,7 @@ impl Target {
     pub(crate) fn command(&self) -> &'static str {
         match self {
             Self::Charts { .. } => "upgrade",
+            Self::Adoption { .. } => COMMAND,
             Self::Revision(_) => "rollback",
         }
     }
@@ -59,7 +67,10 @@ impl Target {
 /// a rerun goes there too, whatever revisions there are by then.
 pub(super) async fn wish(run: &mut Run, request: &mut Request) -> Result<(Wish, ValueChanges), Failure> {
     let means_it = request.extent == Extent::Everything;
-    let found = find(run, request.namespace.as_deref(), means_it).await?;
+    if let Target::Adoption { values } = &request.target {
+        return adoption::wish(run, values, request, means_it).await;
+    }
+    let found = find(run, request.namespace.as_deref(), DEFAULT_NAMESPACE, means_it).await?;
     let Some(base) = found.records.histories[1].base().cloned() else { return Err(not_installed(&request.target)) };
     if let Target::Revision(revision @ None) = &mut request.target {
         *revision = begun_rollback(&found);
@@ -74,6 +85,8 @@ pub(super) async fn wish(run: &mut Run, request: &mut Request) -> Result<(Wish, 
             *revision = Some(target);
             prepared
         }
+        // It has no base, and was answered above.
+        Target::Adoption { .. } => return Err(not_installed(&request.target)),
     };
     let changes = values_between(&base, &prepared);
     Ok((found.wishing(prepared)?, changes))
@@ -153,6 +166,7 @@ fn revision_to_return_to(history: &History, asked: Option<u64>) -> Result<&Store
 fn not_installed(target: &Target) -> Failure {
     Failure::new(Kind::Refused, format!("Mizar is not installed here: there is nothing to {}", target.command()))
         .hint("install it: kubectl mizar install --profile dev")
+        .hint(format!("if the old script or kubectl apply has installed it: {FIRST_LOOK}"))
         .hint("if it is in a namespace that you may not list, name that: -n NAMESPACE")
 }
 

@@ -55,6 +55,17 @@ pub(super) const ROWS: &[Check] = &[
         evaluate: installation::existing,
     },
     Check {
+        id: "old-installation",
+        category: Installation,
+        severity: Warning,
+        phases: &[Health],
+        title: "Mizar is of a release",
+        about: "Daemon and operator carry the mark of a release. What the old script or `kubectl apply` installed carries none: it works, and can be taken over where it is; until then nothing upgrades it or goes back.",
+        hint: "see what taking it over does: `kubectl mizar install --adopt --plan`",
+        sources: &[Source::DaemonSets, Source::Deployments],
+        evaluate: installation::unrecorded,
+    },
+    Check {
         id: "system-source",
         category: Installation,
         severity: Blocker,

@@ -1,3 +1,5 @@
+mod adopting;
+
 use serde_json::{Value, json};
 
 use super::*;
