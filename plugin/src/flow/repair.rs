@@ -61,7 +61,7 @@ pub(crate) async fn repair(cluster: Cluster, reporter: Arc<dyn Reporter>, reques
     let mut run = Run::new(cluster.clone(), reporter.clone(), request.output.output());
     run.evidence = request.evidence.clone();
     let repair = Repair { run, request, wish, finishes: false };
-    let result = repair.carry_out().await;
+    let result = Box::pin(repair.carry_out()).await;
     telling::ended(&cluster, &*reporter, begun, &result);
     result.map(drop)
 }
