@@ -31,23 +31,28 @@ fn kubectl(bed: &Bed, arguments: &[&str]) -> String {
 /// A bed on which the files of old were applied, with a network that pods use.
 pub(crate) async fn old_installation() -> Bed {
     let bed = bed().await;
+    apply_old_installation(&bed).await;
+    bed
+}
+
+/// Applies the files of old, and waits until pods use their network.
+pub(crate) async fn apply_old_installation(bed: &Bed) {
     let file = root().join("tests/fixtures/old-installation.yaml");
-    kubectl(&bed, &["apply", "-f", &file.display().to_string()]);
+    kubectl(bed, &["apply", "-f", &file.display().to_string()]);
     until("the old operator has built the network", async || {
         // Before its definition is served there is no list.
-        let bouncers = crate::cluster::send(&bed, "GET", &mizar("bouncers"), None).await.unwrap_or_default();
+        let bouncers = crate::cluster::send(bed, "GET", &mizar("bouncers"), None).await.unwrap_or_default();
         bouncers["items"].as_array().is_some_and(|all| all.iter().any(|it| it["spec"]["status"] == "Provisioned"))
     })
     .await;
     // What was there before the network has none.
-    kubectl(&bed, &["delete", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--wait=false"]);
-    deployment(&bed, "web", 3).await;
+    kubectl(bed, &["delete", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--wait=false"]);
+    deployment(bed, "web", 3).await;
     until("the name servers run", async || {
-        let pods = items(&bed, "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app=kube-dns").await;
+        let pods = items(bed, "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app=kube-dns").await;
         !pods.is_empty() && pods.iter().all(|pod| runs(pod) && pod["metadata"]["deletionTimestamp"].is_null())
     })
     .await;
-    bed
 }
 
 fn adopting(bed: &Bed) -> Mizar {

@@ -18,10 +18,10 @@ const AUTOMATIC: [&str; 4] =
     ["endpoints.kubernetes.io/", "deployment.kubernetes.io/", "node.alpha.kubernetes.io/", "kubernetes.io/"];
 
 /// Path by path, what is marked on each object.
-pub(super) struct Snapshot(BTreeMap<String, Value>);
+pub(crate) struct Snapshot(BTreeMap<String, Value>);
 
 impl Snapshot {
-    pub(super) async fn of(bed: &Bed) -> Self {
+    pub(crate) async fn of(bed: &Bed) -> Self {
         let mut found = BTreeMap::new();
         for collection in collections(bed).await {
             let list = get(bed, &collection).await;
@@ -39,7 +39,7 @@ impl Snapshot {
     }
 
     /// Asserts that now there is the same, but for what was made since and is none of Mizar's, and for what is to be left.
-    pub(super) async fn assert_now(&self, bed: &Bed, made: &[&str], left: &[&str]) {
+    pub(crate) async fn assert_now(&self, bed: &Bed, made: &[&str], left: &[&str]) {
         let begun = Instant::now();
         loop {
             let now = Self::of(bed).await;
