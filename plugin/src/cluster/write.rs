@@ -169,7 +169,9 @@ impl Cluster {
             }
             let eviction = json!({"apiVersion": version, "kind": "Eviction", "deleteOptions": options,
                 "metadata": {"name": pod.name, "namespace": pod.namespace}});
-            let call = Call::with_json(Method::POST, format!("{path}/eviction"), what, JSON, &eviction);
+            let mut call = Call::with_json(Method::POST, format!("{path}/eviction"), what, JSON, &eviction);
+            // It names this very pod: asked twice, it goes once.
+            call.idempotent = true;
             match self.send(&call).await {
                 Ok(_) => return Ok(Eviction::Asked),
                 Err(failure) if failure.is_not_found() => return Ok(Eviction::Gone),

@@ -1,6 +1,6 @@
 //! What must be true after the commands that move Mizar forward and back, take it over, or take it out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mizar_bed::{AuditTrail, Bed};
@@ -50,6 +50,18 @@ pub(crate) async fn assert_deployed(bed: &Bed, namespace: &str, errand: &Errand)
     for daemon in &daemons {
         assert_eq!(has(&daemon["spec"]), wanted, "{}", daemon["metadata"]["name"]);
     }
+}
+
+/// Asserts that every Endpoint of a pod is one of a pod that is there: those of pods that were evicted or replaced are gone.
+pub(crate) async fn assert_nothing_leaked(bed: &Bed) {
+    let pods = items(bed, "/api/v1/pods").await;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let wired = |pod: &Value| format!("{}-{}--eth0", text(&pod["metadata"]["name"]), text(&pod["metadata"]["namespace"]));
+    let wired: BTreeSet<String> = pods.iter().map(wired).collect();
+    let endpoints = names(bed, "/apis/mizar.com/v1/namespaces/default/endpoints").await;
+    let of_pods = endpoints.into_iter().filter(|name| name.ends_with("--eth0"));
+    let leaked: Vec<String> = of_pods.filter(|name| !wired.contains(name)).collect();
+    assert!(leaked.is_empty(), "leaked: {leaked:?}");
 }
 
 /// Asserts that the cluster is as it was before Mizar: every object, label, annotation and finalizer, and what is on the nodes; and

@@ -41,6 +41,9 @@ pub(crate) async fn census(bed: &Bed) -> Vec<String> {
     paths
 }
 
+/// Pods that an operator wires, or not, by whether it saw them before they ran.
+const MADE_ANEW: [&str; 3] = ["coredns-", "mizar-operator-", "mizar-daemon-"];
+
 /// A path as it is in every cluster; nothing for what depends on which addresses were given to whom.
 fn comparable(path: &str) -> Option<String> {
     let (collection, name) = path.rsplit_once('/')?;
@@ -48,8 +51,8 @@ fn comparable(path: &str) -> Option<String> {
         // The operator makes their names up.
         "bouncers" | "dividers" => Some(format!("{collection}/*")),
         "endpoints" if name.starts_with("mizar-hold-") => None,
-        // Pods that were made anew: what an operator before the last one wired stays for a while.
-        "endpoints" if name.starts_with("coredns-") || name.starts_with("mizar-operator-") => None,
+        // What an operator before the last one wired stays for a while.
+        "endpoints" if MADE_ANEW.iter().any(|pod| name.starts_with(pod)) => None,
         // Pods of a Deployment, of which there are as many as before.
         "endpoints" if name.starts_with("web-") => Some(format!("{collection}/web-*")),
         "secrets" => Some(format!("{collection}/{}", without_revision(name))),
@@ -60,7 +63,7 @@ fn comparable(path: &str) -> Option<String> {
 /// Where there are more and more revisions, only how many there are can be compared.
 fn without_revision(secret: &str) -> String {
     match secret.rsplit_once(".v") {
-        Some((release, revision)) if revision.parse::<u64>().is_ok_and(|revision| revision > 1) => format!("{release}.vN"),
+        Some((release, revision)) if revision.parse::<u64>().is_ok() => format!("{release}.vN"),
         _ => secret.to_owned(),
     }
 }

@@ -125,6 +125,7 @@ impl Scenario {
             Self::Upgrade | Self::Rollback | Self::Adopt => {
                 lifecycle::until_all_pods_run(bed).await;
                 oracle::assert_nothing_left_over(bed, self.namespace(), census).await;
+                lifecycle::assert_nothing_leaked(bed).await;
                 lifecycle::assert_deployed(bed, self.namespace(), errand).await;
                 oracle::assert_the_network_works(bed).await;
             }
