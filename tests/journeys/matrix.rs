@@ -35,7 +35,7 @@ use worker::{Clean, Tried, Worker};
 
 use crate::cli::program;
 
-/// How many cases of a sample, besides one of each fault, are about writes that are cut off.
+/// How many cases of a sample, besides one of each fault, are about writes of installs and repairs that are cut off.
 const CUT_OFF: usize = 4;
 /// A case that was wrong or not met is tried so often: a busy machine may come late.
 const ATTEMPTS: u64 = 2;
@@ -166,7 +166,8 @@ fn reads(case: &Case) -> bool {
     matches!(case.point, Point::FirstOf(_))
 }
 
-/// One case of every fault, and some more of those that are cut off in the middle of a write.
+/// One case of every fault, and some more of those that are cut off in the middle of a write: one of each command that moves an
+/// installation or takes it out, and some of the others.
 fn sample(seed: u64, all: &[Case]) -> Vec<Case> {
     // xorshift: the same cases on every machine.
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -179,13 +180,19 @@ fn sample(seed: u64, all: &[Case]) -> Vec<Case> {
     };
     let mut chosen: Vec<Case> = Vec::new();
     for fault in Fault::ALL {
-        let of_fault = one_of(all.iter().filter(|case| case.fault == fault).collect());
+        // What an adoption begins with takes longest to be made.
+        let is_meant = |case: &&Case| case.fault == fault && case.scenario != Scenario::Adopt;
+        let of_fault = one_of(all.iter().filter(is_meant).collect());
         chosen.push(of_fault.unwrap_or_else(|| panic!("there is no case of {fault}")));
     }
+    let is_cut_off = |case: &&Case| !reads(case) && (case.fault.kills() || case.fault == Fault::Lost);
+    for scenario in Scenario::ALL.into_iter().filter(|scenario| scenario.is_of_the_lifecycle()) {
+        let of_command = all.iter().filter(is_cut_off).filter(|case| case.scenario == scenario);
+        chosen.extend(one_of(of_command.filter(|case| !chosen.contains(case)).collect()));
+    }
     for _ in 0..CUT_OFF {
-        let is_cut_off = |case: &&Case| !reads(case) && (case.fault.kills() || case.fault == Fault::Lost);
-        let left = all.iter().filter(is_cut_off).filter(|case| !chosen.contains(case)).collect();
-        chosen.extend(one_of(left));
+        let others = all.iter().filter(is_cut_off).filter(|case| !case.scenario.is_of_the_lifecycle());
+        chosen.extend(one_of(others.filter(|case| !chosen.contains(case)).collect()));
     }
     chosen
 }

@@ -37,15 +37,12 @@ impl Scenario {
     pub(crate) const ALL: [Self; 7] =
         [Self::Install, Self::Restart, Self::Deadlock, Self::Upgrade, Self::Rollback, Self::Adopt, Self::Uninstall];
 
-    /// What people type.
-    pub(crate) fn command_name(self) -> &'static str {
+    /// Which commands are one flow, under the name of the first of them.
+    pub(crate) fn flow(self) -> Self {
         match self {
-            Self::Install => "install",
-            Self::Restart | Self::Deadlock => "repair",
-            Self::Upgrade => "upgrade",
-            Self::Rollback => "rollback",
-            Self::Adopt => "install --adopt",
-            Self::Uninstall => "uninstall",
+            Self::Restart | Self::Deadlock => Self::Restart,
+            Self::Upgrade | Self::Rollback | Self::Adopt => Self::Upgrade,
+            Self::Install | Self::Uninstall => self,
         }
     }
 
@@ -94,7 +91,8 @@ impl Scenario {
             Self::Install => Mizar::install(bed),
             Self::Restart => Mizar::on(bed).args("repair --restart-operator -y"),
             Self::Deadlock => Mizar::on(bed).args("repair -y"),
-            Self::Upgrade | Self::Rollback => Mizar::on(bed).args(self.command_name()).args("-y"),
+            Self::Upgrade => Mizar::on(bed).args("upgrade -y"),
+            Self::Rollback => Mizar::on(bed).args("rollback -y"),
             Self::Adopt => Mizar::on(bed).args("install --adopt -y"),
             Self::Uninstall => Mizar::on(bed).args("uninstall --yes --crds"),
         };
