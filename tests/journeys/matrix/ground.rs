@@ -27,7 +27,7 @@ pub(crate) enum Ground {
     Empty,
     /// Mizar, and two pods that nobody would make again.
     InUse,
-    /// Mizar in its third revision, and pods of a Deployment: those can be evicted.
+    /// Mizar in its second revision or a later one, and pods of a Deployment: those can be evicted.
     Released,
     /// What the script of old has installed, and pods of a Deployment.
     Old,
@@ -104,9 +104,9 @@ impl Ground {
                 let first = format!("--recreate-pods {}", memory(MEMORY[0]));
                 Mizar::install(bed).args(&first).impatient(SCALE).run().await.exits(0);
                 deployment(bed, "web", 2).await;
-                // Two revisions more with the next change: from then on one goes for each that comes.
-                let quick = "upgrade -y --set resourceQuota.create=true";
-                Mizar::on(bed).args(quick).impatient(SCALE).run().await.exits(0);
+                // Something to go back to; with the next change there are three, from then on one goes for each that comes.
+                let second = memory(MEMORY[1]);
+                Mizar::on(bed).args("upgrade -y").args(&second).impatient(SCALE).run().await.exits(0);
             }
             Self::Old => {
                 apply_old_installation(bed).await;
