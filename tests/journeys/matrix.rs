@@ -52,8 +52,8 @@ enum Wanted {
     Sample(u64),
     /// All of these commands that is not done yet.
     All(Vec<Scenario>),
-    /// Cases by name, or the part of a name that several have in common.
-    Named(String),
+    /// Cases by their names, or by the part of a name that several have in common.
+    Named(Vec<String>),
 }
 
 impl Wanted {
@@ -70,7 +70,7 @@ impl Wanted {
                     named.split(',').filter(|name| !name.is_empty()).map(|name| name.parse().unwrap()).collect();
                 Self::All(if named.is_empty() { Scenario::ALL.to_vec() } else { named })
             }
-            Some(name) => Self::Named(name),
+            Some(names) => Self::Named(names.split(',').map(str::to_owned).collect()),
         }
     }
 }
@@ -119,9 +119,9 @@ const RECORDED_BY: [&[Scenario]; 2] = [
 async fn record(workers: &mut [Worker], wanted: &Wanted) -> BTreeMap<Scenario, Clean> {
     let is_wanted = |scenario: &Scenario| match wanted {
         // A part of a name may be that of any.
-        Wanted::Named(name) => {
+        Wanted::Named(names) => names.iter().any(|name| {
             Scenario::ALL.iter().all(|it| !name.starts_with(it.id())) || name.starts_with(scenario.id())
-        }
+        }),
         Wanted::All(named) => named.contains(scenario),
         Wanted::Sample(_) => true,
     };
@@ -145,9 +145,12 @@ fn choose(wanted: &Wanted, all: &[Case], results: &Results) -> Vec<Case> {
             left.sort_by_key(order);
             left
         }
-        Wanted::Named(name) => {
-            let matching: Vec<Case> = all.iter().filter(|case| case.to_string().contains(name)).cloned().collect();
-            if matching.is_empty() { vec![name.parse().unwrap()] } else { matching }
+        Wanted::Named(names) => {
+            let of_name = |name: &String| {
+                let matching: Vec<Case> = all.iter().filter(|case| case.to_string().contains(name)).cloned().collect();
+                if matching.is_empty() { vec![name.parse().unwrap()] } else { matching }
+            };
+            names.iter().flat_map(of_name).collect()
         }
         Wanted::Sample(seed) => {
             println!("MIZAR_SEED={seed}");

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// Only of these commands: upgrade,rollback; of the others the report keeps what it says
     #[arg(long, requires = "exhaustive", conflicts_with = "fresh", value_name = "COMMANDS")]
     of: Option<String>,
-    /// Only the cases whose name contains this, without a report
+    /// Only the cases whose name contains this, or one of these with commas between them, without a report
     #[arg(long, requires = "exhaustive", conflicts_with_all = ["fresh", "of"], value_name = "NAME")]
     case: Option<String>,
 }
