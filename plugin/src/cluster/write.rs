@@ -197,7 +197,10 @@ impl Cluster {
         if let Some(propagation) = propagation {
             options["propagationPolicy"] = propagation.into();
         }
-        match self.send(&Call::with_json(Method::DELETE, path, what, JSON, &options)).await {
+        let mut call = Call::with_json(Method::DELETE, path, what, JSON, &options);
+        // It names this very object: asked twice, it goes once.
+        call.idempotent = true;
+        match self.send(&call).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.cause == Cause::NotFound => Ok(()),
             Err(failure) => Err(failure),
