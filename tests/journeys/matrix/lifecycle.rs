@@ -40,7 +40,8 @@ pub(crate) async fn assert_deployed(bed: &Bed, namespace: &str, errand: &Errand)
     }
     let daemon_set = format!("/apis/apps/v1/namespaces/{namespace}/daemonsets/mizar-daemon");
     let live = get(bed, &daemon_set).await;
-    let has = |template: &Value| template["containers"][0]["resources"]["requests"]["memory"].as_str().map(str::to_owned);
+    let has =
+        |template: &Value| template["containers"][0]["resources"]["requests"]["memory"].as_str().map(str::to_owned);
     let wanted = has(&live["spec"]["template"]["spec"]);
     assert!(errand.memory.is_none() || wanted == errand.memory, "{wanted:?} instead of {:?}", errand.memory);
     let nodes = names(bed, "/api/v1/nodes").await;
@@ -56,7 +57,8 @@ pub(crate) async fn assert_deployed(bed: &Bed, namespace: &str, errand: &Errand)
 pub(crate) async fn assert_nothing_leaked(bed: &Bed) {
     let pods = items(bed, "/api/v1/pods").await;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let wired = |pod: &Value| format!("{}-{}--eth0", text(&pod["metadata"]["name"]), text(&pod["metadata"]["namespace"]));
+    let wired =
+        |pod: &Value| format!("{}-{}--eth0", text(&pod["metadata"]["name"]), text(&pod["metadata"]["namespace"]));
     let wired: BTreeSet<String> = pods.iter().map(wired).collect();
     let endpoints = names(bed, "/apis/mizar.com/v1/namespaces/default/endpoints").await;
     let of_pods = endpoints.into_iter().filter(|name| name.ends_with("--eth0"));
@@ -98,8 +100,11 @@ pub(crate) async fn assert_replaced_as_planned(
     for (pod, restarts) in between {
         assert!(is_to_go(pod) || now.get(pod) == Some(restarts), "{pod} was restarted; there are {now:?}");
     }
-    let old: Vec<&String> =
-        errand.pods.keys().filter(|pod| !is_operator(pod) && scenario.replaces_daemons() && now.contains_key(*pod)).collect();
+    let old: Vec<&String> = errand
+        .pods
+        .keys()
+        .filter(|pod| !is_operator(pod) && scenario.replaces_daemons() && now.contains_key(*pod))
+        .collect();
     assert!(old.is_empty(), "these were not replaced: {old:?}");
 }
 

@@ -11,10 +11,10 @@ use super::case::Case;
 use super::fault::Fault;
 use super::gate::{Gate, Outage, Passed};
 use super::ground::{Errand, Ground};
-use super::{lifecycle, oracle};
 use super::request::Request;
 use super::results::Outcome;
 use super::scenario::{SCALE, Scenario};
+use super::{lifecycle, oracle};
 use crate::cli::{Ended, Mizar, Running};
 use crate::cluster::{changes, operation_in, send};
 use crate::proxy::Proxy;
@@ -147,7 +147,8 @@ impl Worker {
         let ended_well = is_as_it_must_be(case, &first, &passed);
         self.assert_the_exit_code_is_true(scenario, &first, &passed).await;
         let half_done = !ended_well && scenario.is_half_done(&self.bed).await;
-        let (pods, runs_between) = (oracle::pods(&self.bed, scenario.namespace()).await, oracle::operator_runs(&self.bed).await);
+        let (pods, runs_between) =
+            (oracle::pods(&self.bed, scenario.namespace()).await, oracle::operator_runs(&self.bed).await);
         // Who has relieved a stale holder has ended the work.
         let is_done = case.fault == Fault::Stale || ended_well && !scenario.is_repeatable();
         if !is_done {
