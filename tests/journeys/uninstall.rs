@@ -5,7 +5,7 @@ mod after_helm;
 mod broken;
 mod everything;
 mod refused;
-mod snapshot;
+pub(crate) mod snapshot;
 mod stopped;
 mod undone;
 

@@ -2,6 +2,7 @@
 //! back; proven by what the simulated daemons have programmed and by the audit log.
 
 mod failure;
+mod fifty;
 mod killed;
 mod refused;
 mod rollback;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::audit_oracle::Journey;
 use crate::cli::{Ended, Mizar};
-use crate::cluster::{NAMESPACE, assert_healthy_and_nothing_doubled, bed_of, identities, items, requests};
+use crate::cluster::{NAMESPACE, assert_healthy_and_nothing_doubled, identities, items, requests};
 use crate::order::{assert_in_order, watched};
 use crate::repair::{SCALE, at_work, deployment, prove};
 use crate::restart::{assert_all_addresses_differ, pods_of, runs, until};
@@ -52,21 +53,6 @@ async fn mizar_pods(bed: &Bed) -> BTreeMap<String, String> {
 fn replaced(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
     assert_eq!(before.keys().collect::<Vec<_>>(), now.keys().collect::<Vec<_>>());
     before.iter().filter(|(role, uid)| now[*role] != **uid).map(|(role, _)| role.clone()).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_nodes_have_their_turn_one_after_the_other() {
-    let bed = bed_of(50).await;
-    Mizar::install(&bed).args("--recreate-pods").run().await.exits(0);
-    deployment(&bed, "web", 10).await;
-    let before = mizar_pods(&bed).await;
-    let plan = Mizar::on(&bed).args("upgrade --plan").args(OF_DAEMON).run().await;
-    plan.exits(0).prints(&["50 nodes get a new daemon", "and 42 more nodes"]);
-    assert!(plan.stdout.lines().count() < 60, "{plan}");
-    watched(&bed, upgrading(&bed).args(OF_DAEMON).within(Duration::from_secs(600)).run()).await.exits(0);
-    assert_eq!(replaced(&before, &mizar_pods(&bed).await).len(), 50);
-    assert_in_order(&bed, &Journey::default()).await;
-    prove(&bed, "fifty").await;
 }
 
 /// What our program did to Mizar's daemons, and evictions, in order: `delete mizar-daemon-x`, `evict web-y`.

@@ -7,7 +7,7 @@ use crate::order::{assert_in_order, watched};
 use crate::repair::{at_work, deployment, prove};
 
 /// A daemon whose image cannot be had.
-const MISSING: &str = "--set images.daemon.tag=0.91-nopull";
+pub(super) const MISSING: &str = "--set images.daemon.tag=0.91-nopull";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_does_not_come_back_stops_the_rest_and_the_rerun_goes_on() {

@@ -7,10 +7,9 @@ use nix::sys::signal::Signal;
 use super::{OF_DAEMON, OF_OPERATOR, mizar_pods, replaced, upgrade, upgrading};
 use crate::audit_oracle::Journey;
 use crate::cli::Mizar;
-use crate::cluster::{changes, get, items, names, operation, requests};
+use crate::cluster::{changes, get, names, operation, requests};
 use crate::order::{assert_in_order, watched};
 use crate::repair::{SCALE, at_work, deployment, prove};
-use crate::restart::until;
 
 async fn killed_after(writes: usize) {
     let bed = at_work().await;
@@ -104,7 +103,6 @@ async fn what_was_killed_is_given_up_and_then_taken_back() {
     let bed = at_work().await;
     Mizar::on(&bed).args("abort -y").run().await.exits(0);
     let before = stopped_in_the_middle(&bed).await;
-    until("the daemons are back", async || daemons_ready(&bed).await == 3).await;
     Mizar::on(&bed).args("abort").run().await.exits(2).tells(&["add -y"]);
     Mizar::on(&bed).args("abort -y").impatient(SCALE).run().await.exits(0).tells(&["is given up"]);
     assert_in_order(&bed, &Journey::default()).await;
@@ -142,9 +140,4 @@ async fn a_rollback_that_was_killed_goes_where_it_was_going() {
     );
     assert_in_order(&bed, &Journey::default()).await;
     prove(&bed, "rolled").await;
-}
-
-async fn daemons_ready(bed: &mizar_bed::Bed) -> usize {
-    let pods = items(bed, "/api/v1/namespaces/mizar-system/pods?labelSelector=job=mizar-daemon").await;
-    pods.iter().filter(|pod| pod["status"]["containerStatuses"][0]["ready"] == true).count()
 }
