@@ -87,7 +87,7 @@ impl Snapshot {
 /// Whether the operator, or what makes it look again, has left something on an object.
 fn is_marked(marked: &Value) -> bool {
     let text = marked.to_string();
-    ["kopf", "mizar.com/scaled", "mizar.dev/"].iter().any(|mark| text.contains(mark))
+    ["kopf", "mizar.com/scaled", "mizar.dev/shown", "mizar.dev/cordoned"].iter().any(|mark| text.contains(mark))
 }
 
 /// An object's own marks: labels, annotations, finalizers, and whether it is cordoned or going.

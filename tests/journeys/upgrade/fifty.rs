@@ -13,7 +13,7 @@ use crate::audit_oracle::Journey;
 use crate::cli::{Ended, Mizar};
 use crate::cluster::{NAMESPACE, bed_of, identities, requests};
 use crate::order::{assert_in_order, watched};
-use crate::repair::{SCALE, deployment, prove};
+use crate::repair::{SCALE, assert_programmed, check, deployment, prove};
 use crate::restart::assert_all_addresses_differ;
 use crate::uninstall::snapshot::Snapshot;
 
@@ -61,7 +61,8 @@ async fn a_mizar_of_fifty_nodes_goes_forward_back_and_out() {
     let second = mizar_pods(&bed).await;
     assert_eq!(replaced(&first, &second).len(), 50);
     assert_in_order(&bed, &Journey::default()).await;
-    prove(&bed, "forward").await;
+    assert_programmed(&bed).await;
+    check(&bed).await.exits(0);
 
     let failed = upgrade(&bed, &format!("{MISSING} --timeout 6s --on-failure rollback")).await;
     failed.tells(&["everything that was changed is back at revision 2"]);
