@@ -84,10 +84,20 @@ impl Snapshot {
     }
 }
 
-/// Whether the operator, or what makes it look again, has left something on an object.
+/// What the operator, or we to make it look again, leave on objects that others own.
+const MARKS: [&str; 7] = [
+    "kopf",
+    "mizar.com/scaled",
+    "mizar.dev/cordoned-by",
+    "mizar.dev/known-to",
+    "mizar.dev/reprogrammed-at",
+    "mizar.dev/shown-at",
+    "mizar.dev/tried-again-at",
+];
+
 fn is_marked(marked: &Value) -> bool {
     let text = marked.to_string();
-    ["kopf", "mizar.com/scaled", "mizar.dev/shown", "mizar.dev/cordoned"].iter().any(|mark| text.contains(mark))
+    MARKS.iter().any(|mark| text.contains(mark))
 }
 
 /// An object's own marks: labels, annotations, finalizers, and whether it is cordoned or going.
