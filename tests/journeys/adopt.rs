@@ -31,14 +31,7 @@ fn kubectl(bed: &Bed, arguments: &[&str]) -> String {
 /// A bed on which the files of old were applied, with a network that pods use.
 pub(crate) async fn old_installation() -> Bed {
     let bed = bed().await;
-    let file = root().join("tests/fixtures/old-installation.yaml");
-    kubectl(&bed, &["apply", "-f", &file.display().to_string()]);
-    until("the old operator has built the network", async || {
-        // Before its definition is served there is no list.
-        let bouncers = crate::cluster::send(&bed, "GET", &mizar("bouncers"), None).await.unwrap_or_default();
-        bouncers["items"].as_array().is_some_and(|all| all.iter().any(|it| it["spec"]["status"] == "Provisioned"))
-    })
-    .await;
+    install_as_of_old(&bed).await;
     // What was there before the network has none.
     kubectl(&bed, &["delete", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--wait=false"]);
     deployment(&bed, "web", 3).await;
@@ -48,6 +41,18 @@ pub(crate) async fn old_installation() -> Bed {
     })
     .await;
     bed
+}
+
+/// Applies the files of old, and waits until the network is there.
+pub(crate) async fn install_as_of_old(bed: &Bed) {
+    let file = root().join("tests/fixtures/old-installation.yaml");
+    kubectl(bed, &["apply", "-f", &file.display().to_string()]);
+    until("the old operator has built the network", async || {
+        // Before its definition is served there is no list.
+        let bouncers = crate::cluster::send(bed, "GET", &mizar("bouncers"), None).await.unwrap_or_default();
+        bouncers["items"].as_array().is_some_and(|all| all.iter().any(|it| it["spec"]["status"] == "Provisioned"))
+    })
+    .await;
 }
 
 fn adopting(bed: &Bed) -> Mizar {

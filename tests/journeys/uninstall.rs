@@ -4,6 +4,7 @@
 mod after_helm;
 mod broken;
 mod everything;
+mod old;
 mod refused;
 mod snapshot;
 mod stopped;
@@ -102,6 +103,11 @@ const STAYS: [&str; 12] = [
 /// Asserts that whatever was written says which command and which part wrote it, and that no custom resource was deleted while
 /// an operator could do anything.
 fn assert_orderly(trail: &AuditTrail) {
+    assert_orderly_in(trail, "mizar-system");
+}
+
+/// The same, with the operator in another namespace.
+fn assert_orderly_in(trail: &AuditTrail, namespace: &str) {
     let ours = changes(&trail.agent("kubectl-mizar/"));
     let unattributed = ours.filter(|entry| !entry.user_agent.contains(" uninstall/"));
     assert!(unattributed.is_empty(), "{}", unattributed.summary());
@@ -111,7 +117,8 @@ fn assert_orderly(trail: &AuditTrail) {
         entry.verb == "delete" && is_custom(&entry.group) && entry.user_agent.starts_with("kubectl-mizar/")
     });
     // The last that an operator asked for, and that its pod was taken away.
-    let is_operators = |user: &str| user == "system:serviceaccount:mizar-system:mizar-operator";
+    let operator = format!("system:serviceaccount:{namespace}:mizar-operator");
+    let is_operators = |user: &str| user == operator;
     let last = entries.iter().rposition(|entry| {
         is_operators(&entry.user)
             || (entry.verb == "delete" && entry.resource == "pods" && entry.name.starts_with("mizar-operator-"))

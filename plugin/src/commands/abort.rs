@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::plan;
 use crate::cluster::Access;
@@ -37,6 +38,9 @@ pub(crate) struct AbortArgs {
     /// Output format; json writes one event per line to stdout
     #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = OF_CHANGES)]
     output: Format,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 impl AbortArgs {
@@ -52,6 +56,7 @@ pub(crate) async fn run(context: &Context, args: AbortArgs) -> Result<ExitCode, 
     let request = Request {
         namespace: context.namespace.clone(),
         consent: Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text),
+        evidence: args.evidence.wanted(),
         output: args.output,
     };
     Box::pin(abort(cluster, report::reporter(output, context.verbosity), request)).await?;
