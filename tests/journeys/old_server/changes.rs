@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::{APPLY, MERGE, OLD_POLICY, Old};
@@ -87,6 +88,23 @@ async fn an_upgrade_drains_by_the_old_evictions_and_a_rollback_goes_back() {
     until("all pods run", async || pods_of(&old.bed, "web", runs).await == 2).await;
     assert_healthy_and_nothing_doubled(&old.bed).await;
     prove(&old.bed, "old").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_was_killed_while_no_operator_ran_is_gone_on_with() {
+    let old = Old::at_work().await;
+    let operator = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mizar-operator");
+    let line = "upgrade -y --set operator.resources.requests.memory=96Mi";
+    let mut running = old.changing(line).start();
+    while !running.is_over() && get(&old.bed, &operator).await["spec"]["replicas"] != 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running.signal(Signal::SIGKILL);
+    running.end().await;
+    old.changing("resume -y").run().await.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
+    let live = get(&old.bed, &operator).await;
+    assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"], "96Mi");
+    prove(&old.bed, "resumed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
