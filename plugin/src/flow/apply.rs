@@ -5,7 +5,7 @@ use futures::stream::{self, StreamExt as _};
 use mizar_core::event::{ApplyResult, Event};
 use mizar_core::object::{Object, ObjectRef};
 use mizar_core::plan::fold::fold;
-use mizar_core::plan::merge::still_applies;
+use mizar_core::plan::merge::{is_in_effect, still_applies};
 use mizar_core::plan::{Action, Change, Conflict, ContestedField, Plan, Precondition, Stage};
 use serde_json::{Value, json};
 
@@ -288,8 +288,11 @@ async fn merge_into_newer(
     let live = cluster.get(&change.object).await?.unwrap_or_default();
     let newer = precondition_of(&live);
     let is_planned_one = change.precondition.as_ref().is_some_and(|planned| planned.uid == newer.uid);
-    let is_same = change.live.as_ref().is_some_and(|planned| still_applies(planned.value(), &live));
-    if !is_planned_one || !is_same {
+    // Who goes on with a restart that has stopped in the middle has made the change before.
+    if is_planned_one && is_in_effect(&patch, &live) {
+        return Ok(());
+    }
+    if !is_planned_one || change.live.as_ref().is_none_or(|planned| !still_applies(planned.value(), &live)) {
         return Err(stale);
     }
     cluster.merge_patch(&change.object, &conditional(patch, Some(&newer)), Commit::Store).await.map(drop)

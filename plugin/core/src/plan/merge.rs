@@ -85,6 +85,12 @@ pub fn still_applies(before: &Value, now: &Value) -> bool {
     content(before) == content(now)
 }
 
+/// Whether an object is already as a patch would make it.
+#[must_use]
+pub fn is_in_effect(patch: &Value, live: &Value) -> bool {
+    comparable(&patched(live, patch)) == comparable(live)
+}
+
 /// Returns an object as it is compared: without what only the server writes, and a secret's plain text encoded.
 pub(super) fn comparable(object: &Value) -> Value {
     let mut object = without_nulls(object);

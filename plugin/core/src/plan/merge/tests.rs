@@ -223,3 +223,11 @@ fn a_patch_means_the_same_where_only_a_status_and_the_number_of_pods_have_moved(
     assert!(still_applies(&at("1", 1, "a"), &at("2", 0, "a")));
     assert!(!still_applies(&at("1", 1, "a"), &at("2", 1, "b")), "what somebody has set could be undone");
 }
+
+#[test]
+fn a_patch_that_was_sent_before_is_in_effect() {
+    let live = json!({"metadata": {"name": "o", "resourceVersion": "2"}, "spec": {"template": {"image": "b"}, "x": 1}});
+    assert!(is_in_effect(&json!({"spec": {"template": {"image": "b"}, "gone": null}}), &live));
+    assert!(!is_in_effect(&json!({"spec": {"template": {"image": "c"}}}), &live));
+    assert!(!is_in_effect(&json!({"spec": {"x": null}}), &live));
+}
