@@ -37,14 +37,7 @@ pub(crate) async fn old_installation() -> Bed {
 
 async fn old_installation_of(nodes: usize) -> Bed {
     let bed = bed_of(nodes).await;
-    let file = root().join("tests/fixtures/old-installation.yaml");
-    kubectl(&bed, &["apply", "-f", &file.display().to_string()]);
-    until("the old operator has built the network", async || {
-        // Before its definition is served there is no list.
-        let bouncers = crate::cluster::send(&bed, "GET", &mizar("bouncers"), None).await.unwrap_or_default();
-        bouncers["items"].as_array().is_some_and(|all| all.iter().any(|it| it["spec"]["status"] == "Provisioned"))
-    })
-    .await;
+    install_as_of_old(&bed).await;
     // What was there before the network has none.
     kubectl(&bed, &["delete", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--wait=false"]);
     deployment(&bed, "web", 3).await;
@@ -54,6 +47,18 @@ async fn old_installation_of(nodes: usize) -> Bed {
     })
     .await;
     bed
+}
+
+/// Applies the files of old, and waits until the network is there.
+pub(crate) async fn install_as_of_old(bed: &Bed) {
+    let file = root().join("tests/fixtures/old-installation.yaml");
+    kubectl(bed, &["apply", "-f", &file.display().to_string()]);
+    until("the old operator has built the network", async || {
+        // Before its definition is served there is no list.
+        let bouncers = crate::cluster::send(bed, "GET", &mizar("bouncers"), None).await.unwrap_or_default();
+        bouncers["items"].as_array().is_some_and(|all| all.iter().any(|it| it["spec"]["status"] == "Provisioned"))
+    })
+    .await;
 }
 
 fn adopting(bed: &Bed) -> Mizar {

@@ -4,6 +4,7 @@
 mod after_helm;
 mod broken;
 mod everything;
+mod old;
 mod refused;
 pub(crate) mod snapshot;
 mod stopped;
@@ -104,14 +105,19 @@ const STAYS: [&str; 12] = [
 /// Asserts that nothing was lost but what was to go, and that no custom resource was deleted while an operator could do
 /// anything: not even a word of it comes after the first deletion.
 async fn assert_orderly(place: &Place, definitions_go: bool) {
-    assert_in_order(&place.bed, &Journey { all_goes: true, definitions_go, ..Journey::default() }).await;
-    let trail = place.bed.audit().await.unwrap();
+    assert_orderly_in(&place.bed, "mizar-system", definitions_go).await;
+}
+
+/// The same, with the operator in another namespace.
+async fn assert_orderly_in(bed: &Bed, namespace: &str, definitions_go: bool) {
+    assert_in_order(bed, &Journey { all_goes: true, definitions_go, ..Journey::default() }).await;
+    let trail = bed.audit().await.unwrap();
     let entries = trail.entries();
     let first = entries.iter().position(|entry| {
         entry.verb == "delete" && entry.group == "mizar.com" && entry.user_agent.contains(" uninstall/")
     });
-    let is_operators = |user: &str| user == "system:serviceaccount:mizar-system:mizar-operator";
-    let last = entries.iter().rposition(|entry| is_operators(&entry.user));
+    let operator = format!("system:serviceaccount:{namespace}:mizar-operator");
+    let last = entries.iter().rposition(|entry| entry.user == operator);
     let (Some(first), Some(last)) = (first, last) else { panic!("{}", trail.summary()) };
     assert!(last < first, "an operator asked for {} after a custom resource was deleted", entries[last].uri);
 }

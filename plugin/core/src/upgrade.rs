@@ -56,7 +56,7 @@ pub fn without_replicas(mut plan: Plan) -> Plan {
                 change.action = Action::Unchanged;
             }
         }
-        change.desired = change.desired.take().map(crate::object::Object::without_replicas);
+        *change = change.clone().without_replicas();
     }
     plan
 }
@@ -83,6 +83,22 @@ mod tests {
             ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: None, name: "x".into() };
         let field = |path: &&str| FieldChange { path: (*path).to_owned(), before: None, after: Some(json!(1)) };
         Refusal { object, fields: paths.iter().map(field).collect(), why: String::new(), hint: String::new() }
+    }
+
+    #[test]
+    fn how_many_operators_there_are_is_said_in_neither_way_of_writing_it() {
+        let deployment = |replicas: u32, image: &str| {
+            crate::object::Object::new(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "o"},
+                "spec": {"replicas": replicas, "template": {"image": image}}}))
+            .unwrap()
+        };
+        let own = vec![crate::plan::OwnObject { site: crate::site::Site::Management, object: deployment(1, "b") }];
+        let live = vec![(crate::site::Site::Management, deployment(0, "a"))];
+        let input = crate::plan::PlanInput { own, live, ..crate::plan::PlanInput::default() };
+        let plan = without_replicas(crate::plan::decide(&input));
+        let change = plan.changes().next().unwrap();
+        assert_eq!(change.merge_patch, Some(json!({"spec": {"template": {"image": "b"}}})));
+        assert_eq!(change.desired.as_ref().unwrap().value()["spec"], json!({"template": {"image": "b"}}));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::plan;
 use crate::cli::wait::parse_duration;
@@ -43,6 +44,9 @@ pub(crate) struct AbortArgs {
     /// Output format; json writes one event per line to stdout
     #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = OF_CHANGES)]
     output: Format,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 impl AbortArgs {
@@ -59,6 +63,7 @@ pub(crate) async fn run(context: &Context, args: AbortArgs) -> Result<ExitCode, 
         namespace: context.namespace.clone(),
         timeout: args.timeout,
         consent: Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text),
+        evidence: args.evidence.wanted(),
         output: args.output,
     };
     Box::pin(abort(cluster, report::reporter(output, context.verbosity), request)).await?;
