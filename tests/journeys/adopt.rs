@@ -37,16 +37,21 @@ pub(crate) async fn old_installation() -> Bed {
 
 async fn old_installation_of(nodes: usize) -> Bed {
     let bed = bed_of(nodes).await;
-    install_as_of_old(&bed).await;
+    apply_old_installation(&bed).await;
+    bed
+}
+
+/// Applies the files of old, and waits until pods use their network.
+pub(crate) async fn apply_old_installation(bed: &Bed) {
+    install_as_of_old(bed).await;
     // What was there before the network has none.
-    kubectl(&bed, &["delete", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--wait=false"]);
-    deployment(&bed, "web", 3).await;
+    kubectl(bed, &["delete", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--wait=false"]);
+    deployment(bed, "web", 3).await;
     until("the name servers run", async || {
-        let pods = items(&bed, "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app=kube-dns").await;
+        let pods = items(bed, "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app=kube-dns").await;
         !pods.is_empty() && pods.iter().all(|pod| runs(pod) && pod["metadata"]["deletionTimestamp"].is_null())
     })
     .await;
-    bed
 }
 
 /// Applies the files of old, and waits until the network is there.

@@ -138,7 +138,12 @@ pub(crate) async fn assert_healthy_and_nothing_doubled(bed: &Bed) {
 
 /// Our operation record, as it is stored.
 pub(crate) async fn operation(bed: &Bed) -> Operation {
-    let secret = get(bed, &format!("/api/v1/namespaces/{NAMESPACE}/secrets/mizar-operation")).await;
+    operation_in(bed, NAMESPACE).await
+}
+
+/// The record of a change of what is in another namespace.
+pub(crate) async fn operation_in(bed: &Bed, namespace: &str) -> Operation {
+    let secret = get(bed, &format!("/api/v1/namespaces/{namespace}/secrets/mizar-operation")).await;
     from_secret(&secret).unwrap().operation
 }
 

@@ -8,6 +8,8 @@
 mod case;
 mod fault;
 mod gate;
+mod ground;
+mod lifecycle;
 mod oracle;
 mod report;
 mod request;
@@ -33,7 +35,7 @@ use worker::{Clean, Tried, Worker};
 
 use crate::cli::program;
 
-/// How many cases of a sample, besides one of each fault, are about writes that are cut off.
+/// How many cases of a sample, besides one of each fault, are about writes of installs and repairs that are cut off.
 const CUT_OFF: usize = 4;
 /// A case that was wrong or not met is tried so often: a busy machine may come late.
 const ATTEMPTS: u64 = 2;
@@ -48,10 +50,10 @@ const REPORT_EVERY: usize = 20;
 enum Wanted {
     /// A few, by a seed.
     Sample(u64),
-    /// All that is not done yet.
-    All,
-    /// Cases by name, or the part of a name that several have in common.
-    Named(String),
+    /// All of these commands that is not done yet.
+    All(Vec<Scenario>),
+    /// Cases by their names, or by the part of a name that several have in common.
+    Named(Vec<String>),
 }
 
 impl Wanted {
@@ -62,8 +64,13 @@ impl Wanted {
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
                 Self::Sample(variable("MIZAR_SEED").map_or(now, |seed| seed.parse().unwrap()))
             }
-            Some(all) if all == "all" => Self::All,
-            Some(name) => Self::Named(name),
+            Some(all) if all == "all" => {
+                let named = variable("MIZAR_FAULTS_OF").unwrap_or_default();
+                let named: Vec<Scenario> =
+                    named.split(',').filter(|name| !name.is_empty()).map(|name| name.parse().unwrap()).collect();
+                Self::All(if named.is_empty() { Scenario::ALL.to_vec() } else { named })
+            }
+            Some(names) => Self::Named(names.split(',').map(str::to_owned).collect()),
         }
     }
 }
@@ -78,12 +85,12 @@ async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
     }
     let clean = record(&mut workers, &wanted).await;
     let all: Vec<Case> = cases(clean.iter().map(|(scenario, clean)| (*scenario, clean.requests.as_slice())));
-    let results = Results::open(fresh && matches!(wanted, Wanted::All));
+    let results = Results::open(fresh && matches!(wanted, Wanted::All(_)));
     let chosen = choose(&wanted, &all, &results);
     println!("{} of {} cases", chosen.len(), all.len());
     let queue = Queue::new(chosen);
     let report = || match wanted {
-        Wanted::All => report::write(&all, &results),
+        Wanted::All(_) => report::write(&all, &results),
         Wanted::Sample(_) | Wanted::Named(_) => {}
     };
     report();
@@ -102,45 +109,48 @@ fn number_of_workers() -> usize {
     std::env::var("MIZAR_TEST_BEDS").ok().and_then(|number| number.parse().ok()).unwrap_or(2).max(2)
 }
 
-/// Runs every command that is wanted without faults: one worker installs, another one repairs.
+/// Who runs which commands without faults, so that each founds as little as can be.
+const RECORDED_BY: [&[Scenario]; 2] = [
+    &[Scenario::Install, Scenario::Uninstall, Scenario::Adopt],
+    &[Scenario::Restart, Scenario::Deadlock, Scenario::Upgrade, Scenario::Rollback],
+];
+
+/// Runs every command that is wanted without faults.
 async fn record(workers: &mut [Worker], wanted: &Wanted) -> BTreeMap<Scenario, Clean> {
     let is_wanted = |scenario: &Scenario| match wanted {
         // A part of a name may be that of any.
-        Wanted::Named(name) => {
-            Scenario::ALL.iter().all(|it| !name.starts_with(it.id())) || name.starts_with(scenario.id())
-        }
-        _ => true,
+        Wanted::Named(names) => names
+            .iter()
+            .any(|name| Scenario::ALL.iter().all(|it| !name.starts_with(it.id())) || name.starts_with(scenario.id())),
+        Wanted::All(named) => named.contains(scenario),
+        Wanted::Sample(_) => true,
     };
     let [one, other, ..] = workers else { panic!("a matrix takes two workers at least") };
-    let installs = async {
+    let recorded_by = async |worker: &mut Worker, scenarios: &[Scenario]| {
         let mut recorded = Vec::new();
-        if is_wanted(&Scenario::Install) {
-            recorded.push((Scenario::Install, one.record(Scenario::Install).await));
+        for scenario in scenarios.iter().copied().filter(is_wanted) {
+            recorded.push((scenario, worker.record(scenario).await));
         }
         recorded
     };
-    let repairs = async {
-        let mut recorded = Vec::new();
-        for scenario in [Scenario::Restart, Scenario::Deadlock].into_iter().filter(is_wanted) {
-            recorded.push((scenario, other.record(scenario).await));
-        }
-        recorded
-    };
-    let (installs, repairs) = futures::join!(installs, repairs);
-    installs.into_iter().chain(repairs).collect()
+    let (some, others) = futures::join!(recorded_by(one, RECORDED_BY[0]), recorded_by(other, RECORDED_BY[1]));
+    some.into_iter().chain(others).collect()
 }
 
 fn choose(wanted: &Wanted, all: &[Case], results: &Results) -> Vec<Case> {
     match wanted {
-        Wanted::All => {
+        Wanted::All(_) => {
             let mut left: Vec<Case> = all.iter().filter(|case| !results.has(case)).cloned().collect();
             // In the order of their harm, for all commands alike.
             left.sort_by_key(order);
             left
         }
-        Wanted::Named(name) => {
-            let matching: Vec<Case> = all.iter().filter(|case| case.to_string().contains(name)).cloned().collect();
-            if matching.is_empty() { vec![name.parse().unwrap()] } else { matching }
+        Wanted::Named(names) => {
+            let of_name = |name: &String| {
+                let matching: Vec<Case> = all.iter().filter(|case| case.to_string().contains(name)).cloned().collect();
+                if matching.is_empty() { vec![name.parse().unwrap()] } else { matching }
+            };
+            names.iter().flat_map(of_name).collect()
         }
         Wanted::Sample(seed) => {
             println!("MIZAR_SEED={seed}");
@@ -159,7 +169,8 @@ fn reads(case: &Case) -> bool {
     matches!(case.point, Point::FirstOf(_))
 }
 
-/// One case of every fault, and some more of those that are cut off in the middle of a write.
+/// One case of every fault, and some more of those that are cut off in the middle of a write: one of each command that moves an
+/// installation or takes it out, and some of the others.
 fn sample(seed: u64, all: &[Case]) -> Vec<Case> {
     // xorshift: the same cases on every machine.
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -172,13 +183,19 @@ fn sample(seed: u64, all: &[Case]) -> Vec<Case> {
     };
     let mut chosen: Vec<Case> = Vec::new();
     for fault in Fault::ALL {
-        let of_fault = one_of(all.iter().filter(|case| case.fault == fault).collect());
+        // What an adoption begins with takes longest to be made.
+        let is_meant = |case: &&Case| case.fault == fault && case.scenario != Scenario::Adopt;
+        let of_fault = one_of(all.iter().filter(is_meant).collect());
         chosen.push(of_fault.unwrap_or_else(|| panic!("there is no case of {fault}")));
     }
+    let is_cut_off = |case: &&Case| !reads(case) && (case.fault.kills() || case.fault == Fault::Lost);
+    for scenario in Scenario::ALL.into_iter().filter(|scenario| scenario.is_of_the_lifecycle()) {
+        let of_command = all.iter().filter(is_cut_off).filter(|case| case.scenario == scenario);
+        chosen.extend(one_of(of_command.filter(|case| !chosen.contains(case)).collect()));
+    }
     for _ in 0..CUT_OFF {
-        let is_cut_off = |case: &&Case| !reads(case) && (case.fault.kills() || case.fault == Fault::Lost);
-        let left = all.iter().filter(is_cut_off).filter(|case| !chosen.contains(case)).collect();
-        chosen.extend(one_of(left));
+        let others = all.iter().filter(is_cut_off).filter(|case| !case.scenario.is_of_the_lifecycle());
+        chosen.extend(one_of(others.filter(|case| !chosen.contains(case)).collect()));
     }
     chosen
 }

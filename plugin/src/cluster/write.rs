@@ -169,7 +169,9 @@ impl Cluster {
             }
             let eviction = json!({"apiVersion": version, "kind": "Eviction", "deleteOptions": options,
                 "metadata": {"name": pod.name, "namespace": pod.namespace}});
-            let call = Call::with_json(Method::POST, format!("{path}/eviction"), what, JSON, &eviction);
+            let mut call = Call::with_json(Method::POST, format!("{path}/eviction"), what, JSON, &eviction);
+            // It names this very pod: asked twice, it goes once.
+            call.idempotent = true;
             match self.send(&call).await {
                 Ok(_) => return Ok(Eviction::Asked),
                 Err(failure) if failure.is_not_found() => return Ok(Eviction::Gone),
@@ -195,7 +197,10 @@ impl Cluster {
         if let Some(propagation) = propagation {
             options["propagationPolicy"] = propagation.into();
         }
-        match self.send(&Call::with_json(Method::DELETE, path, what, JSON, &options)).await {
+        let mut call = Call::with_json(Method::DELETE, path, what, JSON, &options);
+        // It names this very object: asked twice, it goes once.
+        call.idempotent = true;
+        match self.send(&call).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.cause == Cause::NotFound => Ok(()),
             Err(failure) => Err(failure),

@@ -142,7 +142,7 @@ pub(crate) async fn begin(
     }
     let release = fresh(history.next_revision());
     let secret = to_secret(&release, Writing::New, now)?;
-    for surplus in history.prune(run.history_max) {
+    for surplus in history.prune(run.history_max, returns_to) {
         delete(cluster, surplus).await?;
     }
     let stored = cluster.create(&secret, RECORD_MANAGER, Commit::Store).await?;

@@ -69,13 +69,13 @@ impl FromStr for Case {
 /// Every case of the commands, by what each asked for when nothing went wrong.
 pub(crate) fn cases<'a>(runs: impl IntoIterator<Item = (Scenario, &'a [Request])>) -> Vec<Case> {
     let mut all = Vec::new();
-    // Two repairs are one command: a kind of read is tried in the first that makes it.
+    // Commands that are one flow read alike: a kind of read is tried in the first that makes it.
     let mut read = BTreeSet::new();
     for (scenario, run) in runs {
         for fault in Fault::ALL {
-            for point in fault.places().iter().flat_map(|place| points(*place, run)) {
+            for point in fault.places().iter().flat_map(|place| points(*place, run, scenario.is_of_the_lifecycle())) {
                 let is_new = match &point {
-                    Point::FirstOf(kind) => read.insert((scenario.command_name(), fault, kind.clone())),
+                    Point::FirstOf(kind) => read.insert((scenario.flow(), fault, kind.clone())),
                     Point::Nth(..) => true,
                 };
                 if is_new {
@@ -87,7 +87,11 @@ pub(crate) fn cases<'a>(runs: impl IntoIterator<Item = (Scenario, &'a [Request])
     all
 }
 
-fn points(place: Place, run: &[Request]) -> Vec<Point> {
+/// How many objects alike a kind of write is tried on: the first, and one before which another one is done.
+const ALIKE: usize = 2;
+
+/// The points of a run. A long one writes the same to one object after the other: then it is tried on the first two.
+fn points(place: Place, run: &[Request], is_long: bool) -> Vec<Point> {
     let kinds = |is_meant: fn(&Request) -> bool| {
         let mut seen = BTreeSet::new();
         let kinds = run.iter().filter(|request| is_meant(request)).map(Request::kind);
@@ -96,12 +100,33 @@ fn points(place: Place, run: &[Request]) -> Vec<Point> {
     match place {
         Place::Read => kinds(|request| !request.is_write()),
         Place::Watch => kinds(|request| request.verb == "watch"),
-        // How often a lease is renewed depends on how long a run takes.
-        Place::Write => numbered(run)
-            .filter(|(request, nth)| request.is_write() && (request.verb != "renew" || *nth == 1))
-            .map(|(request, nth)| Point::Nth(request.key(), nth))
-            .collect(),
+        Place::Write => {
+            let mut alike = Alike::default();
+            numbered(run)
+                // How often a lease is renewed depends on how long a run takes.
+                .filter(|(request, nth)| request.is_write() && (request.verb != "renew" || *nth == 1))
+                .filter(|(request, nth)| !is_long || alike.is_one_of_the_first(request, *nth))
+                .map(|(request, nth)| Point::Nth(request.key(), nth))
+                .collect()
+        }
         Place::Stage => stages(run),
+    }
+}
+
+/// The objects to which a kind of write was made so far.
+#[derive(Default)]
+struct Alike(BTreeMap<String, BTreeSet<String>>);
+
+impl Alike {
+    /// Whether a write is to one of the first objects of its kind. Records are not alike: each says something else.
+    fn is_one_of_the_first(&mut self, request: &Request, nth: usize) -> bool {
+        if request.resource == "secrets" {
+            return true;
+        }
+        // Of names that are made up nobody knows which is which.
+        let object = if request.name == "*" { nth.to_string() } else { request.name.clone() };
+        let objects = self.0.entry(request.kind()).or_default();
+        objects.contains(&object) || objects.len() < ALIKE && objects.insert(object)
     }
 }
 
@@ -158,7 +183,7 @@ mod tests {
     }
 
     fn told(place: Place) -> Vec<String> {
-        points(place, &a_run()).iter().map(ToString::to_string).collect()
+        points(place, &a_run(), false).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -189,7 +214,33 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_of_read_is_tried_once_a_command() {
+    fn of_writes_to_many_objects_alike_those_to_the_first_two_are_tried() {
+        let mut run = Vec::new();
+        for node in ["node-1", "node-2", "node-3"] {
+            run.push(request("merge", "nodes", node, "apply"));
+            run.push(request("create", "pods.eviction", "*", "apply"));
+            run.push(request("update", "secrets", "mizar-operation", "apply"));
+            run.push(request("merge", "nodes", node, "apply"));
+        }
+        let told: Vec<String> = points(Place::Write, &run, true).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "merge:nodes/node-1#1",
+                "create:pods.eviction/*#1",
+                "update:secrets/mizar-operation#1",
+                "merge:nodes/node-1#2",
+                "merge:nodes/node-2#1",
+                "create:pods.eviction/*#2",
+                "update:secrets/mizar-operation#2",
+                "merge:nodes/node-2#2",
+                "update:secrets/mizar-operation#3",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_kind_of_read_is_tried_once_a_flow() {
         let run = a_run();
         let all = cases([(Scenario::Restart, run.as_slice()), (Scenario::Deadlock, run.as_slice())]);
         let of = |scenario| all.iter().filter(move |case| case.scenario == scenario);

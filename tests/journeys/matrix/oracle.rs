@@ -6,20 +6,21 @@ use std::time::{Duration, Instant};
 use mizar_bed::Bed;
 use serde_json::Value;
 
-use crate::cluster::{NAMESPACE, address_of_new_pod, get, items, names, operation, send};
+use crate::cluster::{NAMESPACE, address_of_new_pod, get, items, names, operation_in, send};
 use crate::restart::{addresses, assert_all_addresses_differ, until, waiting_handlers};
 
 /// Some rounds of the bed's operator.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The pods of Mizar, by name and UID, with how often their containers were restarted.
-pub(crate) async fn pods(bed: &Bed) -> BTreeMap<String, u64> {
-    let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
+pub(crate) async fn pods(bed: &Bed, namespace: &str) -> BTreeMap<String, u64> {
+    let path = format!("/api/v1/namespaces/{namespace}/pods");
     let pods = match send(bed, "GET", &path, None).await {
         Ok(list) => list["items"].as_array().cloned().unwrap_or_default(),
         Err(error) => panic!("{path}: {error}"),
     };
-    let lives = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
+    let is_mizars = |pod: &Value| pod["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("mizar-"));
+    let lives = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null() && is_mizars(pod);
     let told = |pod: &Value| {
         let containers = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
         let restarts = containers.iter().filter_map(|it| it["restartCount"].as_u64()).sum();
@@ -40,6 +41,9 @@ pub(crate) async fn census(bed: &Bed) -> Vec<String> {
     paths
 }
 
+/// Pods that an operator wires, or not, by whether it saw them before they ran.
+const MADE_ANEW: [&str; 3] = ["coredns-", "mizar-operator-", "mizar-daemon-"];
+
 /// A path as it is in every cluster; nothing for what depends on which addresses were given to whom.
 fn comparable(path: &str) -> Option<String> {
     let (collection, name) = path.rsplit_once('/')?;
@@ -47,14 +51,25 @@ fn comparable(path: &str) -> Option<String> {
         // The operator makes their names up.
         "bouncers" | "dividers" => Some(format!("{collection}/*")),
         "endpoints" if name.starts_with("mizar-hold-") => None,
-        // Pods that were made anew: what an operator before the last one wired stays for a while.
-        "endpoints" if name.starts_with("coredns-") || name.starts_with("mizar-operator-") => None,
+        // What an operator before the last one wired stays for a while.
+        "endpoints" if MADE_ANEW.iter().any(|pod| name.starts_with(pod)) => None,
+        // Pods of a Deployment, of which there are as many as before.
+        "endpoints" if name.starts_with("web-") => Some(format!("{collection}/web-*")),
+        "secrets" => Some(format!("{collection}/{}", without_revision(name))),
         _ => Some(path.to_owned()),
     }
 }
 
+/// Where there are more and more revisions, only how many there are can be compared.
+fn without_revision(secret: &str) -> String {
+    match secret.rsplit_once(".v") {
+        Some((release, revision)) if revision.parse::<u64>().is_ok() => format!("{release}.vN"),
+        _ => secret.to_owned(),
+    }
+}
+
 /// Asserts that there is what a run without faults leaves, and that nobody holds or owes anything.
-pub(crate) async fn assert_nothing_left_over(bed: &Bed, wanted: &[String]) {
+pub(crate) async fn assert_nothing_left_over(bed: &Bed, namespace: &str, wanted: &[String]) {
     let found = census(bed).await;
     let count = |all: &[String]| {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -71,7 +86,7 @@ pub(crate) async fn assert_nothing_left_over(bed: &Bed, wanted: &[String]) {
         .map(|path| format!("{path}: {:?} instead of {:?}", found.get(path), wanted.get(path)))
         .collect();
     assert!(differing.is_empty(), "left over or missing: {differing:#?}");
-    let operation = operation(bed).await;
+    let operation = operation_in(bed, namespace).await;
     let outcome = operation.outcome.as_ref().expect("the operation is not ended");
     assert!(outcome.outcome.is_success(), "the record tells of {:?}", operation.outcome);
     assert!(operation.restart.is_none() && operation.owed.is_nothing(), "the record still owes something");
@@ -95,7 +110,7 @@ pub(crate) async fn assert_installed_once(bed: &Bed) {
     }
     let nodes = names(bed, "/api/v1/nodes").await;
     assert_eq!(names(bed, "/apis/mizar.com/v1/namespaces/default/droplets").await, nodes);
-    assert_eq!(pods(bed).await.len(), nodes.len() + 1, "one daemon a node and one operator");
+    assert_eq!(pods(bed, NAMESPACE).await.len(), nodes.len() + 1, "one daemon a node and one operator");
     until_no_handler_waits(bed).await;
 }
 

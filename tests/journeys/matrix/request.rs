@@ -31,8 +31,10 @@ impl Request {
         let (resource, named) = resource_and_name(parts.uri.path());
         let name = if named.is_empty() { in_body } else { named };
         let verb = verb(parts, &phase, name.is_empty());
-        let is_made_up = !name.is_empty() && MADE_UP.contains(&resource.as_str());
-        Self { verb, resource, name: if is_made_up { "*".to_owned() } else { name }, phase }
+        let plural = resource.split_once('.').map_or(resource.as_str(), |(plural, _)| plural);
+        let is_made_up = !name.is_empty() && MADE_UP.contains(&plural);
+        let name = if is_made_up { "*".to_owned() } else { without_revision(&name, agent) };
+        Self { verb, resource, name, phase }
     }
 
     /// Whether it is to change something; asking for one's own rights is not.
@@ -48,6 +50,15 @@ impl Request {
     /// The very request: `apply:daemonsets/mizar-daemon`.
     pub(crate) fn key(&self) -> String {
         if self.name.is_empty() { self.kind() } else { format!("{}/{}", self.kind(), self.name) }
+    }
+}
+
+/// Upgrades and rollbacks follow on each other, each with another revision; of other commands it is always the first.
+fn without_revision(name: &str, agent: &str) -> String {
+    let goes_on = agent.contains(" upgrade/") || agent.contains(" rollback/");
+    match name.strip_prefix("sh.helm.release.v1.").and_then(|rest| rest.rsplit_once(".v")) {
+        Some((release, _)) if goes_on => format!("sh.helm.release.v1.{release}.vN"),
+        _ => name.to_owned(),
     }
 }
 
@@ -106,6 +117,8 @@ mod tests {
         let agent = "kubectl-mizar/0.1.0 (linux/x86_64) install/apply";
         let lease = "kubectl-mizar/0.1.0 (linux/x86_64) install/lease";
         let secret = "/api/v1/namespaces/mizar-system/secrets/mizar-operation?fieldManager=x";
+        let upgrade = "kubectl-mizar/0.1.0 (linux/x86_64) upgrade/apply";
+        let revision = "/api/v1/namespaces/mizar-system/secrets/sh.helm.release.v1.mizar.v12";
         let daemon = "/apis/apps/v1/namespaces/mizar-system/daemonsets/mizar-daemon";
         let apply = "application/apply-patch+yaml";
         for (method, uri, content, agent, told) in [
@@ -116,6 +129,9 @@ mod tests {
             ("POST", "/api/v1/namespaces", "application/json", agent, "create:namespaces/named"),
             ("GET", "/api/v1/namespaces/mizar-system", "", agent, "get:namespaces/mizar-system"),
             ("DELETE", "/apis/mizar.com/v1/namespaces/default/endpoints/a-1", "", agent, "delete:endpoints/*"),
+            ("POST", "/api/v1/namespaces/default/pods/web-1/eviction", "", upgrade, "create:pods.eviction/*"),
+            ("PUT", revision, "application/json", upgrade, "update:secrets/sh.helm.release.v1.mizar.vN"),
+            ("PUT", revision, "application/json", agent, "update:secrets/sh.helm.release.v1.mizar.v12"),
             ("GET", "/version", "", agent, "get:/version/named"),
         ] {
             assert_eq!(request(method, uri, content, agent), told);

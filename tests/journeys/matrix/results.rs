@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
@@ -32,6 +33,21 @@ impl Outcome {
             Self::Rerun(Some(code)) => format!("stopped with exit {code} and a reason; a rerun finished it"),
             Self::NotMet => "not met".to_owned(),
             Self::Wrong(_) => "WRONG".to_owned(),
+        }
+    }
+}
+
+impl FromStr for Outcome {
+    type Err = String;
+
+    /// Reads what [`Outcome::word`] says; why something was wrong is not in it.
+    fn from_str(word: &str) -> Result<Self, String> {
+        let code = word.strip_prefix("stopped with exit ").and_then(|rest| rest.split(' ').next());
+        let fixed = [Self::Overcome, Self::Rerun(None), Self::NotMet, Self::Wrong(String::new())];
+        match (code.map(str::parse), fixed.into_iter().find(|outcome| outcome.word() == word)) {
+            (Some(Ok(code)), _) => Ok(Self::Rerun(Some(code))),
+            (_, Some(outcome)) => Ok(outcome),
+            _ => Err(format!("no result: {word}")),
         }
     }
 }

@@ -1,16 +1,14 @@
-//! The commands of the matrix: what is there before each, how it is called, and what must be there after it.
+//! The commands of the matrix: how each is called, and what must be there after it. What is there before it: [`Ground`].
 
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::{SignedDuration, Timestamp};
-use mizar_bed::{Bed, Fault, FaultOrder};
-use mizar_core::check::Thresholds;
+use mizar_bed::Bed;
 
-use super::oracle;
+use super::ground::{Errand, Ground};
+use super::{lifecycle, oracle};
 use crate::cli::Mizar;
-use crate::cluster::{address_of_new_pod, items, operation};
-use crate::repair::restart_operator;
+use crate::cluster::{NAMESPACE, operation};
 
 /// The program is as impatient as the bed's operator, whose rounds take a second instead of fifteen.
 pub(crate) const SCALE: f64 = 0.1;
@@ -24,23 +22,28 @@ pub(crate) enum Scenario {
     Restart,
     /// The repair of an operator that was restarted unsafely; it restarts nothing.
     Deadlock,
+    /// To values that make every daemon old: node by node, drained and programmed anew.
+    Upgrade,
+    /// Back to a revision with other values of the daemon.
+    Rollback,
+    /// The taking over of what the script of old has installed.
+    Adopt,
+    /// Everything is taken out, definitions and namespace too.
+    Uninstall,
 }
 
 impl Scenario {
     /// All.
-    pub(crate) const ALL: [Self; 3] = [Self::Install, Self::Restart, Self::Deadlock];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Install, Self::Restart, Self::Deadlock, Self::Upgrade, Self::Rollback, Self::Adopt, Self::Uninstall];
 
-    /// What people type.
-    pub(crate) fn command_name(self) -> &'static str {
+    /// Which commands are one flow, under the name of the first of them.
+    pub(crate) fn flow(self) -> Self {
         match self {
-            Self::Install => "install",
-            Self::Restart | Self::Deadlock => "repair",
+            Self::Restart | Self::Deadlock => Self::Restart,
+            Self::Upgrade | Self::Rollback | Self::Adopt => Self::Upgrade,
+            Self::Install | Self::Uninstall => self,
         }
-    }
-
-    /// Whether each case begins with an empty cluster.
-    pub(crate) fn needs_an_empty_cluster(self) -> bool {
-        self == Self::Install
     }
 
     /// As it is typed.
@@ -49,42 +52,54 @@ impl Scenario {
             Self::Install => "install",
             Self::Restart => "repair-restart",
             Self::Deadlock => "repair-deadlock",
+            Self::Upgrade => "upgrade",
+            Self::Rollback => "rollback",
+            Self::Adopt => "adopt",
+            Self::Uninstall => "uninstall",
         }
     }
 
-    /// The command, on the bed itself.
-    pub(crate) fn command(self, bed: &Bed) -> Mizar {
+    /// What there is before it.
+    pub(crate) fn ground(self) -> Ground {
+        match self {
+            Self::Install => Ground::Empty,
+            Self::Restart | Self::Deadlock => Ground::InUse,
+            Self::Upgrade | Self::Rollback => Ground::Released,
+            Self::Adopt => Ground::Old,
+            Self::Uninstall => Ground::ToBeLeft,
+        }
+    }
+
+    /// Where its record lies.
+    pub(crate) fn namespace(self) -> &'static str {
+        if self == Self::Adopt { "default" } else { NAMESPACE }
+    }
+
+    /// Whether it moves an installation forward or back, takes it over, or takes it out.
+    pub(crate) fn is_of_the_lifecycle(self) -> bool {
+        self.replaces_daemons() || self == Self::Uninstall
+    }
+
+    /// Whether it replaces the daemons of nodes, one after the other.
+    pub(crate) fn replaces_daemons(self) -> bool {
+        matches!(self, Self::Upgrade | Self::Rollback | Self::Adopt)
+    }
+
+    /// The command of a case, on the bed itself.
+    pub(crate) fn command(self, bed: &Bed, errand: &Errand) -> Mizar {
         let command = match self {
             Self::Install => Mizar::install(bed),
             Self::Restart => Mizar::on(bed).args("repair --restart-operator -y"),
             Self::Deadlock => Mizar::on(bed).args("repair -y"),
+            Self::Upgrade => Mizar::on(bed).args("upgrade -y"),
+            Self::Rollback => Mizar::on(bed).args("rollback -y"),
+            Self::Adopt => Mizar::on(bed).args("install --adopt -y"),
+            Self::Uninstall => Mizar::on(bed).args("uninstall --yes --crds"),
         };
-        command.impatient(SCALE)
-    }
-
-    /// Brings a bed from its baseline to where every case of this command can begin.
-    pub(crate) async fn found(self, bed: &Bed) {
-        let quick = FaultOrder { fault: Fault::Rounds { count: 1 }, node: None };
-        bed.fault(quick).await.unwrap();
-        if self.needs_an_empty_cluster() {
-            return;
-        }
-        Mizar::install(bed).impatient(SCALE).run().await.exits(0);
-        for pod in ["a", "b"] {
-            address_of_new_pod(bed, pod).await;
-        }
-        // The second restart finds what the first has left, as all later ones will.
-        Self::Restart.command(bed).run().await.exits(0);
-    }
-
-    /// Makes the cluster so that the command has something to do.
-    pub(crate) async fn prepare(self, bed: &Bed) {
-        match self {
-            Self::Install | Self::Restart => {}
-            Self::Deadlock => {
-                restart_operator(bed).await;
-                until_placeholders_have_settled(bed).await;
-            }
+        let command = command.args(&errand.words).impatient(SCALE);
+        match errand.export() {
+            Some(file) => command.args("--export").arg(file),
+            None => command,
         }
     }
 
@@ -96,36 +111,37 @@ impl Scenario {
     /// What a run says that finds everything done.
     pub(crate) fn says_when_done(self) -> &'static str {
         match self {
-            Self::Install => "nothing was written",
+            Self::Install | Self::Upgrade | Self::Rollback | Self::Adopt => "nothing was written",
             Self::Restart | Self::Deadlock => "nothing to do",
+            Self::Uninstall => "Nothing of Mizar is here that would go",
         }
     }
 
     /// Asserts that all is as it should be after the command has ended well, `census` being what a run without faults leaves.
-    pub(crate) async fn judge(self, bed: &Bed, census: &[String]) {
-        oracle::assert_nothing_left_over(bed, census).await;
+    pub(crate) async fn judge(self, bed: &Bed, errand: &Errand, census: &[String]) {
         match self {
-            Self::Install => oracle::assert_installed_once(bed).await,
-            Self::Restart | Self::Deadlock => oracle::assert_the_network_works(bed).await,
+            Self::Upgrade | Self::Rollback | Self::Adopt => {
+                lifecycle::until_all_pods_run(bed).await;
+                oracle::assert_nothing_left_over(bed, self.namespace(), census).await;
+                lifecycle::assert_nothing_leaked(bed).await;
+                lifecycle::assert_deployed(bed, self.namespace(), errand).await;
+                oracle::assert_the_network_works(bed).await;
+            }
+            Self::Uninstall => lifecycle::assert_taken_out(bed, errand).await,
+            Self::Install => {
+                oracle::assert_nothing_left_over(bed, self.namespace(), census).await;
+                oracle::assert_installed_once(bed).await;
+            }
+            Self::Restart | Self::Deadlock => {
+                oracle::assert_nothing_left_over(bed, self.namespace(), census).await;
+                oracle::assert_the_network_works(bed).await;
+            }
         }
     }
 
     /// Whether the record says that there is a restart of the operator to be finished.
     pub(crate) async fn is_half_done(self, bed: &Bed) -> bool {
         self == Self::Restart && operation(bed).await.restart.is_some()
-    }
-}
-
-/// A placeholder of the case before, whose pod is gone since, is nothing to be deleted before it has had the time to belong to
-/// somebody: in the middle of a run it would be.
-async fn until_placeholders_have_settled(bed: &Bed) {
-    let time = Thresholds::default().scaled(SCALE).settling + SignedDuration::from_secs(1);
-    let path = "/apis/mizar.com/v1/namespaces/default/endpoints?labelSelector=mizar.dev/holds-for";
-    let placeholders = items(bed, path).await;
-    let created = placeholders.iter().filter_map(|it| it["metadata"]["creationTimestamp"].as_str()?.parse().ok());
-    if let Some(youngest) = created.max() {
-        let left = time - Timestamp::now().duration_since(youngest);
-        tokio::time::sleep(left.try_into().unwrap_or_default()).await;
     }
 }
 

@@ -1,27 +1,27 @@
 //! Runs cases on one bed: prepare, let the fault befall a run, run the same command again until it ends well, judge.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mizar_bed::{AuditMark, Bed};
 use mizar_core::timing::Timing;
 use nix::sys::signal::Signal;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use super::case::Case;
 use super::fault::Fault;
 use super::gate::{Gate, Outage, Passed};
-use super::oracle;
+use super::ground::{Errand, Ground};
 use super::request::Request;
 use super::results::Outcome;
 use super::scenario::{SCALE, Scenario};
+use super::{lifecycle, oracle};
 use crate::cli::{Ended, Mizar, Running};
-use crate::cluster::{changes, operation, send};
+use crate::cluster::{changes, operation_in, send};
 use crate::proxy::Proxy;
 use crate::restart::until;
 
 /// Nothing of the matrix takes longer; what does hangs.
-const DEADLINE: Duration = Duration::from_secs(75);
+const DEADLINE: Duration = Duration::from_secs(120);
 /// Two are enough for one to be done and the other not.
 const NODES: usize = 2;
 /// How often the same command may be run again until it ends well.
@@ -49,10 +49,10 @@ pub(crate) struct Worker {
     bed: Bed,
     gate: Gate,
     proxy: Proxy,
-    outages: mpsc::UnboundedReceiver<Outage>,
+    outages: Mutex<mpsc::UnboundedReceiver<Outage>>,
     timing: Timing,
-    /// The scenario for which the bed is founded.
-    founded: Option<Scenario>,
+    /// For what the bed is founded.
+    founded: Option<Ground>,
 }
 
 impl Worker {
@@ -62,27 +62,35 @@ impl Worker {
         // Just longer than the program waits for an answer.
         let (gate, outages) = Gate::new(timing.request + timing.request / 10);
         let proxy = Proxy::before(&bed, gate.clone()).await;
-        Self { bed, gate, proxy, outages, timing, founded: None }
+        Self { bed, gate, proxy, outages: Mutex::new(outages), timing, founded: None }
     }
 
     /// What is to be known of a command before anything goes wrong.
     pub(crate) async fn record(&mut self, scenario: Scenario) -> Clean {
-        let mut clean = self.run_clean(scenario).await;
-        if !scenario.needs_an_empty_cluster() {
+        let is_founded = self.founded == Some(scenario.ground());
+        let clean = self.run_clean(scenario).await;
+        if scenario.ground().has_a_past() && !is_founded {
             // The second one finds what all later ones will find.
-            clean = self.run_clean(scenario).await;
+            return self.run_clean(scenario).await;
         }
         clean
     }
 
     async fn run_clean(&mut self, scenario: Scenario) -> Clean {
-        self.ground(scenario).await;
+        let errand = self.ground(scenario).await;
         self.gate.set(None);
-        self.through_the_gate(scenario).run().await.exits(0);
+        self.through_the_gate(scenario, &errand).run().await.exits(0);
         let requests = self.gate.open().requests;
+        // For whoever wants to know what a command asks for.
+        if std::env::var_os("MIZAR_TELL").is_some() {
+            requests.iter().for_each(|request| println!("{scenario}: {} {}", request.phase, request.key()));
+        }
+        if scenario.replaces_daemons() {
+            lifecycle::until_all_pods_run(&self.bed).await;
+        }
         let census = oracle::census(&self.bed).await;
-        scenario.judge(&self.bed, &census).await;
-        self.founded = self.founded.filter(|_| !scenario.needs_an_empty_cluster());
+        scenario.judge(&self.bed, &errand, &census).await;
+        self.founded = self.founded.filter(|_| scenario.ground().lasts());
         Clean { requests, census }
     }
 
@@ -93,64 +101,74 @@ impl Worker {
 
     /// Tries a case; panics if anything is not as it must be.
     pub(crate) async fn try_case(&mut self, case: &Case, clean: &Clean) -> Tried {
-        self.ground(case.scenario).await;
+        let errand = self.ground(case.scenario).await;
         // Until it has gone well, nobody knows what it leaves.
         let founded = self.founded.take();
-        let tried = self.carry_out(case, clean).await;
-        self.founded = founded.filter(|_| !case.scenario.needs_an_empty_cluster());
+        let tried = if case.scenario.replaces_daemons() {
+            lifecycle::programmed_throughout(&self.bed, self.carry_out(case, &errand, clean)).await
+        } else {
+            self.carry_out(case, &errand, clean).await
+        };
+        self.founded = founded.filter(|_| case.scenario.ground().lasts());
         tried
     }
 
     /// Brings the bed to where a case begins.
-    async fn ground(&mut self, scenario: Scenario) {
-        let is_shared = |founded: Scenario| !founded.needs_an_empty_cluster() && !scenario.needs_an_empty_cluster();
-        if !self.founded.is_some_and(is_shared) {
+    async fn ground(&mut self, scenario: Scenario) -> Errand {
+        let ground = scenario.ground();
+        if self.founded != Some(ground) {
             self.bed.reset().await.unwrap();
-            scenario.found(&self.bed).await;
-            self.founded = Some(scenario);
+            ground.found(&self.bed).await;
+            self.founded = Some(ground);
         }
-        scenario.prepare(&self.bed).await;
+        Ground::prepare(&self.bed, scenario).await
     }
 
-    fn through_the_gate(&self, scenario: Scenario) -> Mizar {
-        scenario.command(&self.bed).env("KUBECONFIG", self.proxy.kubeconfig()).within(DEADLINE)
+    fn through_the_gate(&self, scenario: Scenario, errand: &Errand) -> Mizar {
+        scenario.command(&self.bed, errand).env("KUBECONFIG", self.proxy.kubeconfig()).within(DEADLINE)
     }
 
-    async fn carry_out(&mut self, case: &Case, clean: &Clean) -> Tried {
+    async fn carry_out(&self, case: &Case, errand: &Errand, clean: &Clean) -> Tried {
         let scenario = case.scenario;
+        let mark = self.bed.mark().await.unwrap();
         let runs_before = oracle::operator_runs(&self.bed).await;
         self.gate.set(Some((case.fault, case.point.clone())));
-        let first = self.through_the_gate(scenario).env("USER", "ann").start();
+        let first = self.through_the_gate(scenario, errand).env("USER", "ann").start();
         self.gate.program(first.id());
-        let (first, relieved) = self.accompany(first, case).await;
+        let (first, relieved) = self.accompany(first, case, errand).await;
         self.assert_nothing_was_written_since(relieved).await;
         let passed = self.gate.open();
         self.until_it_is_over(case.fault, &passed).await;
         if passed.hit.is_none() {
             first.exits(0);
-            scenario.judge(&self.bed, &clean.census).await;
+            scenario.judge(&self.bed, errand, &clean.census).await;
             return Tried { outcome: Outcome::NotMet, reason: String::new() };
         }
         let ended_well = is_as_it_must_be(case, &first, &passed);
-        self.assert_the_exit_code_is_true(&first, &passed).await;
+        self.assert_the_exit_code_is_true(scenario, &first, &passed).await;
         let half_done = !ended_well && scenario.is_half_done(&self.bed).await;
-        let (pods, runs_between) = (oracle::pods(&self.bed).await, oracle::operator_runs(&self.bed).await);
+        let (pods, runs_between) =
+            (oracle::pods(&self.bed, scenario.namespace()).await, oracle::operator_runs(&self.bed).await);
         // Who has relieved a stale holder has ended the work.
         let is_done = case.fault == Fault::Stale || ended_well && !scenario.is_repeatable();
         if !is_done {
-            let last = self.run_again(scenario).await;
+            let last = self.run_again(scenario, errand).await;
             if ended_well {
                 last.tells(&[scenario.says_when_done()]);
             }
         }
-        scenario.judge(&self.bed, &clean.census).await;
-        self.assert_restarted_no_more_than_planned(scenario, &pods).await;
+        scenario.judge(&self.bed, errand, &clean.census).await;
+        lifecycle::assert_replaced_as_planned(&self.bed, scenario, errand, &pods).await;
+        // A server that is killed may not have written all of its log.
+        if scenario.is_of_the_lifecycle() && case.fault != Fault::ServerRestart {
+            lifecycle::assert_orderly(&self.bed.audit_since(mark).await.unwrap(), scenario);
+        }
         let runs = oracle::operator_runs(&self.bed).await - runs_before;
         // A restart that had come to its end is asked for again by a rerun.
         let asked_twice = runs_between > runs_before && !half_done && !ended_well || case.fault == Fault::Stale;
         let allowed = if asked_twice { 2 } else { 1 };
         assert!(
-            scenario != Scenario::Restart || (1..=allowed).contains(&runs),
+            !matches!(scenario, Scenario::Restart | Scenario::Adopt) || (1..=allowed).contains(&runs),
             "the operator was restarted {runs} times"
         );
         let reason = first.stderr.lines().find(|line| line.starts_with("error:")).unwrap_or_default().to_owned();
@@ -160,15 +178,16 @@ impl Worker {
 
     /// Waits for the end of a run, and meanwhile brings about the outages that it meets. Returns from when on the run may not
     /// have changed anything, if somebody has relieved it of a change that it held.
-    async fn accompany(&mut self, running: Running, case: &Case) -> (Ended, Option<AuditMark>) {
+    async fn accompany(&self, running: Running, case: &Case, errand: &Errand) -> (Ended, Option<AuditMark>) {
         let id = running.id();
         let end = running.end();
         tokio::pin!(end);
         let mut relieved = None;
+        let mut outages = self.outages.lock().await;
         loop {
             let outage = tokio::select! {
                 ended = &mut end => return (ended, relieved),
-                Some(outage) = self.outages.recv() => outage,
+                Some(outage) = outages.recv() => outage,
             };
             match outage.fault {
                 Fault::ServerRestart => {
@@ -189,7 +208,7 @@ impl Worker {
                     let _gone = outage.begun.send(());
                 }
                 _ => {
-                    relieved = self.relieve(id, case).await;
+                    relieved = self.relieve(id, case, errand).await;
                     let _gone = outage.begun.send(());
                 }
             }
@@ -198,10 +217,10 @@ impl Worker {
 
     /// Somebody else takes over from a program that stands still, and ends the work; then it goes on. Returns from when on it
     /// may change nothing, if it held the change: whatever it is about to do, it must find out first that it has lost its claim.
-    async fn relieve(&self, id: Option<u32>, case: &Case) -> Option<AuditMark> {
-        let stored = self.held_by(id).await;
+    async fn relieve(&self, id: Option<u32>, case: &Case, errand: &Errand) -> Option<AuditMark> {
+        let stored = self.held_by(id, case.scenario.namespace()).await;
         tokio::time::sleep(self.timing.lease_ttl + self.timing.lease_renew / 3).await;
-        let second = case.scenario.command(&self.bed).env("USER", "bob").within(DEADLINE).run().await;
+        let second = case.scenario.command(&self.bed, errand).env("USER", "bob").within(DEADLINE).run().await;
         second.exits(0);
         let mark = self.bed.mark().await.unwrap();
         signal(id, Signal::SIGCONT);
@@ -219,21 +238,21 @@ impl Worker {
     }
 
     /// Whether the record says that this process holds a change.
-    async fn held_by(&self, id: Option<u32>) -> bool {
-        let path = "/api/v1/namespaces/mizar-system/secrets/mizar-operation";
-        if send(&self.bed, "GET", path, None).await.is_err() {
+    async fn held_by(&self, id: Option<u32>, namespace: &str) -> bool {
+        let path = format!("/api/v1/namespaces/{namespace}/secrets/mizar-operation");
+        if !lifecycle::is_there(&self.bed, &path).await {
             return false;
         }
-        let operation = operation(&self.bed).await;
+        let operation = operation_in(&self.bed, namespace).await;
         operation.is_running() && Some(operation.holder.pid) == id
     }
 
     /// That nothing was changed is said of nothing that was begun and did not end.
-    async fn assert_the_exit_code_is_true(&self, first: &Ended, passed: &Passed) {
+    async fn assert_the_exit_code_is_true(&self, scenario: Scenario, first: &Ended, passed: &Passed) {
         let before = passed.hit.map_or(0, |(before, _)| before);
         let has_begun = |request: &Request| request.resource == "secrets" && request.is_write();
         if matches!(first.code, Some(3 | 4)) && passed.requests[..before].iter().any(has_begun) {
-            let ended = operation(&self.bed).await.outcome;
+            let ended = operation_in(&self.bed, scenario.namespace()).await.outcome;
             assert!(ended.is_some_and(|end| end.outcome.is_success()), "exit {:?} after changes\n{first}", first.code);
         }
     }
@@ -254,25 +273,16 @@ impl Worker {
     }
 
     /// Runs the same command until it ends well.
-    async fn run_again(&self, scenario: Scenario) -> Ended {
+    async fn run_again(&self, scenario: Scenario, errand: &Errand) -> Ended {
         let mut last = None;
         for _ in 0..=RERUNS {
-            let ended = scenario.command(&self.bed).env("USER", "ann").within(DEADLINE).run().await;
+            let ended = scenario.command(&self.bed, errand).env("USER", "ann").within(DEADLINE).run().await;
             if ended.code == Some(0) {
                 return ended;
             }
             last = Some(ended);
         }
         panic!("the same command does not end well however often it is run\n{}", last.unwrap());
-    }
-
-    /// What ran when the fault was over runs still, but for what the command is to restart.
-    async fn assert_restarted_no_more_than_planned(&self, scenario: Scenario, before: &BTreeMap<String, u64>) {
-        let now = oracle::pods(&self.bed).await;
-        for (pod, restarts) in before {
-            let is_to_be_restarted = scenario == Scenario::Restart && pod.starts_with("\"mizar-operator-");
-            assert!(is_to_be_restarted || now.get(pod) == Some(restarts), "{pod} was restarted; there are {now:?}");
-        }
     }
 }
 

@@ -102,8 +102,8 @@ async fn an_upgrade_that_was_killed_while_no_operator_ran_is_gone_on_with() {
     running.signal(Signal::SIGKILL);
     running.end().await;
     old.changing("resume -y").run().await.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
-    let live = get(&old.bed, &operator).await;
-    assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"], "96Mi");
+    let resumed = get(&old.bed, &operator).await;
+    assert_eq!(resumed["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"], "96Mi");
     prove(&old.bed, "resumed").await;
 }
 

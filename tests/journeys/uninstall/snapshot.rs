@@ -39,7 +39,7 @@ impl Snapshot {
     }
 
     /// Asserts that now there is the same, but for what was made since and is none of Mizar's, and for what is to be left.
-    pub(super) async fn assert_now(&self, bed: &Bed, made: &[&str], left: &[&str]) {
+    pub(crate) async fn assert_now(&self, bed: &Bed, made: &[&str], left: &[&str]) {
         let begun = Instant::now();
         loop {
             let now = Self::of(bed).await;

@@ -98,15 +98,17 @@ impl History {
     }
 
     /// Returns the Secrets to delete before the next record, so that no more than `limit` remain with it: the oldest,
-    /// but never what is deployed. A limit of 0 keeps all.
+    /// but never what is deployed, nor the revision that a rollback `returns_to`: whoever finishes that reads it again. A
+    /// limit of 0 keeps all.
     #[must_use]
-    pub fn prune(&self, limit: usize) -> Vec<&StoredRelease> {
+    pub fn prune(&self, limit: usize, returns_to: Option<u64>) -> Vec<&StoredRelease> {
         if limit == 0 {
             return Vec::new();
         }
         let deployed = self.deployed().map(|stored| stored.release.revision);
         let surplus = self.records.len().saturating_sub(limit - 1);
-        self.records.iter().filter(|stored| Some(stored.release.revision) != deployed).take(surplus).collect()
+        let is_kept = |revision: u64| [deployed, returns_to].contains(&Some(revision));
+        self.records.iter().filter(|stored| !is_kept(stored.release.revision)).take(surplus).collect()
     }
 }
 
@@ -189,9 +191,16 @@ mod tests {
         let many: Vec<(u64, &str)> =
             (1..=12).map(|revision| (revision, if revision == 2 { "deployed" } else { "failed" })).collect();
         let history = history(&many);
-        let gone: Vec<u64> = history.prune(DEFAULT_LIMIT).iter().map(|stored| stored.release.revision).collect();
+        let gone: Vec<u64> = history.prune(DEFAULT_LIMIT, None).iter().map(|stored| stored.release.revision).collect();
         assert_eq!(gone, [1, 3, 4]);
-        assert!(history.prune(0).is_empty());
-        assert!(history.prune(20).is_empty());
+        assert!(history.prune(0, None).is_empty());
+        assert!(history.prune(20, None).is_empty());
+    }
+
+    #[test]
+    fn what_a_rollback_returns_to_stays_for_the_run_that_finishes_it() {
+        let history = history(&[(3, "superseded"), (4, "superseded"), (5, "deployed")]);
+        let gone: Vec<u64> = history.prune(2, Some(3)).iter().map(|stored| stored.release.revision).collect();
+        assert_eq!(gone, [4]);
     }
 }

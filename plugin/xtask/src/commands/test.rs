@@ -20,8 +20,11 @@ pub(crate) struct Arguments {
     /// Forget what earlier exhaustive runs have found
     #[arg(long, requires = "exhaustive")]
     fresh: bool,
-    /// Only the cases whose name contains this, without a report
-    #[arg(long, requires = "exhaustive", conflicts_with = "fresh", value_name = "NAME")]
+    /// Only of these commands: upgrade,rollback; of the others the report keeps what it says
+    #[arg(long, requires = "exhaustive", conflicts_with = "fresh", value_name = "COMMANDS")]
+    of: Option<String>,
+    /// Only the cases whose name contains this, or one of these with commas between them, without a report
+    #[arg(long, requires = "exhaustive", conflicts_with_all = ["fresh", "of"], value_name = "NAME")]
     case: Option<String>,
 }
 
@@ -89,6 +92,9 @@ fn exhaustive(arguments: &Arguments) -> Result<ExitCode, Failure> {
         vec![("MIZAR_BED_PROGRAM", supervisor.as_str()), ("MIZAR_FAULTS", arguments.case.as_deref().unwrap_or("all"))];
     if arguments.fresh {
         environment.push(("MIZAR_FAULTS_FRESH", "yes"));
+    }
+    if let Some(commands) = &arguments.of {
+        environment.push(("MIZAR_FAULTS_OF", commands));
     }
     let command = ["test", "-p", "kubectl-mizar", "--test", "journeys", "--", MATRIX, "--exact", "--nocapture"];
     cargo_runs(&command, &environment)?;
