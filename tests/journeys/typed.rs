@@ -21,7 +21,7 @@ use crate::docs::{Typed, lines};
 const LEAST: usize = 5;
 
 /// Nothing that a page names takes longer on a bed.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// What is typed instead of what stands on the page, and where.
 const CHANGED: &[(&str, &str)] = &[
