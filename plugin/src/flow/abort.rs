@@ -2,6 +2,7 @@
 //! was given up; what was changed stays.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::operation::{NewOperation, Operation, Outcome, StageState};
@@ -29,6 +30,8 @@ const COMMAND: &str = "abort";
 pub(crate) struct Request {
     /// `-n`.
     pub(crate) namespace: Option<String>,
+    /// For how long the daemon of a closed node may take to start; replaces the usual limit.
+    pub(crate) timeout: Option<Duration>,
     /// Whether to go on without asking.
     pub(crate) consent: Consent,
     /// What is taken if it fails.
@@ -68,7 +71,7 @@ async fn carry_out(run: &mut Run, request: &Request) -> Result<Outcome, Failure>
     let step = Step::Deploy;
     run.tell(Event::StepStarted { step });
     hold(run, &stopped, settled).await?;
-    let done = give_up(run, &records, &stopped).await;
+    let done = give_up(run, request, &records, &stopped).await;
     let done = with_evidence(run, COMMAND, done).await;
     let (outcome, message) = match &done {
         Ok(()) => (GIVEN_UP, "given up".to_owned()),
@@ -139,8 +142,8 @@ async fn hold(run: &mut Run, stopped: &Operation, settled: Settled) -> Result<()
     Ok(())
 }
 
-async fn give_up(run: &Run, records: &Records, stopped: &Operation) -> Result<(), Failure> {
-    rolling::open_nodes(run).await?;
+async fn give_up(run: &Run, request: &Request, records: &Records, stopped: &Operation) -> Result<(), Failure> {
+    rolling::open_nodes(run, request.timeout).await?;
     run.enter("apply");
     records::give_up(run.cluster(), records, stopped).await
 }

@@ -160,7 +160,7 @@ async fn whatever_fails_half_way_leaves_evidence() {
     // The daemon works again, and nothing can be programmed on its node, so that it cannot be opened.
     bed.clear_faults().await.unwrap();
     bed.fault(FaultOrder { fault: Fault::DropletMissing, node: None }).await.unwrap();
-    leaves_evidence(&bed, "abort -y -o json", "abort").await;
+    leaves_evidence(&bed, "abort -y --timeout 3s -o json", "abort").await;
     bed.clear_faults().await.unwrap();
     bed.fault(FaultOrder { fault: Fault::CleanUpHangs, node: None }).await.unwrap();
     leaves_evidence(&bed, "uninstall --yes --crds --timeout 3s -o json", "uninstall").await;

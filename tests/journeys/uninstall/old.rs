@@ -4,7 +4,7 @@ use mizar_bed::Bed;
 use tempfile::TempDir;
 
 use super::snapshot::Snapshot;
-use super::{Place, assert_orderly_in};
+use super::{Place, assert_orderly};
 use crate::adopt::install_as_of_old;
 use crate::cli::Mizar;
 use crate::cluster::{bed, get, names};
@@ -28,7 +28,6 @@ const BINDINGS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
 async fn nothing_of_an_old_installation_is_left_and_its_namespace_stays() {
     let place = Place::of_old().await;
     assert!(names(&place.bed, BINDINGS).await.contains(&"mizar-operator".to_owned()));
-    let mark = place.bed.mark().await.unwrap();
     let plan = Mizar::on(&place.bed).args("uninstall --crds --plan").run().await;
     plan.exits(0).prints(&[
         "DaemonSet default/mizar-daemon",
@@ -43,7 +42,7 @@ async fn nothing_of_an_old_installation_is_left_and_its_namespace_stays() {
     place.is_as_before_but_for(&[]).await;
     place.nodes_are_clean(&[]).await;
     assert!(get(&place.bed, "/api/v1/namespaces/default").await["metadata"]["deletionTimestamp"].is_null());
-    assert_orderly_in(&place.bed.audit_since(mark).await.unwrap(), "default");
+    assert_orderly(&place, true).await;
     assert!(place.written("mizar.yaml").contains("kind: Vpc"));
     let again = place.uninstall().args("--crds").run().await;
     again.exits(0).tells(&["Nothing of Mizar is here"]);
