@@ -76,7 +76,7 @@ pub(crate) struct Request {
 /// Takes Mizar out. The events tell everything; what is returned is only how it ended.
 pub(crate) async fn uninstall(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
-    let ended = take_out(cluster.clone(), reporter.clone(), request).await;
+    let ended = Box::pin(take_out(cluster.clone(), reporter.clone(), request)).await;
     telling::ended(&cluster, &*reporter, begun, &ended);
     ended.map(drop)
 }
