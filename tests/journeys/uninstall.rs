@@ -70,23 +70,19 @@ impl Place {
             .await;
     }
 
+    /// Asserts that every node is as it was before Mizar.
     async fn nodes_are_clean(&self, but: &[&str]) {
-        assert_nodes_are_clean(&self.bed, but).await;
-    }
-}
-
-/// Asserts that every node is as it was before Mizar, but for these.
-pub(crate) async fn assert_nodes_are_clean(bed: &Bed, but: &[&str]) {
-    let state = bed.simulator_state().await.unwrap();
-    for (name, node) in state["nodes"].as_object().unwrap() {
-        let host = &node["host"];
-        let is_clean = host["mtu"] == 1500
-            && host["offloads"] == true
-            && host["transitd"] == false
-            && host["links"].as_array().unwrap().is_empty()
-            && host["cni_files"] == serde_json::json!(["10-flannel.conflist"])
-            && host["saved"].is_null();
-        assert_eq!(is_clean, !but.contains(&name.as_str()), "{name}: {host:#}");
+        let state = self.bed.simulator_state().await.unwrap();
+        for (name, node) in state["nodes"].as_object().unwrap() {
+            let host = &node["host"];
+            let is_clean = host["mtu"] == 1500
+                && host["offloads"] == true
+                && host["transitd"] == false
+                && host["links"].as_array().unwrap().is_empty()
+                && host["cni_files"] == serde_json::json!(["10-flannel.conflist"])
+                && host["saved"].is_null();
+            assert_eq!(is_clean, !but.contains(&name.as_str()), "{name}: {host:#}");
+        }
     }
 }
 
@@ -109,19 +105,14 @@ const STAYS: [&str; 12] = [
 /// Asserts that nothing was lost but what was to go, and that no custom resource was deleted while an operator could do
 /// anything: not even a word of it comes after the first deletion.
 async fn assert_orderly(place: &Place, definitions_go: bool) {
-    assert_orderly_in(&place.bed, "mizar-system", definitions_go).await;
-}
-
-/// The same, with the operator in another namespace.
-async fn assert_orderly_in(bed: &Bed, namespace: &str, definitions_go: bool) {
-    assert_in_order(bed, &Journey { all_goes: true, definitions_go, ..Journey::default() }).await;
-    let trail = bed.audit().await.unwrap();
+    assert_in_order(&place.bed, &Journey { all_goes: true, definitions_go, ..Journey::default() }).await;
+    let trail = place.bed.audit().await.unwrap();
     let entries = trail.entries();
     let first = entries.iter().position(|entry| {
         entry.verb == "delete" && entry.group == "mizar.com" && entry.user_agent.contains(" uninstall/")
     });
-    let operator = format!("system:serviceaccount:{namespace}:mizar-operator");
-    let last = entries.iter().rposition(|entry| entry.user == operator);
+    let is_operators = |user: &str| user.starts_with("system:serviceaccount:") && user.ends_with(":mizar-operator");
+    let last = entries.iter().rposition(|entry| is_operators(&entry.user));
     let (Some(first), Some(last)) = (first, last) else { panic!("{}", trail.summary()) };
     assert!(last < first, "an operator asked for {} after a custom resource was deleted", entries[last].uri);
 }

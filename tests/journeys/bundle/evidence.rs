@@ -123,16 +123,11 @@ async fn a_repair_that_fails_leaves_evidence_once() {
 /// Asserts that a command that fails leaves one bundle, which it names and which says why it was taken.
 async fn leaves_evidence(bed: &Bed, line: &str, command: &str) {
     let folder = TempDir::new().unwrap();
-    let export = folder.path().join("kept/mizar.yaml");
-    std::fs::create_dir(folder.path().join("kept")).unwrap();
-    let here = folder.path().join("evidence");
-    std::fs::create_dir(&here).unwrap();
-    let mizar = Mizar::on(bed).args(line).impatient(SCALE).env("MIZAR_EVIDENCE", &here);
-    let mizar = if line.starts_with("uninstall") { mizar.arg("--export").arg(&export) } else { mizar };
+    let mizar = Mizar::on(bed).args(line).impatient(SCALE).env("MIZAR_EVIDENCE", folder.path());
     let ended = mizar.run().await;
     assert!(matches!(ended.code, Some(1 | 5 | 6)), "{ended}");
     let path = named(&ended);
-    assert_eq!(bundles(&here), std::slice::from_ref(&path), "{ended}");
+    assert_eq!(bundles(folder.path()), std::slice::from_ref(&path), "{ended}");
     let events = ended.json_lines();
     let of = |kind: &str| events.iter().position(|event| event["type"] == kind).unwrap_or_else(|| panic!("{kind}"));
     assert_eq!(events[of("evidenceCollected")]["path"], path.display().to_string());
@@ -160,12 +155,14 @@ async fn whatever_fails_half_way_leaves_evidence() {
     // The daemon works again, and nothing can be programmed on its node, so that it cannot be opened.
     bed.clear_faults().await.unwrap();
     bed.fault(FaultOrder { fault: Fault::DropletMissing, node: None }).await.unwrap();
-    leaves_evidence(&bed, "abort -y -o json", "abort").await;
+    leaves_evidence(&bed, "abort -y --timeout 3s -o json", "abort").await;
     bed.clear_faults().await.unwrap();
     bed.fault(FaultOrder { fault: Fault::CleanUpHangs, node: None }).await.unwrap();
-    leaves_evidence(&bed, "uninstall --yes --crds --timeout 3s -o json", "uninstall").await;
+    let folder = TempDir::new().unwrap();
+    let uninstall = format!("uninstall --yes --crds --export {}/mizar.yaml", folder.path().display());
+    leaves_evidence(&bed, &format!("{uninstall} --timeout 3s -o json"), "uninstall").await;
     bed.clear_faults().await.unwrap();
-    Mizar::on(&bed).args("uninstall --yes --crds").inside(TempDir::new().unwrap().path()).run().await.exits(0);
+    Mizar::on(&bed).args(&uninstall).run().await.exits(0);
     install_as_of_old(&bed).await;
     bed.fault(never).await.unwrap();
     leaves_evidence(&bed, "install --adopt -y --timeout 3s -o json", "install --adopt").await;

@@ -94,8 +94,8 @@ async fn an_upgrade_drains_by_the_old_evictions_and_a_rollback_goes_back() {
 async fn an_upgrade_that_was_killed_while_no_operator_ran_is_gone_on_with() {
     let old = Old::at_work().await;
     let operator = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mizar-operator");
-    let line = "upgrade -y --set operator.resources.requests.memory=96Mi";
-    let mut running = old.changing(line).start();
+    let upgrade = "upgrade -y --set operator.resources.requests.memory=96Mi";
+    let mut running = old.changing(upgrade).start();
     while !running.is_over() && get(&old.bed, &operator).await["spec"]["replicas"] != 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -4,7 +4,7 @@ use mizar_bed::Bed;
 use tempfile::TempDir;
 
 use super::snapshot::Snapshot;
-use super::{Place, assert_orderly_in};
+use super::{Place, assert_orderly};
 use crate::adopt::install_as_of_old;
 use crate::cli::Mizar;
 use crate::cluster::{bed, get, names};
@@ -42,7 +42,7 @@ async fn nothing_of_an_old_installation_is_left_and_its_namespace_stays() {
     place.is_as_before_but_for(&[]).await;
     place.nodes_are_clean(&[]).await;
     assert!(get(&place.bed, "/api/v1/namespaces/default").await["metadata"]["deletionTimestamp"].is_null());
-    assert_orderly_in(&place.bed, "default", true).await;
+    assert_orderly(&place, true).await;
     assert!(place.written("mizar.yaml").contains("kind: Vpc"));
     let again = place.uninstall().args("--crds").run().await;
     again.exits(0).tells(&["Nothing of Mizar is here"]);
