@@ -70,19 +70,23 @@ impl Place {
             .await;
     }
 
-    /// Asserts that every node is as it was before Mizar.
     async fn nodes_are_clean(&self, but: &[&str]) {
-        let state = self.bed.simulator_state().await.unwrap();
-        for (name, node) in state["nodes"].as_object().unwrap() {
-            let host = &node["host"];
-            let is_clean = host["mtu"] == 1500
-                && host["offloads"] == true
-                && host["transitd"] == false
-                && host["links"].as_array().unwrap().is_empty()
-                && host["cni_files"] == serde_json::json!(["10-flannel.conflist"])
-                && host["saved"].is_null();
-            assert_eq!(is_clean, !but.contains(&name.as_str()), "{name}: {host:#}");
-        }
+        assert_nodes_are_clean(&self.bed, but).await;
+    }
+}
+
+/// Asserts that every node is as it was before Mizar, but for these.
+pub(crate) async fn assert_nodes_are_clean(bed: &Bed, but: &[&str]) {
+    let state = bed.simulator_state().await.unwrap();
+    for (name, node) in state["nodes"].as_object().unwrap() {
+        let host = &node["host"];
+        let is_clean = host["mtu"] == 1500
+            && host["offloads"] == true
+            && host["transitd"] == false
+            && host["links"].as_array().unwrap().is_empty()
+            && host["cni_files"] == serde_json::json!(["10-flannel.conflist"])
+            && host["saved"].is_null();
+        assert_eq!(is_clean, !but.contains(&name.as_str()), "{name}: {host:#}");
     }
 }
 
