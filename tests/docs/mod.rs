@@ -78,6 +78,7 @@ pub(crate) fn lines(root: &Path) -> Vec<Typed> {
         ("docs/rbac/bundle.yaml", "#   "),
         ("docs/rbac/installer.yaml", "#   "),
         ("docs/rbac/repairer.yaml", "#   "),
+        ("docs/rbac/upgrader.yaml", "#   "),
         ("docs/rbac/adopter.yaml", "#   "),
         ("docs/rbac/uninstaller.yaml", "#   "),
     ] {

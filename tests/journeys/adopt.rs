@@ -10,8 +10,10 @@ use mizar_bed::{AuditEntry, AuditMark, Bed};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use crate::audit_oracle::Journey;
 use crate::cli::{Ended, Mizar, root};
-use crate::cluster::{address_of_new_pod, bed, get, items, names};
+use crate::cluster::{address_of_new_pod, bed_of, get, items, names};
+use crate::order::{assert_in_order, watched};
 use crate::repair::{SCALE, assert_programmed, check, deployment, mizar};
 use crate::restart::{pods_of, runs, until};
 
@@ -30,27 +32,36 @@ fn kubectl(bed: &Bed, arguments: &[&str]) -> String {
 
 /// A bed on which the files of old were applied, with a network that pods use.
 pub(crate) async fn old_installation() -> Bed {
-    let bed = bed().await;
+    old_installation_of(3).await
+}
+
+async fn old_installation_of(nodes: usize) -> Bed {
+    let bed = bed_of(nodes).await;
     apply_old_installation(&bed).await;
     bed
 }
 
 /// Applies the files of old, and waits until pods use their network.
 pub(crate) async fn apply_old_installation(bed: &Bed) {
-    let file = root().join("tests/fixtures/old-installation.yaml");
-    kubectl(bed, &["apply", "-f", &file.display().to_string()]);
-    until("the old operator has built the network", async || {
-        // Before its definition is served there is no list.
-        let bouncers = crate::cluster::send(bed, "GET", &mizar("bouncers"), None).await.unwrap_or_default();
-        bouncers["items"].as_array().is_some_and(|all| all.iter().any(|it| it["spec"]["status"] == "Provisioned"))
-    })
-    .await;
+    install_as_of_old(bed).await;
     // What was there before the network has none.
     kubectl(bed, &["delete", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "--wait=false"]);
     deployment(bed, "web", 3).await;
     until("the name servers run", async || {
         let pods = items(bed, "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app=kube-dns").await;
         !pods.is_empty() && pods.iter().all(|pod| runs(pod) && pod["metadata"]["deletionTimestamp"].is_null())
+    })
+    .await;
+}
+
+/// Applies the files of old, and waits until the network is there.
+pub(crate) async fn install_as_of_old(bed: &Bed) {
+    let file = root().join("tests/fixtures/old-installation.yaml");
+    kubectl(bed, &["apply", "-f", &file.display().to_string()]);
+    until("the old operator has built the network", async || {
+        // Before its definition is served there is no list.
+        let bouncers = crate::cluster::send(bed, "GET", &mizar("bouncers"), None).await.unwrap_or_default();
+        bouncers["items"].as_array().is_some_and(|all| all.iter().any(|it| it["spec"]["status"] == "Provisioned"))
     })
     .await;
 }
@@ -151,9 +162,7 @@ async fn assert_taken_over(bed: &Bed, before: &BTreeMap<String, String>) {
         assert_eq!(object["metadata"]["annotations"]["meta.helm.sh/release-namespace"], "default");
         assert!(!object["metadata"]["annotations"].to_string().contains("last-applied"), "{object}");
     }
-    for node in items(bed, "/api/v1/nodes").await {
-        assert!(node["spec"]["unschedulable"].is_null(), "{}", node["metadata"]["name"]);
-    }
+    assert_in_order(bed, &Journey { operator_ran: true, ..Journey::default() }).await;
     until("all pods run", async || pods_of(bed, "web", runs).await == 3).await;
     assert_addresses_differ(bed).await;
     let namespaces = names(bed, "/api/v1/namespaces").await;
@@ -189,7 +198,7 @@ async fn an_old_installation_is_named_refused_shown_and_taken_over_in_place() {
 
     let mark = bed.mark().await.unwrap();
     let (over, most) = most_daemons(&bed);
-    let done = adopt(&bed).await;
+    let done = watched(&bed, adopt(&bed)).await;
     over.store(true, Ordering::Relaxed);
     done.exits(0).tells(&["node node-1", "node node-2", "node node-3", "Mizar is healthy on 3 nodes"]);
     assert_eq!(most.await.unwrap(), 1, "never two daemons on a node");
@@ -235,7 +244,8 @@ async fn what_was_killed_in_the_middle_is_gone_on_with_by_resume() {
     running.end().await;
     let install = Mizar::install(&bed).run().await;
     install.exits(3).tells(&["install --adopt, begun by", "kubectl mizar resume"]);
-    let resumed = Mizar::on(&bed).args("resume -y").impatient(SCALE).within(DEADLINE).run().await;
+    let resume = Mizar::on(&bed).args("resume -y").impatient(SCALE).within(DEADLINE);
+    let resumed = watched(&bed, resume.run()).await;
     resumed.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
     assert_taken_over(&bed, &before).await;
     assert_works(&bed, "resumed").await;
@@ -253,7 +263,7 @@ async fn what_was_killed_at_its_first_write_is_gone_on_with_by_the_same_command(
     running.signal(Signal::SIGKILL);
     running.end().await;
     Mizar::install(&bed).run().await.exits(3);
-    adopt(&bed).await.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
+    watched(&bed, adopt(&bed)).await.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
     assert_taken_over(&bed, &before).await;
     assert_works(&bed, "again").await;
 }
@@ -269,7 +279,8 @@ async fn what_was_killed_while_no_operator_ran_is_gone_on_with_by_resume() {
     running.signal(Signal::SIGKILL);
     running.end().await;
     assert!(names(&bed, BINDINGS).await.contains(&"mizar-operator".to_owned()), "it goes last");
-    let resumed = Mizar::on(&bed).args("resume -y").impatient(SCALE).within(DEADLINE).run().await;
+    let resume = Mizar::on(&bed).args("resume -y").impatient(SCALE).within(DEADLINE);
+    let resumed = watched(&bed, resume.run()).await;
     resumed.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
     assert_taken_over(&bed, &before).await;
     assert_works(&bed, "restarted").await;
@@ -291,4 +302,17 @@ async fn what_others_hold_is_not_taken() {
     assert_eq!(acts(&bed, mark).await, Vec::<String>::new(), "nothing was changed");
     let nowhere = Mizar::on(&bed).args("install --adopt -y -n elsewhere").run().await;
     nowhere.exits(3).tells(&["no installation can be taken over in namespace elsewhere"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_nodes_are_taken_over_one_after_the_other() {
+    let bed = old_installation_of(50).await;
+    let before = daemons(&bed).await;
+    let (over, most) = most_daemons(&bed);
+    let done = watched(&bed, adopting(&bed).within(Duration::from_secs(600)).run()).await;
+    over.store(true, Ordering::Relaxed);
+    done.exits(0).tells(&["Mizar is healthy on 50 nodes"]);
+    assert_eq!(most.await.unwrap(), 1, "never two daemons on a node");
+    assert_taken_over(&bed, &before).await;
+    assert_works(&bed, "fifty").await;
 }

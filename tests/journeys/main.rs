@@ -26,6 +26,7 @@ mod install;
 mod killed;
 mod matrix;
 mod old_server;
+mod order;
 mod plan;
 mod plugin;
 mod proxy;

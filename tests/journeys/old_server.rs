@@ -1,6 +1,8 @@
 //! A server of the age of Kubernetes 1.15, as Arktos is: it knows no server-side apply and does not note who set which
 //! field.
 
+mod changes;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -16,10 +18,13 @@ use crate::cli::{Mizar, root};
 use crate::cluster::{
     NAMESPACE, address_of_new_pod, assert_healthy_and_nothing_doubled, bed, get, identities, items, names, patch,
 };
-use crate::proxy::{Asked, Manner, Proxy, Verdict, is_write, page_not_found, status, take_one};
+use crate::proxy::{Asked, Manner, Proxy, Verdict, VersionInBody, is_write, page_not_found, status, take_one};
 
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
+
+/// The only version of budgets and evictions there.
+const OLD_POLICY: &str = "policy/v1beta1";
 
 /// Beyond what a double can hold exactly: whoever takes it for one changes it.
 const HASH_KEY: i64 = 5_577_006_791_947_779_411;
@@ -40,6 +45,18 @@ impl Manner for OldServer {
         if unknown.iter().any(|start| path.starts_with(start)) {
             return Verdict::Answer(page_not_found());
         }
+        let version = request.extensions.get::<VersionInBody>().map(|version| version.0.as_str()).unwrap_or_default();
+        if path.ends_with("/eviction") && version != OLD_POLICY {
+            let message = format!(
+                "Eviction in version \"v1\" cannot be handled as a Eviction: no kind \"Eviction\" is registered for version \"{version}\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\""
+            );
+            return Verdict::Answer(status(400, "BadRequest", &message));
+        }
+        if let Some(rest) = path.strip_prefix("/apis/policy/v1beta1/") {
+            // The server behind knows it by its later name.
+            let query = request.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            request.uri = format!("/apis/policy/v1/{rest}{query}").parse().unwrap();
+        }
         if text(header::ACCEPT).contains("APIGroupDiscoveryList") {
             request.headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         }
@@ -48,6 +65,9 @@ impl Manner for OldServer {
     }
 
     fn rewrite(&self, path: &str, document: &mut Value) {
+        if path.starts_with("/apis/policy/v1/") {
+            document["apiVersion"] = json!(OLD_POLICY);
+        }
         if path == "/version" {
             for (field, text) in [("major", ""), ("minor", ""), ("gitVersion", "v0.9.0")] {
                 document[field] = json!(text);
@@ -96,7 +116,10 @@ struct Old {
 
 impl Old {
     async fn cluster() -> Self {
-        let bed = bed().await;
+        Self::before(bed().await).await
+    }
+
+    async fn before(bed: Bed) -> Self {
         let proxy = Proxy::before(&bed, OldServer).await;
         Self { bed, proxy }
     }

@@ -1,6 +1,8 @@
 //! Plans: what `diff` shows, what a plan tells of conflicts and of what it cuts, and plans that are saved by one person and
 //! carried out by another, or by nobody when the cluster moved.
 
+mod handed_on;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;

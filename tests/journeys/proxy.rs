@@ -68,6 +68,10 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NameInBody(pub(crate) String);
 
+/// The `apiVersion` in a request's body, among the extensions of the request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct VersionInBody(pub(crate) String);
+
 /// A request as it was asked, whatever became of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -207,8 +211,10 @@ impl Inner {
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Answer> {
         let (mut parts, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        let name = self.note(&parts, &body);
-        parts.extensions.insert(NameInBody(name));
+        let noted = self.note(&parts, &body);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        parts.extensions.insert(NameInBody(text(&noted["metadata"]["name"])));
+        parts.extensions.insert(VersionInBody(text(&noted["apiVersion"])));
         let verdict = self.manner.receive(&mut parts);
         self.carry_out(verdict, parts, body).await
     }
@@ -260,8 +266,8 @@ impl Inner {
         .boxed()
     }
 
-    /// Notes what was asked, and returns the name of the object that it is about if its body tells.
-    fn note(&self, parts: &Parts, body: &Bytes) -> String {
+    /// Notes what was asked, and returns the body if it is JSON.
+    fn note(&self, parts: &Parts, body: &Bytes) -> Value {
         let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
         let asked = Asked {
             method: parts.method.to_string(),
@@ -270,9 +276,9 @@ impl Inner {
             body: serde_json::from_slice(body).unwrap_or_default(),
             user_agent: header(header::USER_AGENT).to_owned(),
         };
-        let name = asked.body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let body = asked.body.clone();
         self.asked.lock().unwrap().push(asked);
-        name
+        body
     }
 
     async fn forward(self: Arc<Self>, mut parts: Parts, body: Bytes) -> io::Result<Answer> {

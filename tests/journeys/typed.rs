@@ -21,7 +21,7 @@ use crate::docs::{Typed, lines};
 const LEAST: usize = 5;
 
 /// Nothing that a page names takes longer on a bed.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// What is typed instead of what stands on the page, and where.
 const CHANGED: &[(&str, &str)] = &[
@@ -162,6 +162,14 @@ fn typed_on(wanted: On) -> Vec<Typed> {
     all.iter().filter(|line| place_of(line, &all) == wanted).cloned().collect()
 }
 
+/// The line before another one on its page, which saves the plan that that one uses.
+fn saving(line: &Typed, on: On) -> Typed {
+    let mut looks = typed_on(on).into_iter();
+    let saves =
+        |other: &Typed| (&other.page, other.block) == (&line.page, line.block) && other.text.contains("--save-plan");
+    looks.find(saves).expect("a page says how a plan is saved before it says how it is used")
+}
+
 #[tokio::test]
 async fn before_an_install() {
     assert_all_go_well(&bed().await, typed_on(On::Blank).iter()).await;
@@ -180,14 +188,7 @@ async fn every_way_to_install() {
             assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         }
         if line.text.contains("--use-plan") {
-            // The line before it on its page saves the plan.
-            let saves = |other: &&Typed| {
-                (&other.page, other.block) == (&line.page, line.block) && other.text.contains("--save-plan")
-            };
-            let looks = typed_on(On::Blank);
-            let saving =
-                looks.iter().find(saves).expect("a page says how a plan is saved before it says how it is used");
-            complaints.extend(complaint(&bed, folder.path(), saving).await);
+            complaints.extend(complaint(&bed, folder.path(), &saving(line, On::Blank)).await);
         }
         complaints.extend(complaint(&bed, folder.path(), line).await);
     }
@@ -241,6 +242,10 @@ async fn taking_it_out() {
     let mut seen = BTreeSet::new();
     for line in all.iter().filter(|line| seen.insert(runnable(line))) {
         let (bed, folder) = (installed().await, place());
+        if line.text.contains("--use-plan") {
+            let saved = complaint(&bed, folder.path(), &saving(line, On::Installed)).await;
+            assert_eq!(saved, None);
+        }
         let complaint = complaint(&bed, folder.path(), line).await;
         assert_eq!(complaint, None, "{}", complaint.clone().unwrap_or_default());
     }

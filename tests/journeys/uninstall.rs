@@ -4,18 +4,21 @@
 mod after_helm;
 mod broken;
 mod everything;
+mod old;
 mod refused;
 pub(crate) mod snapshot;
 mod stopped;
 mod undone;
 
-use mizar_bed::{AuditTrail, Bed};
+use mizar_bed::Bed;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use self::snapshot::Snapshot;
+use crate::audit_oracle::Journey;
 use crate::cli::Mizar;
-use crate::cluster::{address_of_new_pod, bed_of, changes};
+use crate::cluster::{address_of_new_pod, bed_of};
+use crate::order::assert_in_order;
 
 /// The program is as impatient as the bed's operator, whose rounds take a second instead of fifteen.
 const SCALE: f64 = 0.1;
@@ -103,24 +106,17 @@ const STAYS: [&str; 12] = [
     "/apis/apiregistration.k8s.io/v1/apiservices/v1.mizar.com",
 ];
 
-/// Asserts that whatever was written says which command and which part wrote it, and that no custom resource was deleted while
-/// an operator could do anything.
-fn assert_orderly(trail: &AuditTrail) {
-    let ours = changes(&trail.agent("kubectl-mizar/"));
-    let unattributed = ours.filter(|entry| !entry.user_agent.contains(" uninstall/"));
-    assert!(unattributed.is_empty(), "{}", unattributed.summary());
+/// Asserts that nothing was lost but what was to go, and that no custom resource was deleted while an operator could do
+/// anything: not even a word of it comes after the first deletion.
+async fn assert_orderly(place: &Place, definitions_go: bool) {
+    assert_in_order(&place.bed, &Journey { all_goes: true, definitions_go, ..Journey::default() }).await;
+    let trail = place.bed.audit().await.unwrap();
     let entries = trail.entries();
-    let is_custom = |group: &str| group == "mizar.com";
     let first = entries.iter().position(|entry| {
-        entry.verb == "delete" && is_custom(&entry.group) && entry.user_agent.starts_with("kubectl-mizar/")
+        entry.verb == "delete" && entry.group == "mizar.com" && entry.user_agent.contains(" uninstall/")
     });
-    // The last that an operator asked for, and that its pod was taken away.
-    let is_operators = |user: &str| user == "system:serviceaccount:mizar-system:mizar-operator";
-    let last = entries.iter().rposition(|entry| {
-        is_operators(&entry.user)
-            || (entry.verb == "delete" && entry.resource == "pods" && entry.name.starts_with("mizar-operator-"))
-    });
+    let is_operators = |user: &str| user.starts_with("system:serviceaccount:") && user.ends_with(":mizar-operator");
+    let last = entries.iter().rposition(|entry| is_operators(&entry.user));
     let (Some(first), Some(last)) = (first, last) else { panic!("{}", trail.summary()) };
-    let late = &entries[last];
-    assert!(last < first, "an operator was there until {} after a custom resource was deleted", late.uri);
+    assert!(last < first, "an operator asked for {} after a custom resource was deleted", entries[last].uri);
 }

@@ -2,6 +2,7 @@
 //! back; proven by what the simulated daemons have programmed and by the audit log.
 
 mod failure;
+mod fifty;
 mod killed;
 mod refused;
 mod rollback;
@@ -13,8 +14,10 @@ use std::time::Duration;
 use mizar_bed::{AuditTrail, Bed};
 use serde_json::{Value, json};
 
+use crate::audit_oracle::Journey;
 use crate::cli::{Ended, Mizar};
-use crate::cluster::{NAMESPACE, assert_healthy_and_nothing_doubled, bed_of, identities, items, requests};
+use crate::cluster::{NAMESPACE, assert_healthy_and_nothing_doubled, identities, items, requests};
+use crate::order::{assert_in_order, watched};
 use crate::repair::{SCALE, at_work, deployment, prove};
 use crate::restart::{assert_all_addresses_differ, pods_of, runs, until};
 
@@ -52,56 +55,6 @@ fn replaced(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -
     before.iter().filter(|(role, uid)| now[*role] != **uid).map(|(role, _)| role.clone()).collect()
 }
 
-/// Runs a command, and asserts that meanwhile never more than one node is without its programming, which no object tells.
-async fn watched(bed: &Bed, command: Mizar) -> Ended {
-    let run = command.run();
-    tokio::pin!(run);
-    let mut looks = 0;
-    loop {
-        tokio::select! {
-            ended = &mut run => {
-                assert!(looks > 10, "looked {looks} times");
-                return ended;
-            }
-            () = tokio::time::sleep(Duration::from_millis(100)) => {
-                let bare = unprogrammed(bed).await;
-                assert!(bare.len() <= 1, "{bare:?}");
-                looks += 1;
-            }
-        }
-    }
-}
-
-/// The nodes whose daemon has programmed nothing.
-async fn unprogrammed(bed: &Bed) -> Vec<String> {
-    let state = bed.simulator_state().await.unwrap();
-    let nodes = state["nodes"].as_object().unwrap();
-    let is_bare = |node: &Value| node["host_endpoints"].as_object().is_none_or(serde_json::Map::is_empty);
-    nodes.iter().filter(|(_, node)| is_bare(node)).map(|(name, _)| name.clone()).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_nodes_have_their_turn_one_after_the_other() {
-    let bed = bed_of(50).await;
-    Mizar::install(&bed).args("--recreate-pods").run().await.exits(0);
-    deployment(&bed, "web", 10).await;
-    let before = mizar_pods(&bed).await;
-    let plan = Mizar::on(&bed).args("upgrade --plan").args(OF_DAEMON).run().await;
-    plan.exits(0).prints(&["50 nodes get a new daemon", "and 42 more nodes"]);
-    assert!(plan.stdout.lines().count() < 60, "{plan}");
-    watched(&bed, upgrading(&bed).args(OF_DAEMON).within(Duration::from_secs(600))).await.exits(0);
-    assert_eq!(replaced(&before, &mizar_pods(&bed).await).len(), 50);
-    assert_no_cordon(&bed).await;
-    prove(&bed, "fifty").await;
-}
-
-async fn assert_no_cordon(bed: &Bed) {
-    for node in items(bed, "/api/v1/nodes").await {
-        assert!(node["spec"]["unschedulable"].is_null(), "{}", node["metadata"]["name"]);
-        assert!(!node["metadata"]["annotations"].to_string().contains("mizar.dev/cordoned"), "{node}");
-    }
-}
-
 /// What our program did to Mizar's daemons, and evictions, in order: `delete mizar-daemon-x`, `evict web-y`.
 fn acts(trail: &AuditTrail) -> Vec<String> {
     let mut acts = Vec::new();
@@ -126,10 +79,10 @@ async fn daemons_are_replaced_node_by_node_drained_and_programmed_anew() {
     plan.prints(&["Operator:", "goes on as it is", "placed elsewhere"]);
     assert_eq!(mizar_pods(&bed).await, before);
 
-    let done = watched(&bed, upgrading(&bed).args(OF_DAEMON)).await;
+    let done = watched(&bed, upgrade(&bed, OF_DAEMON)).await;
     done.exits(0).tells(&["node node-1", "node node-2", "node node-3", "Mizar is healthy on 3 nodes"]);
     assert_eq!(replaced(&before, &mizar_pods(&bed).await), ["node-1", "node-2", "node-3"]);
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     until("all pods run", async || pods_of(&bed, "web", runs).await == 3).await;
     assert_all_addresses_differ(&bed).await;
     assert_healthy_and_nothing_doubled(&bed).await;
@@ -153,7 +106,7 @@ async fn values_of_the_operator_touch_no_node_and_the_operator_keeps_every_addre
     let deployment = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/mizar-operator");
     let live = crate::cluster::get(&bed, &deployment).await;
     assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"], "96Mi");
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     prove(&bed, "operator").await;
     assert_all_addresses_differ(&bed).await;
 }

@@ -209,6 +209,32 @@ async fn the_roles_of_who_upgrades_are_enough_and_all_of_the_last_is_used() {
     assert_all_were_used(&rights(file), &trail, |_| None);
 }
 
+/// Why an adoption has a right that this one did not use.
+fn why_adopters_have(right: &Right) -> Option<&'static str> {
+    match (right.verb.as_str(), right.resource.as_str()) {
+        ("delete", "secrets") => Some("of more than ten revisions the oldest goes"),
+        ("create", "daemonsets" | "deployments") => Some("one that was lost is made again"),
+        (_, "resourcequotas") => Some("where the quota was chosen"),
+        ("get", "serviceaccounts") => Some("an object whose write was not answered is read"),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_roles_of_who_takes_over_are_enough_and_all_of_the_last_is_used() {
+    let file = "docs/rbac/adopter.yaml";
+    let bed = crate::adopt::old_installation().await;
+    for file in ["docs/rbac/installer.yaml", "docs/rbac/repairer.yaml", "docs/rbac/upgrader.yaml", file] {
+        grant(&bed, file, INSTALLER).await;
+    }
+    let by = || Mizar::by(&bed, INSTALLER).impatient(SCALE);
+    by().args("install --adopt --plan").run().await.exits(0);
+    by().args("install --adopt -y").run().await.exits(0).tells(&["Mizar is healthy on 3 nodes"]);
+    let trail = bed.audit().await.unwrap().by(INSTALLER);
+    assert_nothing_was_refused(&trail);
+    assert_all_were_used(&rights(file), &trail, why_adopters_have);
+}
+
 /// Why an uninstall has a right that this one did not use.
 fn why_uninstallers_have(right: &Right) -> Option<&'static str> {
     let name = right.name.as_deref().unwrap_or_default();

@@ -10,7 +10,7 @@ mod objects;
 mod rights;
 mod values;
 
-pub use objects::{MANAGERS, OLD_BINDING, binding_stays, is_old, managers_in};
+pub use objects::{MANAGERS, OLD_BINDING, binding_stays, binds_others, is_old, managers_in};
 pub(crate) use objects::{before, definition_without_leniency};
 pub use rights::needs;
 pub use values::kept_values;

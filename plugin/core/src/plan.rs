@@ -249,6 +249,17 @@ impl Change {
     pub fn writes(&self) -> bool {
         matches!(self.action, Action::Create | Action::Update { .. } | Action::Delete)
     }
+
+    /// Returns the change without a word about how many pods a workload has, in either way of writing it.
+    #[must_use]
+    pub fn without_replicas(mut self) -> Self {
+        self.desired = self.desired.take().map(Object::without_replicas);
+        let spec = self.merge_patch.as_mut().and_then(|patch| patch.get_mut("spec")).and_then(Value::as_object_mut);
+        if let Some(spec) = spec {
+            spec.shift_remove("replicas");
+        }
+        self
+    }
 }
 
 impl Plan {

@@ -4,6 +4,7 @@
 //! cannot be seen is recorded: which nodes are clean, and where the custom resources were saved.
 //!
 //! - `survey`: what was read, trimmed; `plan`: what is done of it;
+//! - `binding`: what a plan was made from, for one that is saved and carried out later;
 //! - `belongs`: which objects are Mizar's, by record, by mark and by name;
 //! - `traces`: what the operator leaves on objects of others;
 //! - `export`: the custom resources as a file that can be applied again;
@@ -12,6 +13,7 @@
 //! - `rights`: what must be allowed beforehand; `outcome`: what is told and written at the end.
 
 mod belongs;
+mod binding;
 mod export;
 mod job;
 mod namespace;
@@ -23,6 +25,7 @@ mod survey;
 mod traces;
 
 pub use belongs::{Belongs, CUSTOM_KINDS, belongs, custom_kinds, known_objects};
+pub use binding::{Origin, binding};
 pub use export::{Export, ExportError};
 pub use job::{CleanUp, JOB_LABEL, JobError, JobTemplate, job_name};
 pub use namespace::{MADE_BY, NAMESPACED, foreign, is_made_by_us};

@@ -56,7 +56,7 @@ pub fn without_replicas(mut plan: Plan) -> Plan {
                 change.action = Action::Unchanged;
             }
         }
-        change.desired = change.desired.take().map(crate::object::Object::without_replicas);
+        *change = change.clone().without_replicas();
     }
     plan.conflicts.retain_mut(|conflict| {
         let is_in_the_way = conflict.object.kind != "Deployment" || conflict.fields.is_empty();
@@ -106,6 +106,22 @@ mod tests {
         let plan = without_replicas(Plan { conflicts, ..Plan::default() });
         let template = conflict("Deployment", &[".spec.template.spec.nodeName"]);
         assert_eq!(plan.conflicts, [template, foreign, other_kind]);
+    }
+
+    #[test]
+    fn how_many_operators_there_are_is_said_in_neither_way_of_writing_it() {
+        let deployment = |replicas: u32, image: &str| {
+            crate::object::Object::new(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "o"},
+                "spec": {"replicas": replicas, "template": {"image": image}}}))
+            .unwrap()
+        };
+        let own = vec![crate::plan::OwnObject { site: crate::site::Site::Management, object: deployment(1, "b") }];
+        let live = vec![(crate::site::Site::Management, deployment(0, "a"))];
+        let input = crate::plan::PlanInput { own, live, ..crate::plan::PlanInput::default() };
+        let plan = without_replicas(crate::plan::decide(&input));
+        let change = plan.changes().next().unwrap();
+        assert_eq!(change.merge_patch, Some(json!({"spec": {"template": {"image": "b"}}})));
+        assert_eq!(change.desired.as_ref().unwrap().value()["spec"], json!({"template": {"image": "b"}}));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! `kubectl mizar abort`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::plan;
+use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -34,9 +37,16 @@ pub(crate) struct AbortArgs {
     #[arg(short, long, alias = "assume-yes")]
     yes: bool,
 
+    /// Longest wait for the daemon of a node that is closed, more than 0 [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+
     /// Output format; json writes one event per line to stdout
     #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = OF_CHANGES)]
     output: Format,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 impl AbortArgs {
@@ -51,7 +61,9 @@ pub(crate) async fn run(context: &Context, args: AbortArgs) -> Result<ExitCode, 
     let cluster = context.connect("abort", Access::ReadWrite).await?;
     let request = Request {
         namespace: context.namespace.clone(),
+        timeout: args.timeout,
         consent: Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text),
+        evidence: args.evidence.wanted(),
         output: args.output,
     };
     Box::pin(abort(cluster, report::reporter(output, context.verbosity), request)).await?;

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use mizar_core::uninstall::UNINSTALL;
 
+use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
-use crate::cli::plan::{self, DryRun};
+use crate::cli::plan::{self, DryRun, PlanArgs};
 use crate::cli::wait::parse_duration;
 use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
 use crate::flow::consent::Consent;
-use crate::flow::uninstall::{Request, uninstall};
+use crate::flow::saved_plan::{PlanFile, read_options};
+use crate::flow::uninstall::{Options, Request, uninstall};
 use crate::report::format::Format;
 use crate::report::{self, Output, style};
 
@@ -31,6 +34,10 @@ use crate::report::{self, Output, style};
   # Take Mizar out; the name of the release has to be typed
   kubectl mizar uninstall
 
+  # Show the plan to somebody else, who carries out exactly that
+  kubectl mizar uninstall --crds --save-plan plan.json
+  kubectl mizar uninstall --use-plan plan.json
+
   # Everything, definitions and namespace too, in a script
   kubectl mizar uninstall --crds --yes --export mizar.yaml
 
@@ -38,12 +45,11 @@ use crate::report::{self, Output, style};
   kubectl mizar uninstall --yes --skip-node node-7")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person may type")]
 pub(crate) struct UninstallArgs {
-    /// Only show the plan
-    #[arg(long, conflicts_with = "dry_run")]
-    plan: bool,
+    #[command(flatten)]
+    plan: PlanArgs,
 
     /// client is --plan; each part follows from what the one before has left, so there is no server
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = DryRun::None, default_missing_value = plan::BARE_DRY_RUN, num_args = 0..=1, require_equals = true)]
+    #[arg(long, value_name = "HOW", conflicts_with_all = ["plan", "save_plan", "use_plan"], value_enum, default_value_t = DryRun::None, default_missing_value = plan::BARE_DRY_RUN, num_args = 0..=1, require_equals = true)]
     dry_run: DryRun,
 
     /// Do not ask
@@ -77,6 +83,9 @@ pub(crate) struct UninstallArgs {
     /// Output format; json writes one event per line to stdout
     #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = OF_CHANGES)]
     output: Format,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 }
 
 impl UninstallArgs {
@@ -87,12 +96,11 @@ impl UninstallArgs {
 
 pub(crate) async fn run(context: &Context, args: UninstallArgs) -> Result<ExitCode, Failure> {
     let output = args.output();
-    let consent = Consent::of(args.yes, style::stdin_is_terminal() && output == Output::Text);
     if args.timeout.is_some_and(|limit| limit.is_zero()) {
         let message = "--timeout must be longer than nothing: each part of an uninstall is waited for";
         return Err(Failure::new(Kind::Usage, message));
     }
-    let plan_only = args.plan || args.dry_run.is_client();
+    let plan_only = args.plan.only_shows() || args.dry_run.is_client();
     plan::shown_alone(&args.output, plan_only)?;
     args.dry_run.warn_if_bare();
     if args.dry_run == DryRun::Server {
@@ -100,18 +108,24 @@ pub(crate) async fn run(context: &Context, args: UninstallArgs) -> Result<ExitCo
             "an uninstall deletes part by part, each as the one before has left things: the API server cannot try that";
         return Err(Failure::new(Kind::Usage, message).hint("see what would go: kubectl mizar uninstall --plan"));
     }
+    let file = args.plan.file(UNINSTALL)?;
+    let asked = asked(&args, &file)?;
+    let agreed = args.yes || matches!(file, PlanFile::Use(_));
     let access = if plan_only { Access::ReadOnly } else { Access::ReadWrite };
-    let cluster = context.connect("uninstall", access).await?;
+    let cluster = context.connect(UNINSTALL, access).await?;
     let request = Request {
-        namespace: context.namespace.clone(),
-        crds: args.crds,
-        export: args.export,
-        keep_node_state: args.keep_node_state,
-        skip: args.skip_node.into_iter().collect(),
-        keep_history: args.keep_history,
+        namespace: context.namespace.clone().or(file.namespace()),
+        crds: asked.crds,
+        // The file is one of whoever carries it out.
+        export: args.export.or(asked.export),
+        keep_node_state: asked.keep_node_state,
+        skip: asked.skip_node,
+        keep_history: asked.keep_history,
+        file,
         plan_only,
-        consent,
+        consent: Consent::of(agreed, style::stdin_is_terminal() && output == Output::Text),
         timeout: args.timeout,
+        evidence: args.evidence.wanted(),
         output: args.output.clone(),
     };
     // On the heap: the whole of an uninstall is too large for a stack.
@@ -120,4 +134,24 @@ pub(crate) async fn run(context: &Context, args: UninstallArgs) -> Result<ExitCo
         report::note("nothing was changed (dry run)");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was asked for: on the command line, or when the plan was saved.
+fn asked(args: &UninstallArgs, file: &PlanFile) -> Result<Options, Failure> {
+    args.plan.refuse_beside(&[
+        ("--crds", args.crds),
+        ("--keep-node-state", args.keep_node_state),
+        ("--skip-node", !args.skip_node.is_empty()),
+        ("--keep-history", args.keep_history),
+    ])?;
+    match file.saved() {
+        Some(saved) => read_options(saved),
+        None => Ok(Options {
+            crds: args.crds,
+            keep_node_state: args.keep_node_state,
+            keep_history: args.keep_history,
+            skip_node: args.skip_node.iter().cloned().collect(),
+            export: args.export.clone(),
+        }),
+    }
 }

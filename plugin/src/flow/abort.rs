@@ -2,11 +2,13 @@
 //! was given up; what was changed stays.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::operation::{NewOperation, Operation, Outcome, StageState};
 use tokio::time::Instant;
 
+use super::bundle::evidence::{Evidence, with_evidence};
 use super::consent::Consent;
 use super::ground::{self, is_unfinished};
 use super::operation::{self, Held, Settled};
@@ -20,13 +22,20 @@ use crate::failure::{Failure, Kind};
 use crate::report::format::Format;
 use crate::report::{self, Reporter};
 
+/// Its name.
+const COMMAND: &str = "abort";
+
 /// What the person asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// `-n`.
     pub(crate) namespace: Option<String>,
+    /// For how long the daemon of a closed node may take to start; replaces the usual limit.
+    pub(crate) timeout: Option<Duration>,
     /// Whether to go on without asking.
     pub(crate) consent: Consent,
+    /// What is taken if it fails.
+    pub(crate) evidence: Evidence,
     /// What stdout is for.
     pub(crate) output: Format,
 }
@@ -35,6 +44,7 @@ pub(crate) struct Request {
 pub(crate) async fn abort(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut run = Run::new(cluster.clone(), reporter.clone(), request.output.output());
+    run.evidence = request.evidence.clone();
     let result = Box::pin(carry_out(&mut run, &request)).await;
     telling::ended(&cluster, &*reporter, begun, &result);
     if matches!(result, Ok(Outcome::Done)) {
@@ -45,7 +55,7 @@ pub(crate) async fn abort(cluster: Cluster, reporter: Arc<dyn Reporter>, request
 }
 
 async fn carry_out(run: &mut Run, request: &Request) -> Result<Outcome, Failure> {
-    telling::begun(run, "abort", request.namespace.as_deref());
+    telling::begun(run, COMMAND, request.namespace.as_deref());
     run.enter("records");
     let asked = request.namespace.as_deref();
     let records = records::read(run.cluster(), asked.unwrap_or(DEFAULT_NAMESPACE)).await?;
@@ -61,7 +71,8 @@ async fn carry_out(run: &mut Run, request: &Request) -> Result<Outcome, Failure>
     let step = Step::Deploy;
     run.tell(Event::StepStarted { step });
     hold(run, &stopped, settled).await?;
-    let done = give_up(run, &records, &stopped).await;
+    let done = give_up(run, request, &records, &stopped).await;
+    let done = with_evidence(run, COMMAND, done).await;
     let (outcome, message) = match &done {
         Ok(()) => (GIVEN_UP, "given up".to_owned()),
         Err(failure) => (failure.kind.outcome(), failure.message.clone()),
@@ -131,8 +142,8 @@ async fn hold(run: &mut Run, stopped: &Operation, settled: Settled) -> Result<()
     Ok(())
 }
 
-async fn give_up(run: &Run, records: &Records, stopped: &Operation) -> Result<(), Failure> {
-    rolling::open_nodes(run).await?;
+async fn give_up(run: &Run, request: &Request, records: &Records, stopped: &Operation) -> Result<(), Failure> {
+    rolling::open_nodes(run, request.timeout).await?;
     run.enter("apply");
     records::give_up(run.cluster(), records, stopped).await
 }

@@ -5,6 +5,7 @@ use futures::stream::{self, StreamExt as _};
 use mizar_core::event::{ApplyResult, Event};
 use mizar_core::object::{Object, ObjectRef};
 use mizar_core::plan::fold::fold;
+use mizar_core::plan::merge::{is_in_effect, still_applies};
 use mizar_core::plan::{Action, Change, Conflict, ContestedField, Plan, Precondition, Stage};
 use serde_json::{Value, json};
 
@@ -243,8 +244,14 @@ async fn update(
             Err(failure) => return Err(failure),
         }
     }
-    let patch = conditional(change.merge_patch.clone().unwrap_or_else(|| json!({})), precondition);
-    cluster.merge_patch(&change.object, &patch, commit).await.map(drop)
+    let patch = change.merge_patch.clone().unwrap_or_else(|| json!({}));
+    let body = conditional(patch.clone(), precondition);
+    match cluster.merge_patch(&change.object, &body, commit).await {
+        Err(failure) if is_stale(&failure) && precondition.is_some() => {
+            merge_into_newer(cluster, change, patch, failure).await
+        }
+        merged => merged.map(drop),
+    }
 }
 
 /// Whether the object was written since it was read, by whomever.
@@ -269,6 +276,26 @@ async fn apply_to_newer(
     let body = Object::new(conditional(desired.value().clone(), Some(&newer)))
         .expect("it was an object before its metadata grew");
     mode.apply(cluster, &body, change.manager, Commit::Store).await.map(drop)
+}
+
+/// The same where the server does not know who set what: only if nobody has changed anything that a patch could undo.
+async fn merge_into_newer(
+    cluster: &Cluster,
+    change: &Change,
+    patch: Value,
+    stale: ApiFailure,
+) -> Result<(), ApiFailure> {
+    let live = cluster.get(&change.object).await?.unwrap_or_default();
+    let newer = precondition_of(&live);
+    let is_planned_one = change.precondition.as_ref().is_some_and(|planned| planned.uid == newer.uid);
+    // Who goes on with a restart that has stopped in the middle has made the change before.
+    if is_planned_one && is_in_effect(&patch, &live) {
+        return Ok(());
+    }
+    if !is_planned_one || change.live.as_ref().is_none_or(|planned| !still_applies(planned.value(), &live)) {
+        return Err(stale);
+    }
+    cluster.merge_patch(&change.object, &conditional(patch, Some(&newer)), Commit::Store).await.map(drop)
 }
 
 /// Makes the server refuse a change of anything but what was planned from.

@@ -78,13 +78,19 @@ impl Repair {
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
         telling::begun(&self.run, "repair", self.request.namespace.as_deref());
         let settled = self.settle().await?;
-        let (plan, facts) = self.plan().await?;
+        let (mut plan, mut facts) = self.plan().await?;
+        let mut quiet = None;
+        if plan.is_empty() && !self.finishes && !self.request.plan_only {
+            // What is wrong with what the operator still works at shows only when it has had its time.
+            quiet = self.until_quiet().await?;
+            (plan, facts) = self.plan().await?;
+        }
         self.show(&plan, &facts)?;
         if self.request.plan_only {
             return Ok(Outcome::Planned);
         }
         if plan.is_empty() && !self.finishes {
-            return self.nothing_to_do().await;
+            return self.nothing_to_do(quiet, &plan).await;
         }
         rights::refuse_missing(&self.run).await?;
         let (mut agreement, plan, facts) = self.agree(plan, facts).await?;
@@ -177,11 +183,9 @@ impl Repair {
         self.treatment().plan().await
     }
 
-    /// Says that there is nothing to do, unless something is left when the operator has had its time.
-    async fn nothing_to_do(&mut self) -> Result<Outcome, Failure> {
-        let quiet = self.until_quiet().await?;
-        let (plan, _) = self.plan().await?;
-        let left = ending::unhealed(&plan, &Agreement::to(&plan));
+    /// Says that there is nothing to do, unless something is left that no remedy is for.
+    async fn nothing_to_do(&self, quiet: Option<Failure>, plan: &RepairPlan) -> Result<Outcome, Failure> {
+        let left = ending::unhealed(plan, &Agreement::to(plan));
         let (failure, _) = self.unhealthy_after(quiet, left).await?;
         if failure.details.is_empty() {
             return Ok(Outcome::NothingToDo);

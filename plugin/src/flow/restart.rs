@@ -9,7 +9,6 @@ mod acts;
 use std::time::Duration;
 
 use mizar_core::facts::Facts;
-use mizar_core::object::Object;
 use mizar_core::operation::RestartRecord;
 use mizar_core::plan::Stage;
 use mizar_core::restart::{self, Mark, Next, OPERATOR, Obstacle, Step};
@@ -76,7 +75,7 @@ enum Until {
 fn idle(stage: &Stage) -> Stage {
     let mut idle = stage.clone();
     for change in idle.changes.iter_mut().filter(|change| change.object.kind == "Deployment") {
-        change.desired = change.desired.take().map(Object::without_replicas);
+        *change = change.clone().without_replicas();
     }
     idle
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mizar_core::event::Event;
-use mizar_core::facts::{Facts, NodeFact, PodRole};
+use mizar_core::facts::{Facts, NodeFact};
 use mizar_core::network::daemon_set;
 use mizar_core::repair::Wish;
 use mizar_core::upgrade::turn::{has_other_place, placed_on, unreachable};
@@ -91,27 +91,29 @@ pub(crate) async fn after_restart(run: &Run, terms: &Terms, restarted: Restarted
     }
 }
 
-/// Opens the nodes that were left in the middle, once each of them works. One whose daemon does not is told and stays closed: pods there
-/// would have no network.
-pub(crate) async fn open_nodes(run: &Run) -> Result<(), Failure> {
+/// Opens the nodes that were left in the middle, once each of them works. One whose daemon does not come in time is told and stays
+/// closed: pods there would have no network.
+pub(crate) async fn open_nodes(run: &Run, limit: Option<Duration>) -> Result<(), Failure> {
     let held = run.held.as_ref().ok_or_else(|| Failure::new(Kind::Bug, "nodes are opened without a record of it"))?;
     let facts = look(run).await?;
     let begun = held.nodes_in(REPLACING).await;
     let is_begun = |node: &&NodeFact| node.cordoned_by.is_some() || begun.contains(&node.name);
-    for node in facts.nodes.items().iter().filter(is_begun) {
-        let mut daemons = facts.pods.items().iter().filter(|pod| pod.role == PodRole::Daemon);
-        if !daemons.any(|pod| pod.node == node.name.as_str() && pod.ready && pod.deleting.is_none()) {
-            let message = format!(
-                "node {} stays closed: its daemon does not work, and pods there would have no network",
-                node.name
-            );
-            run.tell(Event::Warning { message, object: None });
-            continue;
+    for NodeFact { name, .. } in facts.nodes.items().iter().filter(is_begun) {
+        let (stage, limit) = (format!("node {name}"), Some(limit.unwrap_or(run.timing().stall)));
+        match daemon::until_ready(run, &stage, name, None, None, limit).await {
+            Ok(()) => {}
+            Err(stopped) if stopped.kind == Kind::Interrupted => return Err(stopped),
+            Err(late) => {
+                let message =
+                    format!("node {name} stays closed, since pods there would have no network: {}", late.message);
+                run.tell(Event::Warning { message, object: None });
+                continue;
+            }
         }
-        programming::connect(run, &node.name, None).await?;
-        let_go(run, &node.name).await?;
-        programming::recreate(run, &node.name, None).await?;
-        held.note_node(&node.name, note(DONE)).await?;
+        programming::connect(run, name, None).await?;
+        let_go(run, name).await?;
+        programming::recreate(run, name, None).await?;
+        held.note_node(name, note(DONE)).await?;
     }
     Ok(())
 }
@@ -196,7 +198,7 @@ impl Rolling<'_> {
             self.prepare(&stage, facts, turn).await?;
             daemon::replace(self.run, &stage, turn, &self.revision, self.terms.limit).await?;
         } else {
-            daemon::until_ready(self.run, &stage, node, None, &self.revision, self.terms.limit).await?;
+            daemon::until_ready(self.run, &stage, node, None, Some(&self.revision), self.terms.limit).await?;
         }
         programming::connect(self.run, node, self.terms.limit).await?;
         // Before pods are recreated: where the node is the only one, they have nowhere else to go.
@@ -284,7 +286,7 @@ impl Rolling<'_> {
         }
         for turn in &turns {
             let old = Some(turn.daemon.uid.as_str());
-            daemon::until_ready(self.run, stage, &turn.node, old, &self.revision, self.terms.limit).await?;
+            daemon::until_ready(self.run, stage, &turn.node, old, Some(&self.revision), self.terms.limit).await?;
         }
         stage_ends(self.run, stage, format!("{} replaced", counted(turns.len(), "daemon")), begun);
         Ok(turns.len())

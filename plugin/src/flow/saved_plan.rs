@@ -3,6 +3,7 @@
 //! A command that saves: make the plan, show it, [`Bound::save`] it. A command that carries one out: [`read`] it, make the plan
 //! anew from what it says was asked for, [`Bound::verify`] that it is the same one, go on as always.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use super::ground::Ground;
 use super::prepare::PreparedRelease;
+use super::records::Records;
 use super::run::Run;
 use crate::cluster::Cluster;
 use crate::failure::{Failure, Kind};
@@ -161,10 +163,21 @@ impl Bound {
 
     /// Fails unless a plan that is carried out means the same as the one that was made now; shows then what that one changes.
     pub(crate) fn verify(&self, run: &Run, ground: &Ground) -> Result<(), Failure> {
+        let difference = |_: &str| Difference { plan: &ground.plan, values: &ValueChanges::default() }.text();
+        self.verify_as(run, || self.binding(run, ground), difference)
+    }
+
+    /// The same by what the plan of now was made from; `difference` is made of how the saved one was shown.
+    pub(crate) fn verify_as(
+        &self,
+        run: &Run,
+        now: impl FnOnce() -> Binding,
+        difference: impl FnOnce(&str) -> String,
+    ) -> Result<(), Failure> {
         let PlanFile::Use(saved) = &self.file else { return Ok(()) };
-        let touched = verify(saved, &self.binding(run, ground)).inspect_err(|_| {
-            let difference = Difference { plan: &ground.plan, values: &ValueChanges::default() };
-            report::note(difference.text().trim_end());
+        let touched = verify(saved, &now()).inspect_err(|_| {
+            run.reporter().pause();
+            report::note(difference(&saved.shown).trim_end());
         })?;
         for object in touched {
             let message = "its status moved since the plan was saved, which changes nothing of the plan".to_owned();
@@ -175,13 +188,24 @@ impl Bound {
 
     /// Writes the plan to the file that was named, if it is to be saved.
     pub(crate) fn save(&self, run: &Run, ground: &Ground, inputs: Inputs, shown: &str) -> Result<(), Failure> {
+        self.save_as(run, || self.binding(run, ground), inputs, shown)
+    }
+
+    /// The same by what the plan was made from.
+    pub(crate) fn save_as(
+        &self,
+        run: &Run,
+        made_from: impl FnOnce() -> Binding,
+        inputs: Inputs,
+        shown: &str,
+    ) -> Result<(), Failure> {
         let PlanFile::Save(path) = &self.file else { return Ok(()) };
         let plan = SavedPlan {
             program: env!("CARGO_PKG_VERSION").to_owned(),
             command: self.command.to_owned(),
             saved_at: run.cluster().now(),
             inputs,
-            binding: self.binding(run, ground),
+            binding: made_from(),
             shown: shown.to_owned(),
         };
         write(path, &plan)?;
@@ -190,14 +214,23 @@ impl Bound {
         Ok(())
     }
 
+    /// What tells the cluster from others.
+    pub(crate) fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
     /// What the plan was made from.
     fn binding(&self, run: &Run, ground: &Ground) -> Binding {
         let number = |release: &PreparedRelease| (release.name.clone(), chart_digest(&json!(release.content.chart)));
-        let newest = ground.records.histories.iter().filter_map(|history| history.last());
-        let revisions = newest.map(|stored| (stored.release.name.clone(), stored.release.revision)).collect();
         let charts = ground.prepared.releases.iter().map(number).collect();
-        Binding::of(&ground.plan, self.cluster.clone(), run.namespace(), charts, revisions)
+        Binding::of(&ground.plan, self.cluster.clone(), run.namespace(), charts, newest(&ground.records))
     }
+}
+
+/// The newest revision of each release that is recorded.
+pub(crate) fn newest(records: &Records) -> BTreeMap<String, u64> {
+    let newest = records.histories.iter().filter_map(|history| history.last());
+    newest.map(|stored| (stored.release.name.clone(), stored.release.revision)).collect()
 }
 
 /// Fails unless the plan that was made anew is the one that was saved. Returns the objects of which only the status moved.

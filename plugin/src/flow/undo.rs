@@ -101,9 +101,11 @@ fn of_uninstall(request: &Request, namespace: String, skip: BTreeSet<String>) ->
         keep_node_state: false,
         skip,
         keep_history: false,
+        file: PlanFile::None,
         plan_only: false,
         consent: Consent::Given,
         timeout: request.timeout,
+        evidence: request.evidence.clone(),
         output: request.output.clone(),
     }
 }

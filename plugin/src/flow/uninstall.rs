@@ -15,6 +15,7 @@ mod operator;
 mod records;
 mod release;
 mod rights;
+mod saved;
 mod survey;
 mod traces;
 
@@ -30,8 +31,11 @@ use mizar_core::uninstall::UninstallResult;
 use tokio::time::Instant;
 
 use self::ground::Ground;
+pub(crate) use self::saved::Options;
+use super::bundle::evidence::Evidence;
 use super::consent::Consent;
 use super::run::Run;
+use super::saved_plan::PlanFile;
 use super::telling;
 use super::{apply, treat};
 use crate::cluster::Cluster;
@@ -55,12 +59,16 @@ pub(crate) struct Request {
     pub(crate) skip: BTreeSet<String>,
     /// The records of the releases stay.
     pub(crate) keep_history: bool,
+    /// The file that the plan is written to or came from.
+    pub(crate) file: PlanFile,
     /// Only show the plan.
     pub(crate) plan_only: bool,
     /// Whether to go on without asking.
     pub(crate) consent: Consent,
     /// Replaces the limits of all waits.
     pub(crate) timeout: Option<Duration>,
+    /// What is taken if it fails.
+    pub(crate) evidence: Evidence,
     /// What stdout is for.
     pub(crate) output: Format,
 }
@@ -68,7 +76,7 @@ pub(crate) struct Request {
 /// Takes Mizar out. The events tell everything; what is returned is only how it ended.
 pub(crate) async fn uninstall(cluster: Cluster, reporter: Arc<dyn Reporter>, request: Request) -> Result<(), Failure> {
     let begun = Instant::now();
-    let ended = take_out(cluster.clone(), reporter.clone(), request).await;
+    let ended = Box::pin(take_out(cluster.clone(), reporter.clone(), request)).await;
     telling::ended(&cluster, &*reporter, begun, &ended);
     ended.map(drop)
 }
@@ -80,7 +88,8 @@ pub(crate) async fn take_out(
     request: Request,
 ) -> Result<Outcome, Failure> {
     let result = UninstallResult::new(cluster.server());
-    let run = Run::new(cluster, reporter, request.output.output());
+    let mut run = Run::new(cluster, reporter, request.output.output());
+    run.evidence = request.evidence.clone();
     Uninstall { run, request, result }.carry_out().await
 }
 
@@ -94,9 +103,12 @@ struct Uninstall {
 impl Uninstall {
     async fn carry_out(mut self) -> Result<Outcome, Failure> {
         telling::begun(&self.run, mizar_core::uninstall::UNINSTALL, self.request.namespace.as_deref());
+        let file = self.open_plan().await?;
         let ground = self.find_ground().await?;
         self.show(&ground)?;
+        self.verify(&file, &ground)?;
         if self.request.plan_only {
+            self.save_plan(&file, &ground)?;
             return Ok(Outcome::Planned);
         }
         if ground.plan.is_empty() && !ground.finishes {

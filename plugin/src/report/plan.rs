@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use mizar_core::event::Event;
-use mizar_core::plan::{Action, Basis, Change, Impact, NodeImpact, Plan, Stage};
+use mizar_core::plan::{Action, Basis, Change, ExpectedDuration, Impact, NodeImpact, Plan, Stage};
 use mizar_core::words::counted;
 
 use super::format::{self, Format};
@@ -160,9 +160,14 @@ fn impact_lines(text: &mut String, impact: &Impact) {
             "{STRONG}Node files:{STRONG:#} {WARN}every other file in /etc/cni/net.d on {nodes} is erased{WARN:#} (saved on the node first)"
         );
     }
-    let (least, most) = (seconds(impact.expected.at_least), seconds(impact.expected.at_most));
+    expected_line(text, impact.expected);
+}
+
+/// How long it is likely to take.
+pub(super) fn expected_line(text: &mut String, expected: ExpectedDuration) {
+    let (least, most) = (seconds(expected.at_least), seconds(expected.at_most));
     if most != "0 s" {
-        let basis = match impact.expected.basis {
+        let basis = match expected.basis {
             Basis::Estimates => "an estimate",
             Basis::LastChange => "by what the last change took here",
         };

@@ -8,7 +8,7 @@ use mizar_core::words::counted;
 
 use super::format::{self, Format};
 use super::lines::stage_title;
-use super::plan::{some_of, titled};
+use super::plan::{expected_line, some_of, titled};
 use super::style::{FAINT, GOOD, STRONG, WARN};
 use crate::failure::Failure;
 
@@ -49,8 +49,14 @@ pub(crate) fn text(plan: &UninstallPlan, export: &str) -> String {
     }
     nodes(&mut text, plan);
     network(&mut text, plan);
+    expected_line(&mut text, plan.impact.expected);
     stays(&mut text, &plan.stays);
     text
+}
+
+/// The same without colours, to be kept in a file.
+pub(crate) fn plain(plan: &UninstallPlan, export: &str) -> String {
+    anstream::adapter::strip_str(&text(plan, export)).to_string()
 }
 
 /// What becomes of the objects of a stage, which here is always the same.

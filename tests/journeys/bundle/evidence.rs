@@ -6,6 +6,7 @@ use mizar_bed::{Bed, Fault, FaultOrder};
 use tempfile::TempDir;
 
 use super::unpacked::Unpacked;
+use crate::adopt::install_as_of_old;
 use crate::cli::{Ended, Mizar};
 use crate::cluster::{bed, installed, phase};
 
@@ -117,4 +118,52 @@ async fn a_repair_that_fails_leaves_evidence_once() {
     // A plan changes nothing, and so leaves nothing.
     repair("--plan").run().await.exits(0);
     assert_eq!(bundles(folder.path()).len(), 1);
+}
+
+/// Asserts that a command that fails leaves one bundle, which it names and which says why it was taken.
+async fn leaves_evidence(bed: &Bed, line: &str, command: &str) {
+    let folder = TempDir::new().unwrap();
+    let mizar = Mizar::on(bed).args(line).impatient(SCALE).env("MIZAR_EVIDENCE", folder.path());
+    let ended = mizar.run().await;
+    assert!(matches!(ended.code, Some(1 | 5 | 6)), "{ended}");
+    let path = named(&ended);
+    assert_eq!(bundles(folder.path()), std::slice::from_ref(&path), "{ended}");
+    let events = ended.json_lines();
+    let of = |kind: &str| events.iter().position(|event| event["type"] == kind).unwrap_or_else(|| panic!("{kind}"));
+    assert_eq!(events[of("evidenceCollected")]["path"], path.display().to_string());
+    assert!(of("evidenceCollected") < of("failed"), "{ended}");
+    assert!(events[of("failed")]["details"].to_string().contains("evidence: "), "{ended}");
+    let bundle = Unpacked::read(&path, ended.stderr.clone());
+    let reason = bundle.index()["reason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with(&format!("{command} failed: ")), "{reason}");
+    assert_ne!(bundle.json("operation.json")["outcome"]["outcome"], "done", "taken as long as it was half done");
+    assert!(bundle.json("operation.json")["command"].is_string());
+    bundle.is_well_formed();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_fails_half_way_leaves_evidence() {
+    let bed = installed().await;
+    let other = "--set daemon.resources.requests.memory=96Mi";
+    // Every daemon that starts anew is never ready.
+    let never = FaultOrder { fault: Fault::DaemonNeverReady, node: None };
+    bed.fault(never.clone()).await.unwrap();
+    let upgrade = format!("upgrade -y {other} --force --timeout 3s -o json");
+    leaves_evidence(&bed, &upgrade, "upgrade").await;
+    leaves_evidence(&bed, "resume -y --timeout 3s -o json", "upgrade").await;
+    leaves_evidence(&bed, "rollback -y --force --timeout 3s -o json", "rollback").await;
+    // The daemon works again, and nothing can be programmed on its node, so that it cannot be opened.
+    bed.clear_faults().await.unwrap();
+    bed.fault(FaultOrder { fault: Fault::DropletMissing, node: None }).await.unwrap();
+    leaves_evidence(&bed, "abort -y --timeout 3s -o json", "abort").await;
+    bed.clear_faults().await.unwrap();
+    bed.fault(FaultOrder { fault: Fault::CleanUpHangs, node: None }).await.unwrap();
+    let folder = TempDir::new().unwrap();
+    let uninstall = format!("uninstall --yes --crds --export {}/mizar.yaml", folder.path().display());
+    leaves_evidence(&bed, &format!("{uninstall} --timeout 3s -o json"), "uninstall").await;
+    bed.clear_faults().await.unwrap();
+    Mizar::on(&bed).args(&uninstall).run().await.exits(0);
+    install_as_of_old(&bed).await;
+    bed.fault(never).await.unwrap();
+    leaves_evidence(&bed, "install --adopt -y --timeout 3s -o json", "install --adopt").await;
 }

@@ -10,13 +10,12 @@ fn helm(place: &Place, release: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_helm_has_uninstalled_mizar_everything_it_left_goes() {
     let place = Place::installed().await;
-    let mark = place.bed.mark().await.unwrap();
     helm(&place, "mizar");
     let ended = place.uninstall().args("--crds").run().await;
     ended.exits(0).tells(&["3 nodes clean"]);
     place.is_as_before_but_for(&[]).await;
     place.nodes_are_clean(&[]).await;
-    assert_orderly(&place.bed.audit_since(mark).await.unwrap());
+    assert_orderly(&place, true).await;
     assert!(place.written("mizar.yaml").contains("kind: Vpc"));
 }
 

@@ -13,7 +13,6 @@ use crate::cluster::{assert_healthy_and_nothing_doubled, operation};
 #[tokio::test(flavor = "multi_thread")]
 async fn without_crds_the_definitions_their_release_and_the_namespace_stay_and_are_named() {
     let place = Place::installed().await;
-    let mark = place.bed.mark().await.unwrap();
     let ended = place.uninstall().run().await;
     ended.exits(0).tells(&[
         "4 pods on 3 nodes lose their network",
@@ -27,7 +26,7 @@ async fn without_crds_the_definitions_their_release_and_the_namespace_stay_and_a
     ]);
     place.is_as_before_but_for(&STAYS).await;
     place.nodes_are_clean(&[]).await;
-    assert_orderly(&place.bed.audit_since(mark).await.unwrap());
+    assert_orderly(&place, false).await;
     assert!(operation(&place.bed).await.outcome.unwrap().outcome.is_success());
 
     let result = place.result();
@@ -46,11 +45,10 @@ async fn without_crds_the_definitions_their_release_and_the_namespace_stay_and_a
 #[tokio::test(flavor = "multi_thread")]
 async fn with_crds_the_cluster_is_as_before_the_install() {
     let place = Place::installed().await;
-    let mark = place.bed.mark().await.unwrap();
     place.uninstall().args("--crds").run().await.exits(0).tells(&["nothing of Mizar is left"]);
     place.is_as_before_but_for(&[]).await;
     place.nodes_are_clean(&[]).await;
-    assert_orderly(&place.bed.audit_since(mark).await.unwrap());
+    assert_orderly(&place, true).await;
 
     // What was saved is what a cluster takes.
     let path = place.folder.path().join("mizar.yaml");
@@ -105,10 +103,9 @@ async fn history_is_kept_as_helm_keeps_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_nodes_are_cleaned_too() {
     let place = Place::of(50).await;
-    let mark = place.bed.mark().await.unwrap();
     let ended = place.uninstall().args("--crds").within(Duration::from_secs(180)).run().await;
     ended.exits(0).tells(&["50 nodes clean"]);
     place.is_as_before_but_for(&[]).await;
     place.nodes_are_clean(&[]).await;
-    assert_orderly(&place.bed.audit_since(mark).await.unwrap());
+    assert_orderly(&place, true).await;
 }

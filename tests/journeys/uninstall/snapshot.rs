@@ -54,13 +54,20 @@ impl Snapshot {
         }
     }
 
+    /// Asserts that nothing has a name or carries a mark of Mizar's.
+    pub(crate) fn assert_no_trace_of_mizar(&self) {
+        let is_trace = |(path, marked): &(&String, &Value)| path.contains("mizar") || is_marked(marked);
+        let traces: Vec<String> =
+            self.0.iter().filter(is_trace).map(|(path, marked)| format!("{path} {marked}")).collect();
+        assert!(traces.is_empty(), "{}", traces.join("\n"));
+    }
+
     fn differences(&self, now: &Self, made: &[&str], left: &[&str]) -> Vec<String> {
         let mut all = Vec::new();
         let expected: BTreeSet<&str> = left.iter().copied().collect();
         for (path, marked) in &now.0 {
-            let text = marked.to_string();
-            if text.contains("kopf") || text.contains("mizar.com/scaled") || text.contains("mizar.dev/shown") {
-                all.push(format!("marked: {path} {text}"));
+            if is_marked(marked) {
+                all.push(format!("marked: {path} {marked}"));
             }
             match self.0.get(path) {
                 Some(before) if before != marked => all.push(format!("changed: {path}\n  {before}\n  {marked}")),
@@ -77,7 +84,23 @@ impl Snapshot {
     }
 }
 
-/// Whether an object's own marks: labels, annotations, finalizers, and whether it is cordoned or going.
+/// What the operator, or we to make it look again, leave on objects that others own.
+const MARKS: [&str; 7] = [
+    "kopf",
+    "mizar.com/scaled",
+    "mizar.dev/cordoned-by",
+    "mizar.dev/known-to",
+    "mizar.dev/reprogrammed-at",
+    "mizar.dev/shown-at",
+    "mizar.dev/tried-again-at",
+];
+
+fn is_marked(marked: &Value) -> bool {
+    let text = marked.to_string();
+    MARKS.iter().any(|mark| text.contains(mark))
+}
+
+/// An object's own marks: labels, annotations, finalizers, and whether it is cordoned or going.
 fn marks(item: &Value) -> Value {
     let metadata = &item["metadata"];
     let own = |map: &str| -> BTreeMap<String, Value> {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{OF_DAEMON, OF_OPERATOR, assert_no_cordon, mizar_pods, replaced, upgrade, upgrading};
+use super::{OF_DAEMON, OF_OPERATOR, mizar_pods, replaced, upgrade, upgrading};
+use crate::audit_oracle::Journey;
 use crate::cli::Mizar;
-use crate::cluster::{changes, get, items, names, operation, requests};
+use crate::cluster::{changes, get, names, operation, requests};
+use crate::order::{assert_in_order, watched};
 use crate::repair::{SCALE, at_work, deployment, prove};
-use crate::restart::until;
 
 async fn killed_after(writes: usize) {
     let bed = at_work().await;
@@ -22,9 +23,9 @@ async fn killed_after(writes: usize) {
     }
     running.signal(Signal::SIGKILL);
     running.end().await;
-    upgrade(&bed, &words).await.exits(0);
+    watched(&bed, upgrade(&bed, &words)).await.exits(0);
     assert_eq!(replaced(&before, &mizar_pods(&bed).await).len(), 4);
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     prove(&bed, "killed").await;
 }
 
@@ -65,7 +66,7 @@ async fn nodes_stay_closed_until_a_restart_that_was_killed_is_finished() {
     let (node, operator) = (at("nodes").unwrap(), at("deployments").unwrap());
     assert!(operator < node, "a node was opened before the operator was started: {}", trail.summary());
     assert_eq!(replaced(&before, &mizar_pods(&bed).await), ["operator"]);
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     prove(&bed, "half").await;
 }
 
@@ -90,9 +91,10 @@ async fn what_was_killed_is_resumed_without_anybody_remembering_what_was_typed()
     let before = stopped_in_the_middle(&bed).await;
     let install = Mizar::on(&bed).args("install -y").run().await;
     install.exits(3).tells(&["upgrade, begun by", "kubectl mizar resume", "kubectl mizar abort"]);
-    Mizar::on(&bed).args("resume -y").impatient(SCALE).within(super::DEADLINE).run().await.exits(0);
+    let resumed = Mizar::on(&bed).args("resume -y").impatient(SCALE).within(super::DEADLINE).run();
+    watched(&bed, resumed).await.exits(0);
     assert_eq!(replaced(&before, &mizar_pods(&bed).await), ["node-1", "node-2", "node-3"]);
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     prove(&bed, "resumed").await;
 }
 
@@ -101,15 +103,14 @@ async fn what_was_killed_is_given_up_and_then_taken_back() {
     let bed = at_work().await;
     Mizar::on(&bed).args("abort -y").run().await.exits(0);
     let before = stopped_in_the_middle(&bed).await;
-    until("the daemons are back", async || daemons_ready(&bed).await == 3).await;
     Mizar::on(&bed).args("abort").run().await.exits(2).tells(&["add -y"]);
     Mizar::on(&bed).args("abort -y").impatient(SCALE).run().await.exits(0).tells(&["is given up"]);
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     Mizar::on(&bed).args("abort -y").run().await.exits(0).tells(&["nothing to do"]);
     assert_eq!(operation(&bed).await.outcome.unwrap().outcome.to_string(), "aborted");
     let given_up = mizar_pods(&bed).await;
     let rollback = Mizar::on(&bed).args("rollback 1 -y").impatient(SCALE).within(super::DEADLINE);
-    rollback.run().await.exits(0);
+    watched(&bed, rollback.run()).await.exits(0);
     let taken_back = replaced(&given_up, &mizar_pods(&bed).await);
     assert_eq!(taken_back, replaced(&before, &given_up), "nodes that it had not reached are left alone");
     prove(&bed, "given-up").await;
@@ -130,18 +131,13 @@ async fn a_rollback_that_was_killed_goes_where_it_was_going() {
     }
     running.signal(Signal::SIGKILL);
     running.end().await;
-    rollback().run().await.exits(0);
+    watched(&bed, rollback().run()).await.exits(0);
     assert_eq!(replaced(&before, &mizar_pods(&bed).await).len(), 3);
     let set = get(&bed, "/apis/apps/v1/namespaces/mizar-system/daemonsets/mizar-daemon").await;
     assert!(
         set["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"].is_null(),
         "as revision 1 has it"
     );
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     prove(&bed, "rolled").await;
-}
-
-async fn daemons_ready(bed: &mizar_bed::Bed) -> usize {
-    let pods = items(bed, "/api/v1/namespaces/mizar-system/pods?labelSelector=job=mizar-daemon").await;
-    pods.iter().filter(|pod| pod["status"]["containerStatuses"][0]["ready"] == true).count()
 }

@@ -3,9 +3,11 @@
 use mizar_bed::Fault;
 use serde_json::json;
 
-use super::{OF_DAEMON, assert_no_cordon, budget, mizar_pods, upgrade};
+use super::{OF_DAEMON, budget, mizar_pods, upgrade};
+use crate::audit_oracle::Journey;
 use crate::cli::Mizar;
 use crate::cluster::{bed, bed_of, changes, create, identities, requests};
+use crate::order::assert_in_order;
 use crate::repair::{at_work, deployment, fault};
 use crate::restart::until;
 
@@ -42,7 +44,7 @@ async fn a_cluster_of_one_node_is_cut_only_with_a_word() {
     deployment(&bed, "web", 2).await;
     upgrade(&bed, OF_DAEMON).await.exits(3).tells(&["no other node", "--accept-outage"]);
     upgrade(&bed, &format!("{OF_DAEMON} --accept-outage")).await.exits(0);
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     crate::repair::prove(&bed, "one").await;
 }
 
@@ -69,7 +71,7 @@ async fn a_budget_is_waited_for_and_never_broken() {
         "poddisruptionbudgets",
     ]);
     assert_eq!(mizar_pods(&bed).await, before, "no daemon was replaced");
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     let path = "/apis/policy/v1/namespaces/default/poddisruptionbudgets/web";
     crate::cluster::send(&bed, "DELETE", path, None).await.unwrap();
     upgrade(&bed, OF_DAEMON).await.exits(0);

@@ -1,7 +1,9 @@
 //! Versions that misunderstand each other: everything at once, with no operator in between.
 
-use super::{assert_no_cordon, mizar_pods, replaced, upgrade};
+use super::{mizar_pods, replaced, upgrade};
+use crate::audit_oracle::Journey;
 use crate::cluster::requests;
+use crate::order::assert_in_order;
 use crate::repair::{at_work, deployment, prove};
 use crate::restart::{assert_all_addresses_differ, pods_of, runs, until};
 
@@ -27,7 +29,7 @@ async fn in_a_maintenance_window_daemons_are_replaced_while_no_operator_runs() {
         .collect();
     assert_eq!(daemons.len(), 3);
     assert!(daemons.iter().all(|at| *at > stops && *at < starts), "{stops} {daemons:?} {starts}");
-    assert_no_cordon(&bed).await;
+    assert_in_order(&bed, &Journey::default()).await;
     until("all pods run", async || pods_of(&bed, "web", runs).await == 3).await;
     assert_all_addresses_differ(&bed).await;
     prove(&bed, "window").await;

@@ -146,20 +146,30 @@ pub fn binding_stays<'a>(
     namespace: &str,
     mut wanted: impl Iterator<Item = &'a ObjectRef>,
 ) -> Option<&'static str> {
+    if let Some(why) = binds_others(live, Some(namespace)) {
+        Some(why)
+    } else if !is_unclaimed(live) {
+        Some("another tool says that it is its own")
+    } else if !wanted.any(|object| object.kind == "ClusterRoleBinding" && object.name == "mizar:operator") {
+        Some("the operator needs it: these values make no role for it")
+    } else {
+        None
+    }
+}
+
+/// Why the old binding is somebody else's as well; `namespace` is that of the operator, where it is known.
+#[must_use]
+pub fn binds_others(live: &Object, namespace: Option<&str>) -> Option<&'static str> {
     let subjects = live.value().get("subjects").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let is_operator = |subject: &Value| {
         text(subject, "kind") == "ServiceAccount"
             && text(subject, "name") == OPERATOR_ACCOUNT
-            && text(subject, "namespace") == namespace
+            && namespace.is_none_or(|namespace| text(subject, "namespace") == namespace)
     };
     if live.value().pointer("/roleRef/name").and_then(Value::as_str) != Some("cluster-admin") {
         Some("it binds another role than those of the old installations")
     } else if !subjects.iter().all(is_operator) {
         Some("it binds others than the operator, too")
-    } else if !is_unclaimed(live) {
-        Some("another tool says that it is its own")
-    } else if !wanted.any(|object| object.kind == "ClusterRoleBinding" && object.name == "mizar:operator") {
-        Some("the operator needs it: these values make no role for it")
     } else {
         None
     }

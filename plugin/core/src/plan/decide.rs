@@ -253,20 +253,7 @@ impl<'a> Planner<'a> {
                 self.plan.refusals.extend(rules::removal(&object));
             }
             let rank = StageName::of(None, &object.kind).rank();
-            gone.push((
-                rank,
-                Change {
-                    object,
-                    action,
-                    manager: FieldManager::Helm,
-                    desired: None,
-                    live: Some(live.clone()),
-                    precondition: precondition(live),
-                    merge_patch: None,
-                    fold: None,
-                    takes_over: None,
-                },
-            ));
+            gone.push((rank, leaving(object, live, action)));
         }
         gone.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
         for (_, change) in gone {
@@ -370,6 +357,21 @@ fn compare(
         takes_over,
     };
     (change, contested)
+}
+
+/// A change of a live object that is not wanted any more.
+fn leaving(object: ObjectRef, live: &Object, action: Action) -> Change {
+    Change {
+        object,
+        action,
+        manager: FieldManager::Helm,
+        desired: None,
+        live: Some(live.clone()),
+        precondition: precondition(live),
+        merge_patch: None,
+        fold: None,
+        takes_over: None,
+    }
 }
 
 fn precondition(live: &Object) -> Option<Precondition> {

@@ -92,6 +92,12 @@ const APPLYING: Range = (2, 15);
 /// Emptying a node, another daemon on it, and programming it anew. The packages are there since the first start.
 const NEXT_DAEMON: Range = (30, 240);
 
+/// The operator ends, which takes its whole grace period where it does not hear the signal, and so do the daemons.
+const STOPPING: Range = (3, 70);
+
+/// The Job of a node: its image is there. All nodes do it at the same time.
+const CLEANING: Range = (5, 120);
+
 /// Up to so many nodes, the operator was seen to need so many seconds: one to three of its rounds of 15 s.
 const OPERATOR: &[(usize, Range)] = &[(3, (18, 49)), (20, (33, 60)), (usize::MAX, (47, 90))];
 
@@ -118,11 +124,29 @@ impl ExpectedDuration {
             (restarts, NEXT_DAEMON, next_daemon),
             (u64::from(starts), operator, None),
         ];
+        Self::sum(&parts)
+    }
+
+    /// Reckons how long it takes to take everything out, with so many nodes to clean.
+    pub(crate) fn of_uninstall(deletes: bool, nodes: usize, past: Option<&Past>) -> Self {
+        let took = |stages: &[&str]| {
+            let known: Vec<Duration> = stages.iter().filter_map(|name| past?.stages.get(*name).copied()).collect();
+            (!known.is_empty()).then(|| known.iter().sum())
+        };
+        Self::sum(&[
+            (u64::from(deletes), APPLYING, None),
+            (u64::from(deletes), STOPPING, took(&["operator-gone", "daemon-gone"])),
+            (u64::from(nodes > 0), CLEANING, took(&["clean-nodes"])),
+        ])
+    }
+
+    /// Adds up parts that come one after the other: how often, how long by estimate, and how long last time.
+    fn sum(parts: &[(u64, Range, Option<Duration>)]) -> Self {
         let mut expected = Self::default();
-        for (times, estimate, took) in parts.into_iter().filter(|(times, ..)| *times > 0) {
-            let (at_least, at_most) = took.map_or(estimate, around);
-            expected.at_least += Duration::from_secs(at_least.saturating_mul(times));
-            expected.at_most += Duration::from_secs(at_most.saturating_mul(times));
+        for (times, estimate, took) in parts.iter().filter(|(times, ..)| *times > 0) {
+            let (at_least, at_most) = took.map_or(*estimate, around);
+            expected.at_least += Duration::from_secs(at_least.saturating_mul(*times));
+            expected.at_most += Duration::from_secs(at_most.saturating_mul(*times));
             if took.is_some() {
                 expected.basis = Basis::LastChange;
             }
@@ -181,6 +205,15 @@ mod tests {
         let past = Past { per_node: Some(Duration::from_secs(40)), ..Past::default() };
         assert_eq!(seconds(ExpectedDuration::of(&of(50), Some(&past))), (1500, 3050, Basis::LastChange));
         assert_eq!(seconds(ExpectedDuration::of(&of(1), None)), (30, 240, Basis::Estimates));
+    }
+
+    #[test]
+    fn to_take_everything_out_takes_as_long_as_it_took_before() {
+        assert_eq!(seconds(ExpectedDuration::of_uninstall(true, 3, None)), (10, 205, Basis::Estimates));
+        assert_eq!(seconds(ExpectedDuration::of_uninstall(true, 0, None)), (5, 85, Basis::Estimates));
+        assert_eq!(ExpectedDuration::of_uninstall(false, 0, None), ExpectedDuration::default());
+        let past = Past { stages: [("clean-nodes".to_owned(), Duration::from_secs(40))].into(), per_node: None };
+        assert_eq!(seconds(ExpectedDuration::of_uninstall(true, 3, Some(&past))), (35, 146, Basis::LastChange));
     }
 
     #[test]

@@ -71,6 +71,26 @@ pub fn patched(object: &Value, patch: &Value) -> Value {
     Value::Object(result)
 }
 
+/// Whether a patch that was made for one state of an object means the same for a later one: nothing moved but its status, and
+/// how many pods a workload has, which whoever restarts it changes.
+#[must_use]
+pub fn still_applies(before: &Value, now: &Value) -> bool {
+    let content = |object: &Value| {
+        let mut content = comparable(object);
+        if let Some(spec) = content.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.shift_remove("replicas");
+        }
+        content
+    };
+    content(before) == content(now)
+}
+
+/// Whether an object is already as a patch would make it.
+#[must_use]
+pub fn is_in_effect(patch: &Value, live: &Value) -> bool {
+    comparable(&patched(live, patch)) == comparable(live)
+}
+
 /// Returns an object as it is compared: without what only the server writes, and a secret's plain text encoded.
 pub(super) fn comparable(object: &Value) -> Value {
     let mut object = without_nulls(object);

@@ -45,6 +45,19 @@ pub fn unified(change: &Change) -> Option<String> {
     Some(diff.unified_diff().context_radius(CONTEXT).header(&header.0, &header.1).to_string())
 }
 
+/// Returns the difference between how a plan was shown and how it is shown now, as `diff -u` writes it. The first may come from a
+/// file that anybody has written.
+#[must_use]
+pub fn between(saved: &str, now: &str) -> String {
+    let harmless = |text: &str| -> String {
+        let lines = text.lines().map(|line| line.replace(char::is_control, "\u{fffd}") + "\n");
+        lines.collect()
+    };
+    let (saved, now) = (harmless(saved), harmless(now));
+    let diff = TextDiff::from_lines(&saved, &now);
+    diff.unified_diff().context_radius(CONTEXT).header("saved", "now").to_string()
+}
+
 /// Without the copy of what was applied.
 fn readable(mut object: Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
@@ -99,6 +112,13 @@ mod tests {
         let live = live.map(|live| (Site::Management, object(live))).into_iter().collect();
         let plan = decide(&PlanInput { own, live, ..PlanInput::default() });
         unified(plan.changes().next().unwrap())
+    }
+
+    #[test]
+    fn how_a_plan_was_shown_is_compared_line_by_line_and_moves_no_cursor() {
+        let text = between("a\nb\u{1b}[2J\n", "a\nc\n");
+        assert_eq!(text, "--- saved\n+++ now\n@@ -1,2 +1,2 @@\n a\n-b\u{fffd}[2J\n+c\n");
+        assert_eq!(between("a\n", "a\n"), "");
     }
 
     fn config(data: &Value) -> Value {

@@ -1,5 +1,6 @@
 //! Which objects are Mizar's: those of the record, those with the marks of a release, those of a name that only Mizar uses.
 
+use crate::adoption::{OLD_BINDING, binds_others};
 use crate::kind::{self, KindInfo, MIZAR_GROUP};
 use crate::object::{Object, ObjectRef};
 use crate::plan::ownership::{RELEASE_NAME, RELEASE_NAMESPACE, is_kept};
@@ -27,6 +28,11 @@ pub enum Belongs {
 pub fn belongs(live: &Object, releases: &[&str]) -> Belongs {
     if is_kept(live) {
         return Belongs::Stays("it asks to be kept (helm.sh/resource-policy)".to_owned());
+    }
+    let is_old_binding = live.kind() == "ClusterRoleBinding" && live.name() == OLD_BINDING;
+    // Who has taken the workloads out by hand has left no trace of where the operator was.
+    if let Some(why) = is_old_binding.then(|| binds_others(live, None)).flatten() {
+        return Belongs::Stays(why.to_owned());
     }
     match live.annotation(RELEASE_NAME) {
         Some(release) if !releases.contains(&release) => {
@@ -97,6 +103,20 @@ mod tests {
         let other = of(json!({RELEASE_NAME: "net", RELEASE_NAMESPACE: "x"}));
         assert_eq!(other, Belongs::Stays("it belongs to the release net in x".into()));
         assert!(matches!(of(json!({"helm.sh/resource-policy": "keep"})), Belongs::Stays(_)));
+    }
+
+    #[test]
+    fn the_old_binding_goes_unless_it_binds_others_too() {
+        let of = |subjects: Value| {
+            let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"});
+            let binding = json!({"apiVersion": RBAC, "kind": "ClusterRoleBinding",
+                "metadata": {"name": "mizar-operator"}, "roleRef": role, "subjects": subjects});
+            belongs(&Object::new(binding).unwrap(), &["mizar"])
+        };
+        let operator = json!({"kind": "ServiceAccount", "name": "mizar-operator", "namespace": "default"});
+        assert_eq!(of(json!([operator])), Belongs::Ours);
+        let others = of(json!([operator, {"kind": "User", "name": "ann"}]));
+        assert_eq!(others, Belongs::Stays("it binds others than the operator, too".into()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Belongs, Survey, belongs};
 use crate::facts::{NodeFact, Placement, PodFact, PodRole, Readiness};
 use crate::network::eligible_nodes;
 use crate::object::{Object, ObjectRef};
-use crate::plan::{Action, Change, FieldManager, Plan, Stage, StageName};
+use crate::plan::{Action, Change, ExpectedDuration, FieldManager, Impact, Past, Plan, Stage, StageName, Surroundings};
 use crate::site::Site;
 
 /// What the person asked for, and what is recorded.
@@ -33,6 +33,8 @@ pub struct Wish {
     pub recorded: BTreeMap<String, usize>,
     /// Whether a DaemonSet was recorded, or an earlier run has begun: then daemons were on the nodes.
     pub had_daemon: bool,
+    /// How long the parts of an earlier uninstall took here.
+    pub past: Option<Past>,
 }
 
 /// A node that cannot be cleaned now.
@@ -69,8 +71,11 @@ pub struct Stays {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UninstallPlan {
-    /// The objects that go, by part.
+    /// The objects that go, by part, and those that stay.
     pub objects: Plan,
+    /// What it means for the people on the cluster; an event of its own tells it.
+    #[serde(skip)]
+    pub impact: Impact,
     /// By kind, how many objects of others lose what the operator left on them.
     pub traces: BTreeMap<String, usize>,
     /// The nodes that are cleaned.
@@ -118,6 +123,7 @@ pub fn plan(survey: &Survey, wish: &Wish) -> UninstallPlan {
     planner.namespace();
     planner.nodes();
     planner.plan.depends = depends(survey, planner.plan.pods() > 0);
+    planner.impact();
     for traced in &survey.traced {
         *planner.plan.traces.entry(traced.object.kind.clone()).or_default() += 1;
     }
@@ -133,15 +139,15 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn add(&mut self, name: StageName, release: Option<&str>, object: ObjectRef, action: Action) {
+    fn add(&mut self, name: StageName, release: Option<&str>, object: &Object, action: Action) {
         let change = Change {
-            object,
+            object: object.reference(),
             action,
             manager: FieldManager::KubectlMizar,
             desired: None,
             precondition: None,
             merge_patch: None,
-            live: None,
+            live: Some(object.clone()),
             fold: None,
             takes_over: None,
         };
@@ -161,11 +167,18 @@ impl Planner<'_> {
         self.plan.stays.push(Stays { what: what.into(), why: why.into() });
     }
 
+    /// An object that is left alone, and why.
+    fn keep(&mut self, name: StageName, release: Option<&str>, object: &Object, why: impl Into<String>) {
+        let why = why.into();
+        self.stays(object.reference().to_string(), why.clone());
+        self.add(name, release, object, Action::Keep { why });
+    }
+
     /// The operator first, then the daemons.
     fn workloads(&mut self) {
         for (kind, stage) in [("Deployment", StageName::Operator), ("DaemonSet", StageName::Daemon)] {
             for workload in self.survey.workloads_of(kind) {
-                self.add(stage, Some("mizar"), workload.reference(), Action::Delete);
+                self.add(stage, Some("mizar"), workload, Action::Delete);
             }
             if kind == "Deployment" {
                 // Between them in the order: nothing of the network goes while an operator runs.
@@ -181,7 +194,7 @@ impl Planner<'_> {
 
     fn customs(&mut self) {
         for object in &self.survey.customs {
-            self.add(StageName::Network, None, object.clone(), Action::Delete);
+            self.add(StageName::Network, None, object, Action::Delete);
         }
     }
 
@@ -191,22 +204,21 @@ impl Planner<'_> {
         };
         let others = self.survey.objects.iter().filter(|object| !is_workload(object));
         for object in others.filter(|object| object.kind() != "CustomResourceDefinition").cloned().collect::<Vec<_>>() {
-            let reference = object.reference();
+            let stage = StageName::of(None, object.kind());
             match belongs(&object, &["mizar"]) {
-                Belongs::Ours => {
-                    self.add(StageName::of(None, object.kind()), Some("mizar"), reference, Action::Delete);
-                }
-                Belongs::Stays(why) => self.stays(reference.to_string(), why),
+                Belongs::Ours => self.add(stage, Some("mizar"), &object, Action::Delete),
+                Belongs::Stays(why) => self.keep(stage, None, &object, why),
             }
         }
     }
 
     fn definitions(&mut self) {
         for definition in &self.survey.definitions {
+            let (stage, release) = (StageName::Definitions, Some("mizar-crds"));
             if self.wish.crds {
-                self.add(StageName::Definitions, Some("mizar-crds"), definition.reference(), Action::Delete);
+                self.add(stage, release, definition, Action::Delete);
             } else {
-                self.stays(definition.reference().to_string(), "definitions stay without --crds");
+                self.keep(stage, release, definition, "definitions stay without --crds");
             }
         }
         if !self.wish.crds && self.wish.recorded.contains_key("mizar-crds") {
@@ -216,22 +228,29 @@ impl Planner<'_> {
 
     fn namespace(&mut self) {
         let Some(seen) = self.survey.namespace(&self.wish.namespace) else { return };
-        let reference = ObjectRef {
-            api_version: "v1".to_owned(),
-            kind: "Namespace".to_owned(),
-            namespace: None,
-            name: seen.fact.name.clone(),
-        };
+        let Some(live) = &seen.live else { return };
         let why = match (self.wish.crds, seen.made_by_us, self.wish.keep_history) {
             (false, ..) => "it stays without --crds",
             (_, false, _) => "it was there before Mizar, or nothing says who made it",
             (_, _, true) => "it holds the history that is kept",
             (true, true, false) => {
-                self.add(StageName::Namespace, None, reference, Action::Delete);
+                self.add(StageName::Namespace, None, live, Action::Delete);
                 return;
             }
         };
-        self.stays(reference.to_string(), why);
+        self.keep(StageName::Namespace, None, live, why);
+    }
+
+    /// What it means for the people on the cluster, in the terms of every plan. No pod is evicted, so that no budget is in the way.
+    fn impact(&mut self) {
+        let nodes = served(self.survey, self.wish).iter().map(|node| node.name.clone()).collect();
+        let around = Surroundings { nodes, ..Surroundings::default() };
+        let plan = &mut self.plan;
+        plan.impact = Impact {
+            pods_losing_network: plan.pods_losing_network.clone(),
+            expected: ExpectedDuration::of_uninstall(!plan.is_empty(), plan.nodes.len(), self.wish.past.as_ref()),
+            ..Impact::of(&plan.objects, &around)
+        };
     }
 
     /// Which nodes may have anything of Mizar, and which of them a pod can run on.
@@ -299,7 +318,7 @@ fn served<'a>(survey: &'a Survey, wish: &Wish) -> Vec<&'a NodeFact> {
 }
 
 fn depends(survey: &Survey, any_pods: bool) -> Depends {
-    let of = |kind: &str| survey.customs.iter().filter(|object| object.kind == kind).count();
+    let of = |kind: &str| survey.customs.iter().filter(|object| object.kind() == kind).count();
     let name = |service: &ObjectRef| format!("{}/{}", service.namespace.as_deref().unwrap_or_default(), service.name);
     Depends {
         services: if any_pods { survey.services.iter().map(name).collect() } else { Vec::new() },
@@ -309,4 +328,4 @@ fn depends(survey: &Survey, any_pods: bool) -> Depends {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

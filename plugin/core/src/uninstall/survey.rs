@@ -1,6 +1,6 @@
 //! What an uninstall reads: each kind once, trimmed to what the plan is made of.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::namespace::is_made_by_us;
 use super::{CUSTOM_KINDS, Traces};
@@ -28,10 +28,12 @@ pub struct Traced {
 }
 
 /// A namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NamespaceSeen {
     /// What is known of it.
     pub fact: NamespaceFact,
+    /// What tells it from another of its name.
+    pub live: Option<Object>,
     /// Whether an install of ours made it.
     pub made_by_us: bool,
 }
@@ -49,8 +51,8 @@ pub struct Survey {
     pub namespaces: Vec<NamespaceSeen>,
     /// Objects of others with traces of the operator.
     pub traced: Vec<Traced>,
-    /// Mizar's custom resources.
-    pub customs: Vec<ObjectRef>,
+    /// Mizar's custom resources, of which only what tells them apart is kept.
+    pub customs: Vec<Object>,
     /// Every DaemonSet and Deployment of Mizar, whole, also of installations without Helm.
     pub workloads: Vec<Object>,
     /// The definitions of Mizar's kinds.
@@ -68,7 +70,7 @@ impl Survey {
     pub fn absorb(&mut self, kind: &KindInfo, value: &Value) {
         let object = reference(kind, value);
         if kind.group == MIZAR_GROUP && CUSTOM_KINDS.contains(&kind.kind) {
-            self.customs.push(object);
+            self.customs.extend(identity(kind, value));
             return;
         }
         match kind.kind {
@@ -82,9 +84,11 @@ impl Survey {
             }
             "Node" => self.nodes.push(NodeFact::from_object(value)),
             "Pod" => self.pods.push(PodFact::from_object(value)),
-            "Namespace" => self
-                .namespaces
-                .push(NamespaceSeen { fact: NamespaceFact::from_object(value), made_by_us: is_made_by_us(value) }),
+            "Namespace" => self.namespaces.push(NamespaceSeen {
+                fact: NamespaceFact::from_object(value),
+                live: identity(kind, value),
+                made_by_us: is_made_by_us(value),
+            }),
             "Service" if !ServiceFact::from_object(value).cluster_ips.is_empty() => self.services.push(object.clone()),
             _ => {}
         }
@@ -131,6 +135,13 @@ fn whole(kind: &KindInfo, value: &Value) -> Option<Object> {
     Object::new(value).ok()
 }
 
+/// An object as far as it can be told from a successor: its content is somebody else's, and there may be thousands.
+fn identity(kind: &KindInfo, value: &Value) -> Option<Object> {
+    let metadata = ["name", "namespace", "uid", "resourceVersion"];
+    let known = metadata.iter().filter_map(|field| Some(((*field).to_owned(), value["metadata"].get(field)?.clone())));
+    whole(kind, &json!({"metadata": known.collect::<Map<_, _>>()}))
+}
+
 fn reference(kind: &KindInfo, value: &Value) -> ObjectRef {
     let text = |field: &str| value["metadata"][field].as_str().map(ToOwned::to_owned);
     ObjectRef {
@@ -143,8 +154,6 @@ fn reference(kind: &KindInfo, value: &Value) -> ObjectRef {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::kind::{self, lookup};
 

@@ -75,16 +75,16 @@ pub(super) async fn replace(
     limit: Option<Duration>,
 ) -> Result<(), Failure> {
     treat::delete(run, &turn.daemon).await?;
-    until_ready(run, stage, &turn.node, Some(&turn.daemon.uid), revision, limit).await
+    until_ready(run, stage, &turn.node, Some(&turn.daemon.uid), Some(revision), limit).await
 }
 
-/// Waits until a node has a ready daemon of this revision that is not the `old` one.
+/// Waits until a node has a ready daemon of this revision, or of any, that is not the `old` one.
 pub(super) async fn until_ready(
     run: &Run,
     stage: &str,
     node: &str,
     old: Option<&str>,
-    revision: &str,
+    revision: Option<&str>,
     limit: Option<Duration>,
 ) -> Result<(), Failure> {
     let Some(info) = kind::lookup("v1", "Pod") else { return Ok(()) };
@@ -110,9 +110,9 @@ pub(super) async fn until_ready(
     waited
 }
 
-fn standing(pods: &Watched<PodFact>, node: &str, old: Option<&str>, revision: &str) -> Standing {
-    let is_wanted =
-        |pod: &&PodFact| old.is_none_or(|old| pod.uid != old) && pod.deleting.is_none() && pod.revision == revision;
+fn standing(pods: &Watched<PodFact>, node: &str, old: Option<&str>, revision: Option<&str>) -> Standing {
+    let is_other = |pod: &PodFact| old.is_none_or(|old| pod.uid != old) && pod.deleting.is_none();
+    let is_wanted = |pod: &&PodFact| is_other(pod) && revision.is_none_or(|revision| pod.revision == revision);
     let complete = pods.objects().any(|pod| is_wanted(&pod) && pod.ready);
     let waiting_for = match (complete, pods.objects().find(is_wanted)) {
         (true, _) => Vec::new(),

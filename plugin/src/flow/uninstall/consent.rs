@@ -16,6 +16,7 @@ impl Uninstall {
     /// Shows the plan.
     pub(super) fn show(&self, ground: &Ground) -> Result<(), Failure> {
         let export = ground.export.display().to_string();
+        let made = Event::plan_made(ground.plan.objects.clone(), ground.plan.impact.clone());
         let planned = Event::UninstallPlanned { plan: Box::new(ground.plan.clone()), export: export.clone() };
         self.run.reporter().pause();
         if self.request.output != Format::Json {
@@ -25,6 +26,7 @@ impl Uninstall {
                 report::note(report::uninstall::text(&ground.plan, &export).trim_end());
             }
         }
+        self.run.tell(made);
         self.run.tell(planned);
         Ok(())
     }

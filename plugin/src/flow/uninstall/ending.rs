@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use mizar_core::event::{Event, Step, StepResult};
 use mizar_core::operation::Outcome;
-use mizar_core::uninstall::{Export, UninstallResult, job_name};
+use mizar_core::uninstall::{Export, UNINSTALL, UninstallResult, job_name};
 use mizar_core::words::counted;
 use tokio::time::Instant;
 
@@ -12,19 +12,22 @@ use super::ground::Ground;
 use super::{Uninstall, refused};
 use crate::failure::{Failure, Kind};
 use crate::flow::apply;
+use crate::flow::bundle::evidence::with_evidence;
 use crate::private_file;
 use crate::report;
 
 impl Uninstall {
     /// Closes the record, proves that nothing is left, and writes the result.
     pub(super) async fn end(mut self, ground: &Ground, done: Result<(), Failure>) -> Result<Outcome, Failure> {
-        let done = match done {
-            Ok(()) => self.unclean_nodes(),
-            Err(failure) => Err(failure),
-        };
+        let done = done.and_then(|()| self.unclean_nodes());
+        // As long as its record tells how far it came.
+        let done = with_evidence(&self.run, UNINSTALL, done).await;
         let done = self.close(ground, done).await;
         let done = match done {
-            Ok(()) => self.prove().await,
+            Ok(()) => {
+                let proven = self.prove().await;
+                with_evidence(&self.run, UNINSTALL, proven).await
+            }
             Err(failure) => Err(failure),
         };
         self.result.outcome = done.as_ref().map_or_else(|failure| failure.kind.outcome(), |()| Outcome::Done);
@@ -107,7 +110,7 @@ impl Uninstall {
         self.run.enter("proof");
         let survey = self.survey().await?;
         let mut left: Vec<String> = survey.workloads.iter().map(|object| object.reference().to_string()).collect();
-        left.extend(survey.customs.iter().map(ToString::to_string));
+        left.extend(survey.customs.iter().map(|object| object.reference().to_string()));
         left.extend(survey.traced.iter().map(|traced| format!("{}, with traces of the operator", traced.object)));
         if self.request.crds {
             left.extend(survey.definitions.iter().map(|object| object.reference().to_string()));

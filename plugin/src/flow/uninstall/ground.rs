@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use mizar_core::object::{Object, ObjectRef};
 use mizar_core::operation::{Claim, Intent, NewOperation, Operation, StoredOperation, UninstallRecord};
+use mizar_core::plan::Past;
 use mizar_core::release::Status;
 use mizar_core::uninstall::{
     CleanUp, NodeRecord, NodeState, STAGES, Survey, UNINSTALL, UninstallPlan, Wish, known_objects, plan,
@@ -25,6 +26,8 @@ const FALLBACK: &str = "default";
 
 /// Everything that an uninstall goes by.
 pub(super) struct Ground {
+    /// The namespace of the releases, which may be gone.
+    pub(super) namespace: String,
     /// What is recorded.
     pub(super) records: Records,
     stored: Option<StoredOperation>,
@@ -108,8 +111,9 @@ impl Uninstall {
         let had_daemon = !survey.customs.is_empty()
             || recorded.iter().any(|object| object.kind() == "DaemonSet")
             || stored.as_ref().is_some_and(|stored| !stored.operation.is_uninstall());
+        let past = earlier.map(|operation| Past::of(operation, survey.nodes.len()));
         let wish = Wish {
-            namespace,
+            namespace: namespace.clone(),
             crds: self.request.crds,
             keep_node_state: self.request.keep_node_state,
             keep_history: self.request.keep_history,
@@ -118,6 +122,7 @@ impl Uninstall {
             planned: nodes.keys().cloned().collect(),
             recorded: unended(&records, self.request.keep_history),
             had_daemon,
+            past,
         };
         let plan = plan(&survey, &wish);
         let clean_up = match survey.workloads_of("DaemonSet").find_map(|set| CleanUp::of_daemon_set(set.value())) {
@@ -130,7 +135,7 @@ impl Uninstall {
         let saved = remembered.map(|record| PathBuf::from(record.export)).filter(|_| unfinished);
         let export = self.request.export.clone().or(saved).unwrap_or_else(|| default_export(self.run.cluster().now()));
         let finishes = unfinished || (self.request.crds && stored.is_some());
-        Ok(Ground { records, stored, claim, finishes, survey, plan, clean_up, export, nodes })
+        Ok(Ground { namespace, records, stored, claim, finishes, survey, plan, clean_up, export, nodes })
     }
 
     /// Writes the intent, with what later parts take away the sources of.

@@ -18,7 +18,7 @@ impl Uninstall {
     pub(super) async fn namespace_to_delete(&mut self, ground: &Ground) -> Result<Option<ObjectId>, Failure> {
         let mut stages = ground.plan.objects.stages.iter();
         let Some(stage) = stages.find(|stage| stage.name == StageName::Namespace) else { return Ok(None) };
-        let Some(change) = stage.changes.first() else { return Ok(None) };
+        let Some(change) = stage.changes.iter().find(|change| change.writes()) else { return Ok(None) };
         let Some(live) = self.run.cluster().get(&change.object).await? else { return Ok(None) };
         let uid = live["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         let foreign = self.foreign_objects(&change.object.name).await?;

@@ -45,7 +45,7 @@ impl Uninstall {
         }
         survey.namespaces.sort_by(|one, other| one.fact.name.cmp(&other.fact.name));
         survey.nodes.sort_by(|one, other| one.name.cmp(&other.name));
-        survey.customs.sort();
+        survey.customs.sort_by_cached_key(Object::reference);
         Ok(survey)
     }
 

@@ -1,6 +1,6 @@
 //! What a plan does with the objects of an old installation.
 
-use super::{Action, Change, FieldManager, Marks, OwnObject, Planner, ReleaseInput, StageName, precondition};
+use super::{Action, Change, Marks, OwnObject, Planner, ReleaseInput, StageName, leaving};
 use crate::adoption::{self, OLD_BINDING};
 use crate::object::{Object, ObjectRef};
 
@@ -34,17 +34,7 @@ impl Planner<'_> {
             Some(why) => Action::Keep { why: why.to_owned() },
             None => Action::Delete,
         };
-        let change = Change {
-            object: live.reference(),
-            action,
-            manager: FieldManager::Helm,
-            desired: None,
-            live: Some(live.clone()),
-            precondition: precondition(live),
-            merge_patch: None,
-            fold: None,
-            takes_over: Some(Vec::new()),
-        };
+        let change = Change { takes_over: Some(Vec::new()), ..leaving(live.reference(), live, action) };
         self.add(StageName::Removal, release.site, Some(release), change);
     }
 }

@@ -212,3 +212,22 @@ proptest! {
         prop_assert_eq!(merge(Some(&recorded), &nothing, &live, Owned::Nothing), live);
     }
 }
+
+#[test]
+fn a_patch_means_the_same_where_only_a_status_and_the_number_of_pods_have_moved() {
+    let at = |version: &str, replicas: u32, image: &str| {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "o", "resourceVersion": version, "generation": replicas},
+            "spec": {"replicas": replicas, "template": {"image": image}}, "status": {"replicas": replicas}})
+    };
+    assert!(still_applies(&at("1", 1, "a"), &at("2", 0, "a")));
+    assert!(!still_applies(&at("1", 1, "a"), &at("2", 1, "b")), "what somebody has set could be undone");
+}
+
+#[test]
+fn a_patch_that_was_sent_before_is_in_effect() {
+    let live = json!({"metadata": {"name": "o", "resourceVersion": "2"}, "spec": {"template": {"image": "b"}, "x": 1}});
+    assert!(is_in_effect(&json!({"spec": {"template": {"image": "b"}, "gone": null}}), &live));
+    assert!(!is_in_effect(&json!({"spec": {"template": {"image": "c"}}}), &live));
+    assert!(!is_in_effect(&json!({"spec": {"x": null}}), &live));
+}

@@ -28,6 +28,9 @@ pub struct Binding {
     pub plan_digest: String,
     /// Every object that the plan is about, those that it leaves alone included.
     pub objects: Vec<BoundObject>,
+    /// What becomes of each node, where the plan is about nodes themselves: `to be cleaned`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nodes: BTreeMap<String, String>,
 }
 
 /// One object, as it was found.
@@ -84,6 +87,7 @@ impl Binding {
             releases,
             plan_digest: plan.digest(),
             objects: objects.collect(),
+            nodes: BTreeMap::new(),
         }
     }
 }

@@ -53,6 +53,15 @@ pub enum Mismatch {
         /// How.
         moved: Moved,
     },
+    /// Something else would become of a node.
+    Node {
+        /// Its name.
+        node: String,
+        /// What was to become of it, if the plan was about it.
+        saved: Option<String>,
+        /// What would become of it now.
+        now: Option<String>,
+    },
     /// Something else would be done, although nothing of the above is to be seen.
     Plan,
 }
@@ -100,6 +109,11 @@ impl fmt::Display for Mismatch {
                 _ => write!(formatter, "release {name} is not recorded any more"),
             },
             Self::Object { object, moved } => write!(formatter, "{object} {moved}"),
+            Self::Node { node, saved, now } => match (saved, now) {
+                (Some(saved), Some(now)) => write!(formatter, "node {node} is {now}, and was {saved}"),
+                (None, Some(now)) => write!(formatter, "node {node} is {now}, and was no part of the plan"),
+                _ => write!(formatter, "node {node} is no part of the plan any more"),
+            },
             Self::Plan => formatter.write_str("something else would be done now"),
         }
     }
@@ -143,6 +157,12 @@ pub fn compare(saved: &Binding, now: &Binding) -> Comparison {
         let (before, after) = (saved.releases.get(name).copied(), now.releases.get(name).copied());
         if before != after {
             mismatches.push(Mismatch::Release { name: name.clone(), saved: before, now: after });
+        }
+    }
+    for node in names(saved.nodes.keys(), now.nodes.keys()) {
+        let (before, after) = (saved.nodes.get(node).cloned(), now.nodes.get(node).cloned());
+        if before != after {
+            mismatches.push(Mismatch::Node { node: node.clone(), saved: before, now: after });
         }
     }
     let same_plan = saved.plan_digest == now.plan_digest;

@@ -236,6 +236,7 @@ fn some_binding() -> impl Strategy<Value = Binding> {
             releases,
             plan_digest,
             objects,
+            nodes: BTreeMap::new(),
         },
     )
 }

@@ -3,16 +3,16 @@ use serde_json::{Value, json};
 use super::*;
 use crate::kind::lookup;
 
-fn absorb(survey: &mut Survey, api_version: &str, kind: &str, value: &Value) {
+pub(in crate::uninstall) fn absorb(survey: &mut Survey, api_version: &str, kind: &str, value: &Value) {
     survey.absorb(&lookup(api_version, kind).unwrap(), value);
 }
 
-fn node(name: &str, ready: &str) -> Value {
+pub(in crate::uninstall) fn node(name: &str, ready: &str) -> Value {
     json!({"metadata": {"name": name, "finalizers": ["kopf.zalando.org/KopfFinalizerMarker"]},
         "status": {"nodeInfo": {"operatingSystem": "linux"}, "conditions": [{"type": "Ready", "status": ready}]}})
 }
 
-fn pod(name: &str, node: &str, labels: &Value) -> Value {
+pub(in crate::uninstall) fn pod(name: &str, node: &str, labels: &Value) -> Value {
     let host = labels.get("job").is_some() || labels.get("app").is_some();
     json!({"metadata": {"name": name, "namespace": "default", "labels": labels},
         "spec": {"nodeName": node, "hostNetwork": host},
@@ -23,7 +23,7 @@ fn workload(kind: &str, name: &str) -> Value {
     json!({"metadata": {"name": name, "namespace": "mizar-system"}, "spec": {"template": {"spec": {}}}, "kind": kind})
 }
 
-fn installed() -> Survey {
+pub(in crate::uninstall) fn installed() -> Survey {
     let mut survey = Survey::default();
     for (name, ready) in [("node-1", "True"), ("node-2", "True"), ("node-3", "Unknown")] {
         absorb(&mut survey, "v1", "Node", &node(name, ready));
@@ -56,7 +56,7 @@ fn installed() -> Survey {
     survey
 }
 
-fn wish() -> Wish {
+pub(in crate::uninstall) fn wish() -> Wish {
     Wish {
         namespace: "mizar-system".into(),
         recorded: [("mizar".to_owned(), 1), ("mizar-crds".to_owned(), 1)].into(),
@@ -163,4 +163,16 @@ fn an_object_of_another_release_stays_and_is_named() {
     let plan = plan(&survey, &wish());
     assert!(stays(&plan).contains(&"ServiceAccount default/mizar-operator"));
     assert!(!deleted(&plan).contains(&"ServiceAccount default/mizar-operator".to_owned()));
+}
+
+#[test]
+fn it_is_a_plan_as_any_other_with_what_it_means_for_the_people_on_the_cluster() {
+    let plan = plan(&installed(), &Wish { crds: true, ..wish() });
+    assert_eq!(plan.impact.operator, crate::plan::OperatorImpact::Stops);
+    assert_eq!(plan.impact.nodes_losing_daemon, ["node-1", "node-2", "node-3"]);
+    assert_eq!(plan.impact.pods_losing_network, plan.pods_losing_network);
+    assert!(plan.impact.expected.at_most > plan.impact.expected.at_least);
+    assert!(plan.objects.changes().all(|change| change.live.is_some()), "what goes is known by its UID");
+    let kept = super::plan(&installed(), &wish());
+    assert_eq!((kept.objects.counts().delete, kept.objects.counts().keep), (6, 2), "{:?}", kept.objects.counts());
 }
