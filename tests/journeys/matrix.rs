@@ -160,12 +160,12 @@ fn choose(wanted: &Wanted, all: &[Case], results: &Results) -> Vec<Case> {
     }
 }
 
-/// When it is a case's turn: writes before reads, and what harms most before the rest.
+/// When it is a case's turn: each write before kinds of requests, and what harms most before the rest.
 fn order(case: &Case) -> (bool, Option<usize>) {
     (reads(case), Fault::ALL.iter().position(|fault| *fault == case.fault))
 }
 
-/// Whether a case is about a kind of read.
+/// Whether a case is about a kind of request.
 fn reads(case: &Case) -> bool {
     matches!(case.point, Point::FirstOf(_))
 }
