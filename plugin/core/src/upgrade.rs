@@ -58,6 +58,11 @@ pub fn without_replicas(mut plan: Plan) -> Plan {
         }
         *change = change.clone().without_replicas();
     }
+    plan.conflicts.retain_mut(|conflict| {
+        let is_in_the_way = conflict.object.kind != "Deployment" || conflict.fields.is_empty();
+        conflict.fields.retain(|field| is_in_the_way || field.path != REPLICAS);
+        is_in_the_way || !conflict.fields.is_empty()
+    });
     plan
 }
 
@@ -76,13 +81,31 @@ mod tests {
 
     use super::*;
     use crate::object::ObjectRef;
-    use crate::plan::FieldChange;
+    use crate::plan::{Conflict, ContestedField, FieldChange};
 
     fn refusal(api_version: &str, kind: &str, paths: &[&str]) -> Refusal {
         let object =
             ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: None, name: "x".into() };
         let field = |path: &&str| FieldChange { path: (*path).to_owned(), before: None, after: Some(json!(1)) };
         Refusal { object, fields: paths.iter().map(field).collect(), why: String::new(), hint: String::new() }
+    }
+
+    fn conflict(kind: &str, paths: &[&str]) -> Conflict {
+        let field = |path: &&str| ContestedField { path: (*path).to_owned(), manager: "kubectl-mizar".to_owned() };
+        let fields = paths.iter().map(field).collect();
+        Conflict { object: refusal("apps/v1", kind, &[]).object, why: String::new(), fields, hint: String::new() }
+    }
+
+    #[test]
+    fn that_we_have_stopped_an_operator_is_not_in_the_way_of_starting_it() {
+        let stopped = conflict("Deployment", &[".spec.replicas"]);
+        let edited = conflict("Deployment", &[".spec.replicas", ".spec.template.spec.nodeName"]);
+        let others = [conflict("Deployment", &[]), conflict("StatefulSet", &[".spec.replicas"])];
+        let [foreign, other_kind] = others;
+        let conflicts = vec![stopped, edited, foreign.clone(), other_kind.clone()];
+        let plan = without_replicas(Plan { conflicts, ..Plan::default() });
+        let template = conflict("Deployment", &[".spec.template.spec.nodeName"]);
+        assert_eq!(plan.conflicts, [template, foreign, other_kind]);
     }
 
     #[test]

@@ -69,13 +69,15 @@ impl FromStr for Case {
 /// Every case of the commands, by what each asked for when nothing went wrong.
 pub(crate) fn cases<'a>(runs: impl IntoIterator<Item = (Scenario, &'a [Request])>) -> Vec<Case> {
     let mut all = Vec::new();
-    // Commands that are one flow read alike: a kind of read is tried in the first that makes it.
-    let mut read = BTreeSet::new();
+    // Commands that are one flow ask alike: a kind of request is tried in the first that makes it.
+    let mut tried = BTreeSet::new();
     for (scenario, run) in runs {
         for fault in Fault::ALL {
-            for point in fault.places().iter().flat_map(|place| points(*place, run, scenario.is_of_the_lifecycle())) {
+            let is_long = scenario.is_of_the_lifecycle();
+            let places = if is_long { fault.places_in_long_runs() } else { fault.places() };
+            for point in places.iter().flat_map(|place| points(*place, run, is_long)) {
                 let is_new = match &point {
-                    Point::FirstOf(kind) => read.insert((scenario.flow(), fault, kind.clone())),
+                    Point::FirstOf(kind) => tried.insert((scenario.flow(), fault, kind.clone())),
                     Point::Nth(..) => true,
                 };
                 if is_new {
@@ -99,6 +101,7 @@ fn points(place: Place, run: &[Request], is_long: bool) -> Vec<Point> {
     };
     match place {
         Place::Read => kinds(|request| !request.is_write()),
+        Place::KindOfWrite => kinds(Request::is_write),
         Place::Watch => kinds(|request| request.verb == "watch"),
         Place::Write => {
             let mut alike = Alike::default();
@@ -237,6 +240,18 @@ mod tests {
                 "update:secrets/mizar-operation#3",
             ]
         );
+    }
+
+    #[test]
+    fn what_one_layer_deals_with_is_tried_once_per_kind_of_write_in_long_runs() {
+        let run = a_run();
+        let of = |scenario, fault: Fault| {
+            let all = cases([(scenario, run.as_slice())]);
+            let writes = all.iter().filter(|case| case.fault == fault && !case.to_string().contains("/list:"));
+            writes.filter(|case| !case.to_string().contains("/watch:")).count()
+        };
+        assert_eq!((of(Scenario::Install, Fault::Reset), of(Scenario::Upgrade, Fault::Reset)), (5, 4));
+        assert_eq!((of(Scenario::Install, Fault::KillAfter), of(Scenario::Upgrade, Fault::KillAfter)), (5, 5));
     }
 
     #[test]

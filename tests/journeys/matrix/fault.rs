@@ -49,6 +49,8 @@ pub(crate) enum Fault {
 pub(crate) enum Place {
     /// At every write.
     Write,
+    /// Once per kind of write.
+    KindOfWrite,
     /// Once per kind of read.
     Read,
     /// Once per kind of watch.
@@ -98,6 +100,17 @@ impl Fault {
             | Self::Interrupt
             | Self::InterruptTwice
             | Self::Stale => &[Place::Stage],
+        }
+    }
+
+    /// The same for a long command: what the one layer through which all requests go deals with, whoever asks, is tried once per
+    /// kind of write.
+    pub(crate) fn places_in_long_runs(self) -> &'static [Place] {
+        match self {
+            Self::Reset | Self::TooMany | Self::Unavailable | Self::GatewayTimeout => {
+                &[Place::KindOfWrite, Place::Read]
+            }
+            _ => self.places(),
         }
     }
 

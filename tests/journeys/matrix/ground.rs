@@ -63,11 +63,11 @@ impl Errand {
     pub(crate) fn export(&self) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.path().join("mizar.yaml"))
     }
+}
 
-    /// The pods that are to be there again after an uninstall.
-    pub(crate) fn made(&self) -> Vec<String> {
-        PODS.iter().map(|name| format!("/api/v1/namespaces/default/pods/{name}")).collect()
-    }
+/// The pods that are to be there again after an uninstall.
+pub(crate) fn pods_of_others() -> Vec<String> {
+    PODS.iter().map(|name| format!("/api/v1/namespaces/default/pods/{name}")).collect()
 }
 
 impl Ground {

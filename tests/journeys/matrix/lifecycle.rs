@@ -6,7 +6,7 @@ use std::time::Duration;
 use mizar_bed::{AuditTrail, Bed};
 use serde_json::Value;
 
-use super::ground::Errand;
+use super::ground::{Errand, pods_of_others};
 use super::oracle;
 use super::scenario::Scenario;
 use crate::audit_oracle::{Journey, assert_nothing_lost};
@@ -69,7 +69,7 @@ pub(crate) async fn assert_nothing_leaked(bed: &Bed) {
 /// Asserts that the cluster is as it was before Mizar: every object, label, annotation and finalizer, and what is on the nodes; and
 /// that every kind of Mizar's objects was saved.
 pub(crate) async fn assert_taken_out(bed: &Bed, errand: &Errand) {
-    let made = errand.made();
+    let made = pods_of_others();
     let made: Vec<&str> = made.iter().map(String::as_str).collect();
     errand.before.as_ref().unwrap().assert_now(bed, &made, &[]).await;
     assert_nodes_are_clean(bed, &[]).await;

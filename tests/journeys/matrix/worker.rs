@@ -83,7 +83,9 @@ impl Worker {
         let requests = self.gate.open().requests;
         // For whoever wants to know what a command asks for.
         if std::env::var_os("MIZAR_TELL").is_some() {
-            requests.iter().for_each(|request| println!("{scenario}: {} {}", request.phase, request.key()));
+            for request in &requests {
+                println!("{scenario}: {} {}", request.phase, request.key());
+            }
         }
         if scenario.replaces_daemons() {
             lifecycle::until_all_pods_run(&self.bed).await;
