@@ -29,6 +29,7 @@ use futures::future::join_all;
 
 use case::{Case, Point, cases};
 use fault::Fault;
+use ground::Ground;
 use results::{Line, Outcome, Results};
 use scenario::Scenario;
 use worker::{Clean, Tried, Worker};
@@ -88,7 +89,7 @@ async fn whatever_befalls_a_run_it_ends_well_or_the_same_command_does() {
     let results = Results::open(fresh && matches!(wanted, Wanted::All(_)));
     let chosen = choose(&wanted, &all, &results);
     println!("{} of {} cases", chosen.len(), all.len());
-    let queue = Queue::new(chosen);
+    let queue = Queue::new(chosen, matches!(wanted, Wanted::All(_)));
     let report = || match wanted {
         Wanted::All(_) => report::write(&all, &results),
         Wanted::Sample(_) | Wanted::Named(_) => {}
@@ -159,12 +160,12 @@ fn choose(wanted: &Wanted, all: &[Case], results: &Results) -> Vec<Case> {
     }
 }
 
-/// When it is a case's turn: writes before reads, and what harms most before the rest.
+/// When it is a case's turn: each write before kinds of requests, and what harms most before the rest.
 fn order(case: &Case) -> (bool, Option<usize>) {
     (reads(case), Fault::ALL.iter().position(|fault| *fault == case.fault))
 }
 
-/// Whether a case is about a kind of read.
+/// Whether a case is about a kind of request.
 fn reads(case: &Case) -> bool {
     matches!(case.point, Point::FirstOf(_))
 }
@@ -204,6 +205,8 @@ fn sample(seed: u64, all: &[Case]) -> Vec<Case> {
 struct Queue {
     left: Mutex<VecDeque<Case>>,
     total: usize,
+    /// Whether what harms most comes first.
+    is_ordered: bool,
     wrong: Mutex<Vec<String>>,
     not_met: AtomicUsize,
     begun: Instant,
@@ -211,11 +214,12 @@ struct Queue {
 }
 
 impl Queue {
-    fn new(chosen: Vec<Case>) -> Self {
+    fn new(chosen: Vec<Case>, is_ordered: bool) -> Self {
         let pause = mizar_bed::cache::folder("faults").unwrap().join("pause");
         Self {
             total: chosen.len(),
             left: Mutex::new(chosen.into()),
+            is_ordered,
             wrong: Mutex::default(),
             not_met: AtomicUsize::default(),
             begun: Instant::now(),
@@ -224,10 +228,11 @@ impl Queue {
     }
 
     /// The next case; one that begins where the last one ended, if there is one whose turn it is.
-    fn next(&self, last: Option<Scenario>) -> Option<Case> {
+    fn next(&self, last: Option<Ground>) -> Option<Case> {
         let mut left = self.left.lock().unwrap();
         let turn = left.front().map(order);
-        let begins_there = |case: &Case| turn == Some(order(case)) && last.is_some_and(|last| case.scenario == last);
+        let is_its_turn = |case: &Case| !self.is_ordered || turn == Some(order(case));
+        let begins_there = |case: &Case| is_its_turn(case) && last == Some(case.scenario.ground());
         let at = left.iter().position(begins_there).unwrap_or_default();
         left.remove(at)
     }
@@ -255,7 +260,7 @@ async fn work(
     let mut last = None;
     while let Some(case) = queue.next(last) {
         queue.may_go_on().await;
-        last = Some(case.scenario);
+        last = Some(case.scenario.ground());
         let begun = Instant::now();
         let (mut attempts, mut first) = (0, String::new());
         let tried = loop {
