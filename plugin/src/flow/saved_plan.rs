@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::ground::Ground;
+use super::ground::{Ground, is_unfinished};
 use super::prepare::PreparedRelease;
 use super::records::Records;
 use super::run::Run;
@@ -164,7 +164,11 @@ impl Bound {
     /// Fails unless a plan that is carried out means the same as the one that was made now; shows then what that one changes.
     pub(crate) fn verify(&self, run: &Run, ground: &Ground) -> Result<(), Failure> {
         let difference = |_: &str| Difference { plan: &ground.plan, values: &ValueChanges::default() }.text();
-        self.verify_as(run, || self.binding(run, ground), difference)
+        self.verify_as(run, || self.binding(run, ground), difference).map_err(|failure| {
+            let stopped = ground.stored.as_ref().is_some_and(|stored| is_unfinished(&stored.operation));
+            let hint = stopped.then_some("what has stopped in the middle goes on by: kubectl mizar resume");
+            hint.into_iter().fold(failure, Failure::hint)
+        })
     }
 
     /// The same by what the plan of now was made from; `difference` is made of how the saved one was shown.

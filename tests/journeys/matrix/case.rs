@@ -69,7 +69,7 @@ impl FromStr for Case {
 /// Every case of the commands, by what each asked for when nothing went wrong.
 pub(crate) fn cases<'a>(runs: impl IntoIterator<Item = (Scenario, &'a [Request])>) -> Vec<Case> {
     let mut all = Vec::new();
-    // Commands that are one flow ask alike: a kind of request is tried in the first that makes it.
+    // Commands that are one flow ask alike: a kind of request is tried in the first that makes it, and so is a stage of a long one.
     let mut tried = BTreeSet::new();
     for (scenario, run) in runs {
         for fault in Fault::ALL {
@@ -77,8 +77,8 @@ pub(crate) fn cases<'a>(runs: impl IntoIterator<Item = (Scenario, &'a [Request])
             let places = if is_long { fault.places_in_long_runs() } else { fault.places() };
             for point in places.iter().flat_map(|place| points(*place, run, is_long)) {
                 let is_new = match &point {
-                    Point::FirstOf(kind) => tried.insert((scenario.flow(), fault, kind.clone())),
-                    Point::Nth(..) => true,
+                    Point::Nth(..) if fault.kills() || !is_long => true,
+                    Point::Nth(..) | Point::FirstOf(_) => tried.insert((scenario.flow(), fault, point.clone())),
                 };
                 if is_new {
                     all.push(Case { scenario, fault, point });
@@ -113,6 +113,7 @@ fn points(place: Place, run: &[Request], is_long: bool) -> Vec<Point> {
                 .collect()
         }
         Place::Stage => stages(run),
+        Place::Phase => phases(run),
     }
 }
 
@@ -159,6 +160,13 @@ fn stages(run: &[Request]) -> Vec<Point> {
         in_wait = (in_wait || begins_wait) && !begins_step;
     }
     points
+}
+
+/// The first request of each phase of the program.
+fn phases(run: &[Request]) -> Vec<Point> {
+    let mut seen = BTreeSet::new();
+    let firsts = numbered(run).filter(|(request, _)| request.verb != "renew" && seen.insert(request.phase.clone()));
+    firsts.map(|(request, nth)| Point::Nth(request.key(), nth)).collect()
 }
 
 #[cfg(test)]
@@ -243,15 +251,30 @@ mod tests {
     }
 
     #[test]
-    fn what_one_layer_deals_with_is_tried_once_per_kind_of_write_in_long_runs() {
+    fn a_long_run_is_killed_at_every_write_and_else_disturbed_once_per_kind() {
         let run = a_run();
-        let of = |scenario, fault: Fault| {
+        let of = |scenario, fault: Fault| -> Vec<String> {
             let all = cases([(scenario, run.as_slice())]);
-            let writes = all.iter().filter(|case| case.fault == fault && !case.to_string().contains("/list:"));
-            writes.filter(|case| !case.to_string().contains("/watch:")).count()
+            all.iter().filter(|case| case.fault == fault).map(|case| case.point.to_string()).collect()
         };
-        assert_eq!((of(Scenario::Install, Fault::Reset), of(Scenario::Upgrade, Fault::Reset)), (5, 4));
-        assert_eq!((of(Scenario::Install, Fault::KillAfter), of(Scenario::Upgrade, Fault::KillAfter)), (5, 5));
+        let count = |scenario, fault| of(scenario, fault).len();
+        assert_eq!((count(Scenario::Install, Fault::KillAfter), count(Scenario::Upgrade, Fault::KillAfter)), (5, 5));
+        assert_eq!((count(Scenario::Install, Fault::KillBefore), count(Scenario::Upgrade, Fault::KillBefore)), (8, 5));
+        let kinds = ["create:secrets", "update:secrets", "apply:daemonsets", "renew:secrets"];
+        assert_eq!(of(Scenario::Upgrade, Fault::Reset), kinds);
+        assert_eq!(count(Scenario::Upgrade, Fault::Lost), kinds.len() + 3);
+        let phases = ["list:pods#1", "create:secrets/mizar-operation#1", "watch:pods#1"];
+        assert_eq!(of(Scenario::Upgrade, Fault::Stall), phases);
+        assert_eq!(count(Scenario::Upgrade, Fault::Stale), count(Scenario::Install, Fault::Stale));
+    }
+
+    #[test]
+    fn what_is_one_flow_is_disturbed_once_and_killed_each_time() {
+        let run = a_run();
+        let all = cases([(Scenario::Upgrade, run.as_slice()), (Scenario::Rollback, run.as_slice())]);
+        let of_rollback: Vec<&Case> = all.iter().filter(|case| case.scenario == Scenario::Rollback).collect();
+        assert_eq!(of_rollback.len(), 10);
+        assert!(of_rollback.iter().all(|case| case.fault.kills()));
     }
 
     #[test]

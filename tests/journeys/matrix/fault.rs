@@ -57,6 +57,8 @@ pub(crate) enum Place {
     Watch,
     /// Once per stage.
     Stage,
+    /// Once per phase of the program, which has several stages.
+    Phase,
 }
 
 impl Fault {
@@ -103,14 +105,20 @@ impl Fault {
         }
     }
 
-    /// The same for a long command: what the one layer through which all requests go deals with, whoever asks, is tried once per
-    /// kind of write.
+    /// The same for a long command, whose requests are many and alike. What the one layer through which all requests go deals
+    /// with, whoever asks, is tried once per kind of request; what comes from outside, once per phase.
     pub(crate) fn places_in_long_runs(self) -> &'static [Place] {
         match self {
-            Self::Reset | Self::TooMany | Self::Unavailable | Self::GatewayTimeout => {
-                &[Place::KindOfWrite, Place::Read]
-            }
-            _ => self.places(),
+            Self::KillBefore | Self::KillAfter => &[Place::Write],
+            Self::Lost | Self::Internal => &[Place::KindOfWrite, Place::Read],
+            Self::Reset | Self::TooMany | Self::Unavailable | Self::GatewayTimeout => &[Place::KindOfWrite],
+            Self::Stall | Self::ServerRestart | Self::StoreStopped | Self::InterruptTwice => &[Place::Phase],
+            Self::Interrupt
+            | Self::Stale
+            | Self::WatchCut
+            | Self::WatchGone
+            | Self::WatchExpired
+            | Self::WatchSilent => self.places(),
         }
     }
 

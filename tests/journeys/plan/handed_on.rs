@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use mizar_bed::Bed;
+use nix::sys::signal::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -11,6 +12,7 @@ use super::{DEADLINE, ROLE, assert_nothing_was_changed_since, label};
 use crate::adopt::old_installation;
 use crate::cli::{Ended, Mizar};
 use crate::cluster::{address_of_new_pod, bed, create, get, names, requests};
+use crate::killed::Writes;
 use crate::repair::{SCALE, mizar};
 
 fn command(bed: &Bed, line: &str) -> Mizar {
@@ -82,6 +84,25 @@ async fn the_plan_of_an_uninstall_is_refused_when_the_cluster_moved_and_a_fresh_
     assert_eq!(names(&bed, "/api/v1/namespaces").await, before, "with the definitions and the namespace");
     assert!(std::fs::read_to_string(&export).unwrap().contains("vpc9"));
     println!("{} requests", requests(&bed).await.count());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_killed_in_the_middle_of_a_saved_plan_is_finished_without_it() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("plan.json");
+    let bed = bed().await;
+    Mizar::install(&bed).run().await.exits(0);
+    let export = folder.path().join("mizar.yaml");
+    let line = format!("uninstall --crds --export {}", export.display());
+    command(&bed, &line).arg("--save-plan").arg(&file).run().await.exits(0);
+    let mut writes = Writes::of(&bed);
+    let mut running = command(&bed, "uninstall --use-plan").arg(&file).start();
+    writes.until(&mut running, 12).await;
+    running.signal(Signal::SIGKILL);
+    running.end().await;
+    let hint = "what has stopped in the middle is finished by: kubectl mizar uninstall";
+    is_refused(&bed, "uninstall", &file, &[hint]).await;
+    command(&bed, "uninstall --crds --yes").run().await.exits(0).tells(&["going on", "nothing of Mizar is left"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

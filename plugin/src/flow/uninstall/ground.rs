@@ -46,6 +46,13 @@ pub(super) struct Ground {
     nodes: BTreeMap<String, NodeRecord>,
 }
 
+impl Ground {
+    /// Whether an earlier uninstall has stopped in the middle.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| stored.operation.is_unfinished_uninstall())
+    }
+}
+
 impl Uninstall {
     /// Finds what there is, and, for who means it, that nobody else is at it and that nothing is forbidden.
     pub(super) async fn find_ground(&mut self) -> Result<Ground, Failure> {

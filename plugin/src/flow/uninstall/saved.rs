@@ -58,7 +58,12 @@ impl Uninstall {
     /// Fails unless a plan that is carried out means the same as the one that was made now.
     pub(super) fn verify(&self, file: &Bound, ground: &Ground) -> Result<(), Failure> {
         let now = made_from(file, ground)?;
-        file.verify_as(&self.run, || now, |saved| unified::between(saved, &self.plain(ground)))
+        let difference = |saved: &str| unified::between(saved, &self.plain(ground));
+        file.verify_as(&self.run, || now, difference).map_err(|failure| {
+            let stopped = ground.is_interrupted();
+            let hint = stopped.then_some("what has stopped in the middle is finished by: kubectl mizar uninstall");
+            hint.into_iter().fold(failure, Failure::hint)
+        })
     }
 
     /// Writes the plan to the file that was named, if it is to be saved.
