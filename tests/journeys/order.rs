@@ -11,24 +11,56 @@ use serde_json::Value;
 use crate::audit_oracle::{Journey, assert_nothing_lost};
 use crate::cluster::items;
 
-/// Lets a journey happen, and asserts that meanwhile never more than one node is without its programming, which no object
-/// tells: only the simulated daemons know.
+/// How often it is looked which nodes are programmed.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Lets a journey happen that lasts a while, and asserts that meanwhile never more than one node is without its programming.
 pub(crate) async fn watched<T>(bed: &Bed, journey: impl Future<Output = T>) -> T {
+    let (ended, looks) = programmed_throughout(bed, journey).await;
+    assert!(looks > 10, "looked {looks} times");
+    ended
+}
+
+/// Lets something happen, and asserts that meanwhile never more than one node is without its programming, which no object tells:
+/// only the simulated daemons know. Returns also how often it was looked.
+pub(crate) async fn programmed_throughout<T>(bed: &Bed, journey: impl Future<Output = T>) -> (T, usize) {
     tokio::pin!(journey);
     let mut looks = 0;
     loop {
         tokio::select! {
-            ended = &mut journey => {
-                assert!(looks > 10, "looked {looks} times");
-                return ended;
-            }
-            () = tokio::time::sleep(Duration::from_millis(100)) => {
+            ended = &mut journey => return (ended, looks),
+            () = tokio::time::sleep(LOOK) => {
                 let bare = unprogrammed(bed).await;
-                assert!(bare.len() <= 1, "{bare:?}");
+                assert!(bare.len() <= 1, "not programmed at the same time: {bare:?}\n{}", what_there_is(bed).await);
                 looks += 1;
             }
         }
     }
+}
+
+/// What the objects tell of the nodes, and when, for who looks for the reason.
+async fn what_there_is(bed: &Bed) -> String {
+    let mut told = Vec::new();
+    for plural in ["droplets", "endpoints"] {
+        for object in items(bed, &format!("/apis/mizar.com/v1/namespaces/default/{plural}")).await {
+            let (metadata, spec) = (&object["metadata"], &object["spec"]);
+            if plural == "droplets" || spec["type"] == "host" {
+                let times = (&metadata["creationTimestamp"], &metadata["deletionTimestamp"], &spec["provisiondelay"]);
+                told.push(format!("{plural} {} {} {} {times:?}", metadata["name"], metadata["uid"], spec["status"]));
+            }
+        }
+    }
+    let acts = bed.audit().await.unwrap().agent("kubectl-mizar/");
+    let last = acts
+        .writes()
+        .entries()
+        .iter()
+        .rev()
+        .take(40)
+        .map(|it| format!("{} {}", it.received, it.uri))
+        .collect::<Vec<_>>();
+    told.extend(last.into_iter().rev());
+    told.join("\n")
 }
 
 /// The nodes whose daemon has programmed nothing.

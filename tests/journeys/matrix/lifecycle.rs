@@ -1,7 +1,6 @@
 //! What must be true after the commands that move Mizar forward and back, take it over, or take it out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use mizar_bed::{AuditTrail, Bed};
 use serde_json::Value;
@@ -13,9 +12,6 @@ use crate::audit_oracle::{Journey, assert_nothing_lost};
 use crate::cluster::{get, items, names, send};
 use crate::restart::{runs, until};
 use crate::uninstall::assert_nodes_are_clean;
-
-/// How often it is looked which nodes are programmed.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// Waits until every pod that something makes again is there again.
 pub(crate) async fn until_all_pods_run(bed: &Bed) {
@@ -115,28 +111,6 @@ pub(crate) fn assert_orderly(trail: &AuditTrail, scenario: Scenario) {
     let journey =
         Journey { operator_ran: true, definitions_go: leaves, all_goes: leaves, history_max, ..Journey::default() };
     assert_nothing_lost(trail, &journey);
-}
-
-/// Runs something, and asserts that meanwhile never more than one node is without its programming, which no object tells.
-pub(crate) async fn programmed_throughout<T>(bed: &Bed, case: impl Future<Output = T>) -> T {
-    tokio::pin!(case);
-    loop {
-        tokio::select! {
-            done = &mut case => return done,
-            () = tokio::time::sleep(LOOK) => {
-                let bare = unprogrammed(bed).await;
-                assert!(bare.len() <= 1, "not programmed at the same time: {bare:?}");
-            }
-        }
-    }
-}
-
-/// The nodes whose daemon has programmed nothing.
-async fn unprogrammed(bed: &Bed) -> Vec<String> {
-    let state = bed.simulator_state().await.unwrap();
-    let nodes = state["nodes"].as_object().unwrap();
-    let is_bare = |node: &Value| node["host_endpoints"].as_object().is_none_or(serde_json::Map::is_empty);
-    nodes.iter().filter(|(_, node)| is_bare(node)).map(|(name, _)| name.clone()).collect()
 }
 
 /// Whether there is an object.

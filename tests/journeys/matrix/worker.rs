@@ -17,6 +17,7 @@ use super::scenario::{SCALE, Scenario};
 use super::{lifecycle, oracle};
 use crate::cli::{Ended, Mizar, Running};
 use crate::cluster::{changes, operation_in, send};
+use crate::order::programmed_throughout;
 use crate::proxy::Proxy;
 use crate::restart::until;
 
@@ -107,7 +108,7 @@ impl Worker {
         // Until it has gone well, nobody knows what it leaves.
         let founded = self.founded.take();
         let tried = if case.scenario.replaces_daemons() {
-            lifecycle::programmed_throughout(&self.bed, self.carry_out(case, &errand, clean)).await
+            programmed_throughout(&self.bed, self.carry_out(case, &errand, clean)).await.0
         } else {
             self.carry_out(case, &errand, clean).await
         };
