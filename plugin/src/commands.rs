@@ -13,6 +13,7 @@ pub(crate) mod install;
 pub(crate) mod man;
 pub(crate) mod render;
 pub(crate) mod repair;
+mod replacing;
 pub(crate) mod resume;
 pub(crate) mod rollback;
 pub(crate) mod status;

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 use mizar_core::adoption;
 use mizar_core::upgrade::Order;
 
+use super::replacing::Replacing;
 use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
@@ -173,7 +174,6 @@ pub(crate) async fn run(context: &Context, args: InstallArgs) -> Result<ExitCode
 
 /// Takes over what is there already: an upgrade whose base no release has recorded.
 async fn adopt(context: &Context, args: InstallArgs) -> Result<ExitCode, Failure> {
-    let output = args.output();
     args.plan.refuse_values(&args.values)?;
     args.plan.refuse_beside(&args.rolling.given())?;
     let file = args.plan.file(adoption::COMMAND)?;
@@ -187,31 +187,23 @@ async fn adopt(context: &Context, args: InstallArgs) -> Result<ExitCode, Failure
         None => ValueSources::read(args.values.to_flags())?,
     };
     let history_max = args.history_max.limit()?;
-    let only_shows = args.plan.only_shows();
-    let access = if only_shows { Access::ReadOnly } else { Access::ReadWrite };
-    let cluster = context.connect(COMMAND, access).await?;
-    let asks = style::stdin_is_terminal() && output == Output::Text;
-    let mut request = upgrade::Request {
+    let replacing = Replacing {
+        command: COMMAND,
         target: Target::Adoption { values: Box::new(values) },
-        namespace: context.namespace.clone().or(file.namespace()),
-        terms: args.rolling.terms(args.timeout, Order::LeastFirst),
-        accept_outage: args.rolling.accept_outage,
-        maintenance_window: args.rolling.maintenance_window,
+        order: Order::LeastFirst,
         // What was there before is recorded nowhere.
         on_failure: OnFailure::Stop,
-        extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
-        consent: Consent::of(args.yes || agreed.is_some(), asks),
-        intent: None,
-        history_max,
-        evidence: args.evidence.wanted(),
-        output: args.output,
         file,
+        agreed,
+        plan: &args.plan,
+        rolling: &args.rolling,
+        evidence: &args.evidence,
+        history_max,
+        timeout: args.timeout,
+        yes: args.yes,
+        output: args.output,
     };
-    if let Some(agreed) = agreed {
-        agreed.put_into(&mut request);
-    }
-    Box::pin(upgrade::upgrade(cluster, report::reporter(output, context.verbosity), request)).await?;
-    Ok(ExitCode::SUCCESS)
+    replacing.carry_out(context).await
 }
 
 /// An install replaces no daemon, so that it treats no node.

@@ -6,21 +6,19 @@ use std::time::Duration;
 use clap::Args;
 use mizar_core::upgrade::Order;
 
+use super::replacing::Replacing;
 use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
 use crate::cli::plan::{self, PlanArgs};
 use crate::cli::rolling::RollingArgs;
 use crate::cli::wait::parse_duration;
-use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::flow::consent::Consent;
-use crate::flow::install::Extent;
 use crate::flow::saved_plan::read_options;
-use crate::flow::upgrade::{OnFailure, Options, Request, Target, upgrade};
+use crate::flow::upgrade::{OnFailure, Options, Target};
+use crate::report::Output;
 use crate::report::format::Format;
-use crate::report::{self, Output, style};
 
 /// Its name.
 const COMMAND: &str = "rollback";
@@ -79,35 +77,26 @@ impl RollbackArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: RollbackArgs) -> Result<ExitCode, Failure> {
-    let output = args.output();
     plan::shown_alone(&args.output, args.plan.only_shows())?;
     let history_max = args.history_max.limit()?;
     args.plan.refuse_beside(&[("REVISION", args.revision.is_some())])?;
     args.plan.refuse_beside(&args.rolling.given())?;
     let file = args.plan.file(COMMAND)?;
     let agreed: Option<Options> = file.saved().map(read_options).transpose()?;
-    let only_shows = args.plan.only_shows();
-    let access = if only_shows { Access::ReadOnly } else { Access::ReadWrite };
-    let cluster = context.connect(COMMAND, access).await?;
-    let asks = style::stdin_is_terminal() && output == Output::Text;
-    let mut request = Request {
+    let replacing = Replacing {
+        command: COMMAND,
         target: Target::Revision(agreed.map_or(args.revision, |agreed| agreed.revision)),
-        namespace: context.namespace.clone().or(file.namespace()),
-        terms: args.rolling.terms(args.timeout, Order::NewestFirst),
-        accept_outage: args.rolling.accept_outage,
-        maintenance_window: args.rolling.maintenance_window,
+        order: Order::NewestFirst,
         on_failure: OnFailure::Stop,
-        extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
-        consent: Consent::of(args.yes || agreed.is_some(), asks),
-        intent: None,
-        history_max,
-        evidence: args.evidence.wanted(),
-        output: args.output,
         file,
+        agreed,
+        plan: &args.plan,
+        rolling: &args.rolling,
+        evidence: &args.evidence,
+        history_max,
+        timeout: args.timeout,
+        yes: args.yes,
+        output: args.output,
     };
-    if let Some(agreed) = agreed {
-        agreed.put_into(&mut request);
-    }
-    Box::pin(upgrade(cluster, report::reporter(output, context.verbosity), request)).await?;
-    Ok(ExitCode::SUCCESS)
+    replacing.carry_out(context).await
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use mizar_core::plan::SavedPlan;
 use mizar_core::upgrade::Order;
 
+use super::replacing::Replacing;
 use crate::cli::evidence::EvidenceArgs;
 use crate::cli::format::OF_CHANGES;
 use crate::cli::history::HistoryMaxArgs;
@@ -15,16 +16,13 @@ use crate::cli::plan::{self, PlanArgs};
 use crate::cli::rolling::{FailureArg, RollingArgs};
 use crate::cli::values::{EMBEDDED, ValuesArgs};
 use crate::cli::wait::parse_duration;
-use crate::cluster::Access;
 use crate::context::Context;
 use crate::failure::{Failure, Kind};
-use crate::flow::consent::Consent;
-use crate::flow::install::Extent;
 use crate::flow::saved_plan::read_options;
-use crate::flow::upgrade::{Keep, Options, Request, Target, upgrade};
+use crate::flow::upgrade::{Keep, Options, Target};
 use crate::flow::value_sources::ValueSources;
+use crate::report::Output;
 use crate::report::format::Format;
-use crate::report::{self, Output, style};
 
 /// Its name.
 const COMMAND: &str = "upgrade";
@@ -106,7 +104,6 @@ impl UpgradeArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode, Failure> {
-    let output = args.output();
     plan::shown_alone(&args.output, args.plan.only_shows())?;
     args.plan.refuse_values(&args.values)?;
     args.plan.refuse_beside(&[("--reset-values", args.reset_values), ("--reuse-values", args.reuse_values)])?;
@@ -115,30 +112,22 @@ pub(crate) async fn run(context: &Context, args: UpgradeArgs) -> Result<ExitCode
     let agreed: Option<Options> = file.saved().map(read_options).transpose()?;
     let target = target(&args, file.saved(), agreed)?;
     let history_max = args.history_max.limit()?;
-    let only_shows = args.plan.only_shows();
-    let access = if only_shows { Access::ReadOnly } else { Access::ReadWrite };
-    let cluster = context.connect(COMMAND, access).await?;
-    let asks = style::stdin_is_terminal() && output == Output::Text;
-    let mut request = Request {
+    let replacing = Replacing {
+        command: COMMAND,
         target,
-        namespace: context.namespace.clone().or(file.namespace()),
-        terms: args.rolling.terms(args.timeout, Order::LeastFirst),
-        accept_outage: args.rolling.accept_outage,
-        maintenance_window: args.rolling.maintenance_window,
+        order: Order::LeastFirst,
         on_failure: args.on_failure.into(),
-        extent: if only_shows { Extent::PlanOnly } else { Extent::Everything },
-        consent: Consent::of(args.yes || agreed.is_some(), asks),
-        intent: None,
-        history_max,
-        evidence: args.evidence.wanted(),
-        output: args.output,
         file,
+        agreed,
+        plan: &args.plan,
+        rolling: &args.rolling,
+        evidence: &args.evidence,
+        history_max,
+        timeout: args.timeout,
+        yes: args.yes,
+        output: args.output,
     };
-    if let Some(agreed) = agreed {
-        agreed.put_into(&mut request);
-    }
-    Box::pin(upgrade(cluster, report::reporter(output, context.verbosity), request)).await?;
-    Ok(ExitCode::SUCCESS)
+    replacing.carry_out(context).await
 }
 
 /// Charts and values: as they are typed, or as they were when the plan was saved.
